@@ -1,0 +1,69 @@
+# Whittle. `make demo` and `make test` do all their own set-up.
+
+SHELL      := bash
+.SHELLFLAGS := -eu -o pipefail -c
+GO         ?= go
+PYTHON     ?= python3
+TOOLS      := $(GO) tool -modfile=.ci/tools/go.mod
+
+# The version of moto that the embedded AWS sandbox is tested with.
+MOTO       := moto[server]==5.2.1
+
+# A TF_CLI_CONFIG_FILE that points nowhere makes every terraform warn.
+ifneq ($(TF_CLI_CONFIG_FILE),)
+ifeq ($(wildcard $(TF_CLI_CONFIG_FILE)),)
+unexport TF_CLI_CONFIG_FILE
+endif
+endif
+
+.PHONY: help demo demo-aws test unit lint bench build setup clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## build bin/whittle
+	@mkdir -p bin
+	$(GO) build -o bin/whittle ./cmd/whittle
+
+# moto is used where it is found; else it goes into a virtual environment of
+# the clone's own, and what cannot be had is said at once.
+setup:
+	@if $(PYTHON) -c 'import moto.server' 2>/dev/null; then :; \
+	elif [ -x .venv/bin/python ] && .venv/bin/python -c 'import moto.server' 2>/dev/null; then :; \
+	else echo "setup: moto is not installed; putting $(MOTO) into .venv" >&2; \
+	  $(PYTHON) -m venv .venv && .venv/bin/pip install --quiet '$(MOTO)' || { \
+	  echo "setup: could not install $(MOTO); the embedded AWS sandbox needs it. Install it by hand: $(PYTHON) -m pip install '$(MOTO)'" >&2; exit 1; }; \
+	fi
+
+# Whittle looks for moto itself; the virtual environment is told to it only
+# where there is one.
+export WHITTLE_MOTO_PYTHON := $(or $(WHITTLE_MOTO_PYTHON),$(wildcard $(CURDIR)/.venv/bin/python))
+
+demo: demo-aws ## probe the example stacks on the embedded sandboxes
+
+demo-aws: setup build ## probe docs/examples/aws-small on the embedded AWS sandbox
+	@mkdir -p out/demo-aws
+	bin/whittle probe --file docs/examples/aws-small/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
+	@bin/whittle show --record out/demo-aws/whittle.lock.json
+
+test: setup lint ## every check and every test, with the race detector
+	$(GO) test -race -timeout 40m ./...
+
+unit: ## the tests that need neither terraform nor moto
+	$(GO) test -race -short ./...
+
+lint: ## gofmt, go vet, staticcheck, go mod tidy
+	@bad=$$(gofmt -l cmd harness parsers sandbox); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
+	$(GO) vet ./...
+	$(TOOLS) staticcheck ./...
+	$(GO) mod tidy -diff
+
+vulncheck: ## known vulnerabilities in what is called (needs the network)
+	$(TOOLS) govulncheck ./...
+
+bench: setup build ## measure; writes out/bench.json and prints a table
+	@mkdir -p out
+	$(GO) run ./cmd/whittle/bench -out out/bench.json
+
+clean: ## remove what the targets made
+	rm -rf bin out .venv

@@ -1,0 +1,2 @@
+retention_seconds = 172800
+versioning        = "Suspended"

@@ -1,0 +1,113 @@
+// Package lifecycle reads whittle.yaml: the ordered steps of one stack, and
+// the rules under which Whittle may grow a role for them.
+//
+// It knows what the file says, not how a step is run or what a permission is.
+package lifecycle
+
+import "time"
+
+// Phase is when in a stack's life a step is run.
+type Phase string
+
+// The phases.
+const (
+	Init     Phase = "init"
+	Ongoing  Phase = "ongoing"
+	Teardown Phase = "teardown"
+)
+
+// Lifecycle is one whittle.yaml.
+type Lifecycle struct {
+	// File is the path it was read from, Dir the folder that holds it: every
+	// relative path of the file is relative to Dir.
+	File string
+	Dir  string
+
+	Cloud   string // "aws", "gcp" or "azure"
+	Sandbox Sandbox
+	// Approve lists the grants that could raise the identity's own rights and
+	// may be made all the same (permission names, "*" matches any run).
+	Approve []string
+	// Ceiling bounds growth (permission patterns); empty means no bound.
+	Ceiling []string
+	// Start is "empty", "record" or a role file to shrink.
+	Start string
+	// Reference tells whether the lifecycle runs once as administrator first.
+	Reference bool
+	// TrustOutput lets the text that a tool prints add grants ("trust: output").
+	TrustOutput bool
+	// Terraform holds what all terraform steps share.
+	Terraform Tool
+	Steps     []Step
+}
+
+// Sandbox is the place where the lifecycle may be run.
+type Sandbox struct {
+	// Embedded is the simulated cloud inside Whittle.
+	Embedded bool
+	// Propagation is how long the embedded sandbox takes to let a change of a
+	// policy take effect. Only with Embedded.
+	Propagation time.Duration
+
+	Account string // AWS account ID, 12 digits
+	Region  string // AWS region
+	Project string // GCP project ID
+	// Subscription is the Azure subscription ID.
+	Subscription string
+}
+
+// Tool says which binary of Terraform or OpenTofu runs the steps, and where
+// its providers come from.
+type Tool struct {
+	// Path is the binary; empty means: found on PATH.
+	Path string
+	// Version is an exact version or constraint that the binary must fulfil.
+	Version string
+	// ProviderMirror is a folder laid out as a Terraform filesystem mirror.
+	ProviderMirror string
+}
+
+// Step is one command of a lifecycle. Exactly one of Terraform, Packer and
+// Command is set.
+type Step struct {
+	Name  string
+	Phase Phase
+	// Role is the name of the role that the step shares with others; empty
+	// means a role of its own, called like the step.
+	Role string
+	// ReadOnly ("access: read") makes the step fail if it needs more than reads.
+	ReadOnly bool
+	// Env is added to the step's environment.
+	Env map[string]string
+
+	Terraform *Terraform
+	Packer    *Packer
+	Command   []string
+
+	// Line is where in the file the step starts, from 1.
+	Line int
+}
+
+// Terraform is a step that runs terraform or tofu.
+type Terraform struct {
+	Dir     string // the root module, relative to Lifecycle.Dir
+	Command string // "plan", "apply" or "destroy"
+	Target  []string
+	VarFile []string // relative to Dir
+	Var     map[string]string
+}
+
+// Packer is a step that runs packer build.
+type Packer struct {
+	Template string
+	Var      map[string]string
+	VarFile  []string
+}
+
+// RoleName is the role that the step belongs to in role files and reports.
+func (s Step) RoleName() string {
+	if s.Role != "" {
+		return s.Role
+	}
+	return s.Name
+}

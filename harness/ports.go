@@ -1,0 +1,114 @@
+package harness
+
+import (
+	"context"
+	"time"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// Executor runs one step once.
+type Executor interface {
+	// Attempt runs the step as the identity, with every request to the cloud
+	// passing the arbiter. A step that fails is an Outcome; an error means that
+	// no attempt could be made (no terraform, a proxy that cannot listen), or
+	// that ctx ended.
+	Attempt(ctx context.Context, a Attempt) (Outcome, error)
+}
+
+// Attempt is what an [Executor] needs to run a step once.
+type Attempt struct {
+	Step     lifecycle.Step
+	Identity Identity
+	Arbiter  Arbiter
+	// Held tells whether refused replies may be held and repeated. Without it
+	// every reply is delivered, and the arbiter is told of it all the same.
+	Held bool
+}
+
+// Arbiter decides what becomes of a refused reply. The proxy calls it from
+// many goroutines.
+type Arbiter interface {
+	// Refused is called for every reply with a status from 400 to 499. It may
+	// take as long as a change of the role takes.
+	Refused(ctx context.Context, x refusal.Exchange) refusal.Verdict
+	// Observed is called once for every request, after its last reply went to
+	// the client. Repeats is how many times the request was sent again.
+	Observed(x refusal.Exchange, repeats int)
+}
+
+// Outcome is how an attempt ended.
+type Outcome struct {
+	OK bool
+	// Diagnostics are the tool's own errors, in its order.
+	Diagnostics []Diagnostic
+	// Output is the end of what the tool printed, for people to read.
+	Output string
+	// Duration is the attempt's wall time.
+	Duration time.Duration
+	// Tools holds the versions of the tools that ran: "terraform" → "1.11.4",
+	// "hashicorp/aws" → "5.100.0".
+	Tools map[string]string
+}
+
+// Diagnostic is one error of a tool.
+type Diagnostic struct {
+	Summary string
+	Detail  string
+	Address string // the resource it is about, empty when the tool names none
+}
+
+// Role is the custom role of one identity.
+type Role interface {
+	// Put makes s the role's whole content, whatever it was before. It returns
+	// when the cloud has taken the change, which is before it is in force
+	// everywhere. Repeating it is harmless.
+	Put(ctx context.Context, s grant.Set) error
+	// Settle is Put, and then waits until a canary has shown that nothing but
+	// s is in force, and that s is.
+	Settle(ctx context.Context, s grant.Set) error
+}
+
+// Credentials give a child process the right to act as an identity.
+type Credentials interface {
+	// Env is the environment with which the cloud's SDKs find the credentials.
+	Env(ctx context.Context) (map[string]string, error)
+	// Issued tells whether credential (see [refusal.Exchange]) is one of this
+	// identity's.
+	Issued(credential string) bool
+}
+
+// Identity is a probe identity: what a step runs as.
+type Identity struct {
+	// Name is unique in the pool.
+	Name string
+	// Principal is the identity in the cloud's own notation, an ARN on AWS.
+	Principal   string
+	Role        Role
+	Credentials Credentials
+}
+
+// Pool hands out probe identities.
+type Pool interface {
+	// Acquire gives the identity called name, making it if it is not there. It
+	// holds nothing when it was just made, else whatever it last held.
+	Acquire(ctx context.Context, name string) (Identity, error)
+	// Release empties the roles of all identities acquired.
+	Release(ctx context.Context) error
+}
+
+// World is everything a step can change: the cloud, the working copy of the
+// code, Terraform's state. A cloud without snapshots has no World.
+type World interface {
+	Save(ctx context.Context, name string) error
+	// Restore brings back what Save kept under name; it can be repeated.
+	Restore(ctx context.Context, name string) error
+}
+
+// Decoder decodes an authorization message that only the cloud can read. A
+// [Pool] may also be one.
+type Decoder interface {
+	Decode(ctx context.Context, encoded string) (grant.Grant, error)
+}
