@@ -1,0 +1,75 @@
+// Package catalog is what Whittle knows of the clouds' permissions: what an
+// opaque refusal may have been about, how far a permission reaches, whether it
+// could raise the identity's own rights, which parts of a resource's name are
+// generated.
+//
+// It holds facts with their source and pure functions over them. It knows no
+// gate, no proxy and no run, and does no I/O. What it does not know counts as
+// the stricter case: an unknown permission writes, an unknown resource keeps
+// its name.
+package catalog
+
+import "strings"
+
+// Match tells whether a pattern of a ceiling or an approval takes in a
+// permission. "*" stands for any run of characters, also none; everything else
+// for itself. As in IAM, case does not count (IAM User Guide, "IAM JSON policy
+// elements: Action").
+func Match(pattern, permission string) bool {
+	return glob(strings.ToLower(pattern), strings.ToLower(permission), false)
+}
+
+// glob matches s against a pattern with "*" and, if single, "?" for one byte.
+func glob(pattern, s string, single bool) bool {
+	p, i := 0, 0
+	star, mark := -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == s[i] || single && pattern[p] == '?'):
+			p++
+			i++
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
+
+// Purpose says in a few words for people what a permission is for, from the
+// action's own words: "ec2:CreateVpc" is "create vpc". It is the action itself
+// where that has no words.
+func Purpose(permission string) string {
+	_, action, ok := strings.Cut(permission, ":")
+	if !ok {
+		action = permission
+	}
+	return strings.ToLower(strings.Join(words(action), " "))
+}
+
+// words splits a camel-case name; a run of capitals is one word up to the one
+// that starts the next: "GetBucketCORS", "ListSAMLProviders".
+func words(name string) []string {
+	var out []string
+	start := 0
+	upper := func(i int) bool { return i < len(name) && name[i] >= 'A' && name[i] <= 'Z' }
+	lower := func(i int) bool { return i < len(name) && name[i] >= 'a' && name[i] <= 'z' }
+	for i := 1; i < len(name); i++ {
+		if upper(i) && (!upper(i-1) || lower(i+1)) {
+			out = append(out, name[start:i])
+			start = i
+		}
+	}
+	if start < len(name) {
+		out = append(out, name[start:])
+	}
+	return out
+}

@@ -1,0 +1,115 @@
+package catalog
+
+import "strings"
+
+// Risk says why a permission could raise the rights of the identity that holds
+// it, "" if none is known to. Sources, named in each row: Rhino Security Labs,
+// "AWS IAM Privilege Escalation: Methods and Mitigation" (rhino); the
+// escalation list of JamesWoolfenden/pike (pike); the "Permissions management"
+// access level of the Service Authorization Reference, for policies on
+// resources (sar).
+//
+// A permission that only matters together with another, which is itself in the
+// list (lambda:CreateFunction needs iam:PassRole), is left out.
+func Risk(permission string) string {
+	service, action, ok := strings.Cut(permission, ":")
+	if !ok {
+		if permission == "*" {
+			return "it is every permission"
+		}
+		return ""
+	}
+	service = strings.ToLower(service)
+	if strings.ContainsAny(action, "*?") {
+		for name, why := range risks {
+			if glob(strings.ToLower(permission), strings.ToLower(name), true) && why != "" {
+				return "it takes in permissions that can raise the identity's own rights"
+			}
+		}
+		return ""
+	}
+	return lowerRisks[service+":"+strings.ToLower(action)]
+}
+
+var risks = map[string]string{
+	"iam:AddUserToGroup":                        "puts a user into a group with more rights (rhino, pike)",
+	"iam:AttachGroupPolicy":                     "attaches any policy to a group (rhino, pike)",
+	"iam:AttachRolePolicy":                      "attaches any policy to a role (rhino, pike)",
+	"iam:AttachUserPolicy":                      "attaches any policy to a user (rhino, pike)",
+	"iam:CreateAccessKey":                       "makes keys to act as another user (rhino, pike)",
+	"iam:CreateLoginProfile":                    "sets a password to act as another user (rhino, pike)",
+	"iam:CreatePolicyVersion":                   "rewrites a policy, its own included (rhino, pike)",
+	"iam:CreateServiceSpecificCredential":       "makes credentials to act as another user (sar)",
+	"iam:DeleteGroupPolicy":                     "can take away a deny (sar)",
+	"iam:DeleteRolePermissionsBoundary":         "lifts the bound on a role (sar)",
+	"iam:DeleteRolePolicy":                      "can take away a deny (sar)",
+	"iam:DeleteUserPermissionsBoundary":         "lifts the bound on a user (sar)",
+	"iam:DeleteUserPolicy":                      "can take away a deny (sar)",
+	"iam:DetachGroupPolicy":                     "can take away a deny (sar)",
+	"iam:DetachRolePolicy":                      "can take away a deny (sar)",
+	"iam:DetachUserPolicy":                      "can take away a deny (sar)",
+	"iam:PassRole":                              "hands a role to a service that then acts with its rights (rhino, pike)",
+	"iam:PutGroupPolicy":                        "writes any policy into a group (rhino, pike)",
+	"iam:PutRolePermissionsBoundary":            "moves the bound on a role (sar)",
+	"iam:PutRolePolicy":                         "writes any policy into a role (rhino, pike)",
+	"iam:PutUserPermissionsBoundary":            "moves the bound on a user (sar)",
+	"iam:PutUserPolicy":                         "writes any policy into a user (rhino, pike)",
+	"iam:ResetServiceSpecificCredential":        "makes credentials to act as another user (sar)",
+	"iam:SetDefaultPolicyVersion":               "brings an older policy back into force (rhino, pike)",
+	"iam:UpdateAccessKey":                       "revives the keys of another user (sar)",
+	"iam:UpdateAssumeRolePolicy":                "lets itself assume a role (rhino, pike)",
+	"iam:UpdateLoginProfile":                    "changes a password to act as another user (rhino, pike)",
+	"iam:UpdateSAMLProvider":                    "replaces who is trusted to sign in (sar)",
+	"iam:UpdateOpenIDConnectProviderThumbprint": "replaces who is trusted to sign in (sar)",
+	"iam:AddClientIDToOpenIDConnectProvider":    "adds to who is trusted to sign in (sar)",
+
+	"sts:AssumeRole":                                          "acts with the rights of another role (pike)",
+	"sts:AssumeRoot":                                          "acts with the rights of an account's root (sar)",
+	"organizations:AttachPolicy":                              "changes what accounts may do (sar)",
+	"organizations:DetachPolicy":                              "can take away a deny on whole accounts (sar)",
+	"organizations:UpdatePolicy":                              "changes what accounts may do (sar)",
+	"organizations:DeletePolicy":                              "can take away a deny on whole accounts (sar)",
+	"sso:CreateAccountAssignment":                             "gives people rights in an account (sar)",
+	"sso:PutInlinePolicyToPermissionSet":                      "writes any policy into a permission set (sar)",
+	"sso:AttachManagedPolicyToPermissionSet":                  "attaches any policy to a permission set (sar)",
+	"sso:AttachCustomerManagedPolicyReferenceToPermissionSet": "attaches any policy to a permission set (sar)",
+
+	"kms:CreateGrant":  "gives the use of a key to anyone (sar)",
+	"kms:PutKeyPolicy": "rewrites who may use a key (sar)",
+
+	"s3:PutAccessPointPolicy": "rewrites who may use a bucket (sar)",
+	"s3:PutBucketAcl":         "rewrites who may use a bucket (sar)",
+	"s3:PutBucketPolicy":      "rewrites who may use a bucket (sar)",
+	"s3:DeleteBucketPolicy":   "can take away a deny on a bucket (sar)",
+	"s3:PutObjectAcl":         "rewrites who may use an object (sar)",
+	"s3:PutObjectVersionAcl":  "rewrites who may use an object (sar)",
+	"s3:CreateAccessGrant":    "gives the use of a bucket to anyone (sar)",
+
+	"sqs:AddPermission":                            "lets others use a queue (sar)",
+	"sns:AddPermission":                            "lets others use a topic (sar)",
+	"ecr:SetRepositoryPolicy":                      "rewrites who may use a repository (sar)",
+	"secretsmanager:PutResourcePolicy":             "rewrites who may read a secret (sar)",
+	"lambda:AddPermission":                         "lets others invoke a function (rhino, sar)",
+	"lambda:AddLayerVersionPermission":             "lets others use a layer (sar)",
+	"lambda:UpdateFunctionCode":                    "runs code with the rights of a function's role (rhino)",
+	"lambda:UpdateFunctionConfiguration":           "runs code with the rights of a function's role, by a layer (rhino)",
+	"glue:UpdateDevEndpoint":                       "opens a shell with the rights of an endpoint's role (rhino)",
+	"sagemaker:CreatePresignedNotebookInstanceUrl": "opens a notebook with the rights of its role (rhino)",
+	"codestar:CreateProject":                       "makes roles through the service (rhino)",
+	"ssm:SendCommand":                              "runs code with the rights of an instance's role (rhino)",
+	"ssm:StartSession":                             "opens a shell with the rights of an instance's role (rhino)",
+	"ec2-instance-connect:SendSSHPublicKey":        "opens a shell with the rights of an instance's role (rhino)",
+	"eks:AssociateAccessPolicy":                    "gives rights inside a cluster (sar)",
+	"eks:CreateAccessEntry":                        "gives rights inside a cluster (sar)",
+	"cognito-identity:SetIdentityPoolRoles":        "hands roles to an identity pool (sar)",
+}
+
+var lowerRisks = lowerKeys(risks)
+
+func lowerKeys(m map[string]string) map[string]string {
+	low := make(map[string]string, len(m))
+	for k, v := range m {
+		low[strings.ToLower(k)] = v
+	}
+	return low
+}

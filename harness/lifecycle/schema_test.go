@@ -1,0 +1,84 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// object is what the tests read of a schema of an object.
+type object struct {
+	AdditionalProperties any                        `json:"additionalProperties"`
+	Required             []string                   `json:"required"`
+	Properties           map[string]json.RawMessage `json:"properties"`
+}
+
+// The schema and the reader know the same keys and the same values: an editor
+// must not complain of what Whittle takes, nor the other way round.
+func TestSchema(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "docs", "schema", "whittle.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		object
+		Defs map[string]json.RawMessage `json:"$defs"`
+	}
+	if err := json.Unmarshal(data, &schema); err != nil {
+		t.Fatal(err)
+	}
+	def := func(name string) object {
+		var o object
+		if err := json.Unmarshal(schema.Defs[name], &o); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return o
+	}
+	for _, tt := range []struct {
+		name     string
+		o        object
+		keys     []string
+		required []string
+	}{
+		{"the file", schema.object, fileKeys, []string{"cloud", "sandbox", "lifecycle"}},
+		{"sandbox", def("sandbox"), sandboxKeys, nil},
+		{"tool", def("tool"), toolKeys, nil},
+		{"step", def("step"), stepKeys, []string{"name", "phase"}},
+		{"terraform", def("terraform"), terraformKeys, []string{"command"}},
+		{"packer", def("packer"), packerKeys, []string{"template"}},
+	} {
+		if got := slices.Sorted(maps.Keys(tt.o.Properties)); !slices.Equal(got, slices.Sorted(slices.Values(tt.keys))) {
+			t.Errorf("%s: the schema has %v, the reader %v", tt.name, got, tt.keys)
+		}
+		if !slices.Equal(tt.o.Required, tt.required) {
+			t.Errorf("%s: the schema requires %v, the reader %v", tt.name, tt.o.Required, tt.required)
+		}
+		if tt.o.AdditionalProperties != false {
+			t.Errorf("%s: the schema takes unknown keys", tt.name)
+		}
+	}
+	for _, tt := range []struct {
+		of, key string
+		o       object
+		values  []string
+	}{
+		{"the file", "cloud", schema.object, cloudValues},
+		{"the file", "trust", schema.object, trustValues},
+		{"step", "phase", def("step"), phaseValues},
+		{"step", "access", def("step"), accessValues},
+		{"terraform", "command", def("terraform"), terraformValues},
+	} {
+		var p struct {
+			Enum []string `json:"enum"`
+		}
+		if err := json.Unmarshal(tt.o.Properties[tt.key], &p); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(p.Enum, tt.values) {
+			t.Errorf("%s of %s: the schema has %v, the reader %v", tt.key, tt.of, p.Enum, tt.values)
+		}
+	}
+}

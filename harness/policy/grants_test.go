@@ -1,0 +1,172 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"pgregory.net/rapid"
+)
+
+// grants draws sets from few permissions and resources, so that they meet.
+func grants() *rapid.Generator[grant.Set] {
+	one := rapid.Custom(func(t *rapid.T) grant.Grant {
+		return grant.Grant{
+			Permission: rapid.SampledFrom([]string{"s3:GetObject", "s3:PutObject", "s3:Get*", "ec2:CreateVpc", "kms:*", "*"}).Draw(t, "permission"),
+			Resource: rapid.SampledFrom([]string{"*", "arn:aws:s3:::a/*", "arn:aws:s3:::a/x", "arn:aws:s3:::b/${aws:username}", "arn:aws:s3:::b/${$}{x}",
+				"arn:aws:ec2:us-east-1:123456789012:vpc/*", "arn:aws:s3:::a<b>&c", "arn:aws:s3:::\x00"}).Draw(t, "resource"),
+		}
+	})
+	return rapid.Map(rapid.SliceOfN(one, 0, 12), func(g []grant.Grant) grant.Set { return grant.Of(g...) })
+}
+
+func TestFromSetIsLossless(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := grants().Draw(t, "set")
+		d := FromSet(s)
+		back, err := d.Set()
+		if err != nil || !back.Equal(s) {
+			t.Fatalf("%v came back as %v, %v", s.Slice(), back.Slice(), err)
+		}
+		parsed, err := Parse(d.Print())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := parsed.Set(); err != nil || !back.Equal(s) {
+			t.Fatalf("printed, %v came back as %v, %v", s.Slice(), back.Slice(), err)
+		}
+		seen := map[string]bool{}
+		for _, st := range d.Statements {
+			if !slices.IsSorted(st.Action) || !slices.IsSorted(st.Resource) {
+				t.Fatalf("not sorted: %v", st)
+			}
+			if key := strings.Join(st.Resource, " "); seen[key] {
+				t.Fatalf("two statements for %v", st.Resource)
+			} else {
+				seen[key] = true
+			}
+		}
+	})
+}
+
+func TestFromSetAllowsExactlyTheSet(t *testing.T) {
+	actions := []string{"s3:GetObject", "s3:GetBucketAcl", "s3:PutObject", "ec2:CreateVpc", "kms:Decrypt", "iam:PassRole"}
+	resources := []string{"*", "arn:aws:s3:::a/x", "arn:aws:s3:::a/y", "arn:aws:s3:::b/${aws:username}", "arn:aws:s3:::b/bob", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"}
+	rapid.Check(t, func(t *rapid.T) {
+		s := grants().Draw(t, "set")
+		r := Request{Action: rapid.SampledFrom(actions).Draw(t, "action"), Resource: rapid.SampledFrom(resources).Draw(t, "resource"),
+			Context: map[string][]string{"aws:username": {"bob"}}}
+		want := ImplicitDeny
+		for g := range s.All() {
+			// A grant is a pattern with * and nothing else.
+			if glob(g.Permission, r.Action) && glob(g.Resource, r.Resource) {
+				want = Allow
+			}
+		}
+		got, err := Evaluate([]Document{FromSet(s)}, r)
+		if err != nil || got != want {
+			t.Fatalf("%v on %v: got %v, %v; want %v", s.Slice(), r, got, err, want)
+		}
+	})
+}
+
+// glob is the plainest reading of "*", to hold the evaluator against.
+func glob(pattern, s string) bool {
+	before, after, found := strings.Cut(pattern, "*")
+	return pattern == s || found && strings.HasPrefix(s, before) && strings.HasSuffix(s[len(before):], after)
+}
+
+func TestFromSetGolden(t *testing.T) {
+	s := grant.Of(
+		grant.Grant{Permission: "sqs:DeleteQueue", Resource: "arn:aws:sqs:us-east-1:123456789012:q"},
+		grant.Grant{Permission: "ec2:DescribeVpcs", Resource: "*"},
+		grant.Grant{Permission: "sqs:CreateQueue", Resource: "arn:aws:sqs:us-east-1:123456789012:q"},
+		grant.Grant{Permission: "ec2:DescribeSubnets", Resource: "*"},
+	)
+	const want = `{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": [
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs"
+      ],
+      "Resource": "*"
+    },
+    {
+      "Effect": "Allow",
+      "Action": [
+        "sqs:CreateQueue",
+        "sqs:DeleteQueue"
+      ],
+      "Resource": "arn:aws:sqs:us-east-1:123456789012:q"
+    }
+  ]
+}
+`
+	if got := string(FromSet(s).Print()); got != want {
+		t.Errorf("got %s", got)
+	}
+	if got := string(FromSet(grant.Set{}).compact()); got != `{"Version":"2012-10-17","Statement":[]}` {
+		t.Errorf("the empty set is written as %s", got)
+	}
+}
+
+func TestSetRefusesWhatGrantsCannotSay(t *testing.T) {
+	for _, in := range []string{
+		`{"Effect":"Deny","Action":"*","Resource":"*"}`,
+		`{"Effect":"Allow","NotAction":"s3:*","Resource":"*"}`,
+		`{"Effect":"Allow","Action":"s3:*","NotResource":"*"}`,
+		`{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Bool":{"a:b":true}}}`,
+		`{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}`,
+		`{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::${aws:username}"}`,
+	} {
+		d, err := Parse([]byte(`{"Version":"2012-10-17","Statement":[` + in + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := d.Set(); err == nil || s.Len() != 0 {
+			t.Errorf("%s: gave %v, %v", in, s.Slice(), err)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := grants().Draw(t, "set")
+		limit := rapid.IntRange(150, 400).Draw(t, "limit")
+		docs, err := Split(FromSet(s), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back grant.Set
+		for _, d := range docs {
+			part, err := d.Set()
+			if err != nil {
+				t.Fatal(err)
+			}
+			back = back.Union(part)
+			if d.Size() > limit {
+				t.Fatalf("%d characters, limit %d", d.Size(), limit)
+			}
+		}
+		if !back.Equal(s) {
+			t.Fatalf("%v was split into %v", s.Slice(), back.Slice())
+		}
+	})
+	whole := Document{Version: Version2012, Statements: []Statement{{Sid: "big", Effect: EffectAllow,
+		NotAction: []string{"s3:" + strings.Repeat("a", 60), "s3:" + strings.Repeat("b", 60)}, Resource: []string{"*"}}}}
+	if _, err := Split(whole, 150); err == nil || !strings.Contains(err.Error(), "statement 1 (big)") {
+		t.Errorf("a NotAction was divided: %v", err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	d := Document{Version: Version2012, Statements: []Statement{{Sid: "é", Effect: EffectAllow, Action: []string{"s3:*"}, Resource: []string{"arn:aws:s3:::a b<"}}}}
+	// Counted by hand: whitespace is free, é is one character, < is one.
+	if want := len(`{"Version":"2012-10-17","Statement":[{"Sid":"e","Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::ab<"}]}`); d.Size() != want {
+		t.Errorf("got %d, want %d", d.Size(), want)
+	}
+}
