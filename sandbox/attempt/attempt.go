@@ -1,0 +1,282 @@
+// Package attempt runs one step of a lifecycle once: in a working copy of the
+// user's tree, behind a proxy of its own, as a probe identity and with nothing
+// of the operator's but a home and a PATH. It is harness.Executor on real
+// processes, and harness.World where the cloud can be saved and restored.
+//
+// It decides nothing about roles: what is refused and what is granted is the
+// arbiter's business, which it hands to the proxy.
+package attempt
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/sandbox/intercept"
+	"github.com/whittle-iam/whittle/sandbox/step/command"
+	"github.com/whittle-iam/whittle/sandbox/step/terraform"
+)
+
+// Progress is one thing that happened to one resource.
+type Progress = terraform.Progress
+
+// CloudState saves and restores a whole cloud.
+type CloudState interface {
+	// Snapshot keeps the cloud as it is and names the snapshot.
+	Snapshot(ctx context.Context) (string, error)
+	// Restore brings back what Snapshot kept; it can be repeated.
+	Restore(ctx context.Context, id string) error
+}
+
+// Config says what an [Executor] works on.
+type Config struct {
+	Lifecycle lifecycle.Lifecycle
+	// Work is the run's folder. It is made if it is not there, for the operator
+	// alone; a working copy that it holds already is taken up again.
+	Work string
+	// Environ is the operator's environment, of which a step sees the few
+	// variables that [proc.Environment] allows; nil means os.Environ().
+	Environ []string
+
+	// Dial, RootCAs, UpstreamProxy and Hold are the proxy's: see
+	// intercept.Config.
+	Dial          func(ctx context.Context, network, addr string) (net.Conn, error)
+	RootCAs       *x509.CertPool
+	UpstreamProxy func(*http.Request) (*url.URL, error)
+	Hold          func(userAgent string) time.Duration
+
+	// Cloud saves and restores the cloud. nil means that it cannot be done, as
+	// with every real cloud.
+	Cloud CloudState
+	// Progress is called for every resource that something happens to; nil
+	// means that nobody listens. It must return soon.
+	Progress func(step string, p Progress)
+	// Log gets what goes wrong and is not the step's; nil discards.
+	Log *slog.Logger
+}
+
+// Executor runs steps, one at a time. Make one with [New].
+type Executor struct {
+	c      Config
+	copy   string // the working copy
+	own    own
+	ca     *intercept.CA
+	shim   string
+	binary terraform.Binary // of the terraform steps, if there are any
+
+	// busy is held while a step runs and while the working copy is replaced.
+	busy sync.Mutex
+}
+
+var _ harness.Executor = (*Executor)(nil)
+
+// New checks what can be checked before anything runs, copies the lifecycle's
+// folder into c.Work, finds Terraform if a step needs it, and makes the run's
+// certificate authority, whose key stays in memory.
+func New(ctx context.Context, c Config) (*Executor, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Environ == nil {
+		c.Environ = os.Environ()
+	}
+	if c.Progress == nil {
+		c.Progress = func(string, Progress) {}
+	}
+	if c.Work == "" {
+		return nil, errors.New("attempt: no folder to work in")
+	}
+	work, err := filepath.Abs(c.Work)
+	if err != nil {
+		return nil, fmt.Errorf("work folder %s: %w", c.Work, err)
+	}
+	root, err := filepath.Abs(c.Lifecycle.Dir)
+	if err == nil {
+		root, err = filepath.EvalSymlinks(root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the lifecycle's folder: %w", err)
+	}
+	if err := checkSteps(root, c.Lifecycle.Steps); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return nil, fmt.Errorf("work folder: %w", err)
+	}
+	if err := os.Chmod(work, 0o700); err != nil {
+		return nil, fmt.Errorf("work folder: %w", err)
+	}
+	e := &Executor{c: c, copy: filepath.Join(work, "copy")}
+	e.c.Work = work
+	if err := workingCopy(ctx, root, e.copy, work); err != nil {
+		return nil, err
+	}
+	if e.shim, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("find whittle itself: %w", err)
+	}
+	if e.ca, err = intercept.NewCA(); err != nil {
+		return nil, err
+	}
+	if e.own, err = e.writeOwn(); err != nil {
+		return nil, fmt.Errorf("work folder: %w", err)
+	}
+	return e, e.tools(ctx, root)
+}
+
+// checkSteps finds what is wrong with the steps before one of them has run.
+func checkSteps(root string, steps []lifecycle.Step) error {
+	for _, s := range steps {
+		err := checkEnv(s)
+		switch {
+		case err != nil:
+		case s.Terraform != nil:
+			err = checkModule(root, *s.Terraform)
+		case s.Packer != nil:
+			err = errors.New("packer steps cannot be run yet: use a command step")
+		case len(s.Command) == 0:
+			err = errors.New("it says neither terraform nor command")
+		}
+		if err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// tools finds the tools of the steps, and where their parts come from.
+func (e *Executor) tools(ctx context.Context, root string) error {
+	tool := e.c.Lifecycle.Terraform
+	// The file's paths are relative to the file; a program's bare name is not a
+	// path.
+	if strings.ContainsRune(tool.Path, '/') && !filepath.IsAbs(tool.Path) {
+		tool.Path = filepath.Join(root, tool.Path)
+	}
+	if tool.ProviderMirror != "" && !filepath.IsAbs(tool.ProviderMirror) {
+		tool.ProviderMirror = filepath.Join(root, tool.ProviderMirror)
+	}
+	var modules []string
+	for _, s := range e.c.Lifecycle.Steps {
+		if s.Terraform != nil {
+			modules = append(modules, filepath.Join(e.copy, s.Terraform.Dir))
+		}
+	}
+	// Written although no step may be Terraform's: a command can run it, too.
+	mirrors, err := terraform.Mirrors(tool, e.c.Environ, modules...)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(e.own.cliConfig, []byte(terraform.CLIConfig(mirrors, e.own.plugins)), 0o600); err != nil {
+		return fmt.Errorf("work folder: %w", err)
+	}
+	if len(modules) == 0 {
+		return nil
+	}
+	if e.binary, err = terraform.Find(ctx, tool); err != nil {
+		return err
+	}
+	e.c.Log.Debug("found terraform", "path", e.binary.Path, "product", e.binary.Product, "version", e.binary.Version, "mirrors", len(mirrors))
+	return nil
+}
+
+// Attempt implements harness.Executor. The proxy outlives the end of ctx, as
+// the step does: a tool that was asked to stop still has calls to finish.
+func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome, error) {
+	e.busy.Lock()
+	defer e.busy.Unlock()
+	s := a.Step
+	fail := func(err error) (harness.Outcome, error) {
+		return harness.Outcome{}, fmt.Errorf("step %s: %w", s.Name, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return fail(err)
+	}
+	var credentials map[string]string
+	if a.Identity.Credentials != nil {
+		var err error
+		if credentials, err = a.Identity.Credentials.Env(ctx); err != nil {
+			return fail(fmt.Errorf("credentials of %s: %w", a.Identity.Name, err))
+		}
+	}
+	proxy, err := intercept.Start(context.WithoutCancel(ctx), intercept.Config{
+		CA: e.ca, Arbiter: a.Arbiter, Held: a.Held, Dial: e.c.Dial, RootCAs: e.c.RootCAs,
+		UpstreamProxy: e.c.UpstreamProxy, Hold: e.c.Hold, Log: e.c.Log,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	defer func() {
+		if err := proxy.Close(); err != nil {
+			e.c.Log.Warn("close proxy", "step", s.Name, "error", err)
+		}
+	}()
+	env, err := e.environment(s, credentials, proxy.URL())
+	if err != nil {
+		return fail(err)
+	}
+	started := time.Now()
+	var out harness.Outcome
+	switch {
+	case s.Terraform != nil:
+		out, err = e.terraform(ctx, s, env)
+	case len(s.Command) > 0:
+		out, err = e.command(ctx, s, env)
+	default:
+		err = errors.New("it says neither terraform nor command")
+	}
+	out.Duration = time.Since(started)
+	out = scrub(out, secrets(credentials, proxy.URL()))
+	if err != nil {
+		err = fmt.Errorf("step %s: %w", s.Name, err)
+	}
+	return out, err
+}
+
+func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+	if e.binary.Path == "" {
+		return harness.Outcome{}, errors.New("terraform: not a step of the lifecycle that this run was made for")
+	}
+	res, err := terraform.Run(ctx, terraform.Config{
+		Binary: e.binary, Shim: e.shim, Dir: filepath.Join(e.copy, s.Terraform.Dir), Step: *s.Terraform, Env: env,
+		Progress: func(p Progress) { e.c.Progress(s.Name, p) },
+	})
+	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: res.Tools}
+	for _, d := range res.Diagnostics {
+		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic(d))
+	}
+	return out, err
+}
+
+func (e *Executor) command(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env})
+	out := harness.Outcome{OK: res.OK, Output: res.Output}
+	if res.Summary != "" {
+		out.Diagnostics = []harness.Diagnostic{{Summary: res.Summary, Detail: res.Detail}}
+	}
+	return out, err
+}
+
+// scrub takes secrets of the run out of what a step printed.
+func scrub(out harness.Outcome, secrets []string) harness.Outcome {
+	var pairs []string
+	for _, s := range secrets {
+		pairs = append(pairs, s, "REDACTED")
+	}
+	r := strings.NewReplacer(pairs...)
+	out.Output = r.Replace(out.Output)
+	for i, d := range out.Diagnostics {
+		out.Diagnostics[i] = harness.Diagnostic{Summary: r.Replace(d.Summary), Detail: r.Replace(d.Detail), Address: d.Address}
+	}
+	return out
+}

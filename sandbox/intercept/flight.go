@@ -1,0 +1,257 @@
+package intercept
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// serveInner serves the requests within opened connections.
+func (p *Proxy) serveInner(w http.ResponseWriter, r *http.Request) {
+	if !p.enter() {
+		say(w, http.StatusServiceUnavailable, "the proxy is closing")
+		return
+	}
+	defer p.leave()
+	host, _ := r.Context().Value(hostKey{}).(string)
+	cloud, ok := Endpoint(host)
+	if !ok || !sameHost(r.Host, host) {
+		// What a host says is trusted because its certificate was verified; a
+		// request for another host over the same connection is not that
+		// host's.
+		say(w, http.StatusMisdirectedRequest, "this connection was opened for "+host)
+		return
+	}
+	if r.Method == http.MethodConnect {
+		say(w, http.StatusMethodNotAllowed, "CONNECT within a connection to "+host)
+		return
+	}
+	f := &flight{p: p, w: w, r: r, host: host, cloud: cloud, start: time.Now(), seen: newExchange(r, host)}
+	f.serve()
+}
+
+// flight is one request to an opened host, from its receipt to the last byte
+// of its reply.
+type flight struct {
+	p     *Proxy
+	w     http.ResponseWriter
+	r     *http.Request
+	host  string
+	cloud refusal.Cloud
+	start time.Time
+
+	body *spool // nil without a body
+	// trailers are the announced ones' names. The request's own map is written
+	// by whoever reads the end of the body.
+	trailers []string
+
+	seen    refusal.Exchange
+	repeats int
+}
+
+func (f *flight) serve() {
+	if f.r.ContentLength != 0 && f.r.Body != http.NoBody {
+		// What is kept without a hold is for net/http alone, which sends a
+		// request again when an idle connection turns out to be closed.
+		limit := int64(keepMemory)
+		if f.p.held {
+			limit = keepMost
+		}
+		f.body = newSpool(f.r.Body, f.r.ContentLength, limit)
+		for name := range f.r.Trailer {
+			f.trailers = append(f.trailers, name)
+		}
+		defer f.body.Close()
+	}
+	defer f.observed()
+
+	ctx := f.r.Context()
+	hold := newHold(f.start, f.p.hold(f.r.UserAgent()))
+	for {
+		resp, err := f.send(ctx)
+		if err != nil {
+			f.unreachable(err)
+			return
+		}
+		if resp.StatusCode < 400 || resp.StatusCode > 499 || f.p.arbiter == nil {
+			f.deliver(resp, resp.Body)
+			return
+		}
+		head, whole, err := readHead(resp.Body)
+		if err != nil {
+			resp.Body.Close()
+			f.unreachable(err)
+			return
+		}
+		if f.verdict(ctx, hold, resp, head) == refusal.Deliver {
+			f.deliver(resp, rest(head, whole, resp.Body))
+			return
+		}
+		if !hold.Next(ctx) {
+			if ctx.Err() == nil && retriesUnavailable(f.cloud, f.r.UserAgent()) {
+				resp.Body.Close()
+				f.tryAgain(resp, head)
+			} else {
+				f.deliver(resp, rest(head, whole, resp.Body))
+			}
+			return
+		}
+		resp.Body.Close()
+		f.repeats++
+	}
+}
+
+// send sends the request, once more if need be, and returns the reply's start.
+func (f *flight) send(ctx context.Context) (*http.Response, error) {
+	out := outgoing(ctx, f.r, "https", f.host, false)
+	if f.body != nil {
+		if f.r.ContentLength < 0 {
+			out.Trailer = make(http.Header) // filled when the body has ended
+			for _, name := range f.trailers {
+				out.Trailer[name] = nil
+			}
+		}
+		out.Body = f.reader(out)
+		out.GetBody = func() (io.ReadCloser, error) {
+			if !f.body.Replayable() {
+				return nil, errNotKept
+			}
+			return f.reader(out), nil
+		}
+	}
+	transport := f.p.http1
+	if f.r.ProtoMajor > 1 {
+		transport = f.p.http2
+	}
+	return transport.RoundTrip(out)
+}
+
+// reader is the body from its start. When it ends, out gets the trailers that
+// came after it.
+func (f *flight) reader(out *http.Request) io.ReadCloser {
+	return &trailing{ReadCloser: f.body.Reader(), end: func() {
+		if out.Trailer != nil {
+			maps.Copy(out.Trailer, f.r.Trailer)
+		}
+	}}
+}
+
+// trailing calls end before the reader's end is reported.
+type trailing struct {
+	io.ReadCloser
+	end func()
+}
+
+func (t *trailing) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if err == io.EOF && t.end != nil {
+		t.end()
+		t.end = nil
+	}
+	return n, err
+}
+
+// verdict asks the arbiter what becomes of a refused reply; what cannot be
+// repeated is delivered whatever it says.
+func (f *flight) verdict(ctx context.Context, h *hold, resp *http.Response, head []byte) refusal.Verdict {
+	ctx, cancel := context.WithDeadline(ctx, h.end)
+	defer cancel()
+	v := f.p.arbiter.Refused(ctx, withReply(f.exchange(), resp.StatusCode, resp.Header, head))
+	if !f.p.held {
+		return refusal.Deliver
+	}
+	if v == refusal.Repeat && f.body != nil && !f.body.Replayable() {
+		f.p.log.Info("refused request cannot be repeated: its body was not kept",
+			"exchange", f.seen, "error", f.body.Warning())
+		return refusal.Deliver
+	}
+	return v
+}
+
+// exchange is the request as far as it is known.
+func (f *flight) exchange() refusal.Exchange {
+	if f.body == nil {
+		return f.seen
+	}
+	return withRequestBody(f.seen, f.body.Head())
+}
+
+// deliver gives the reply to the client and remembers its start.
+func (f *flight) deliver(resp *http.Response, body io.Reader) {
+	defer resp.Body.Close()
+	if f.r.Context().Err() != nil {
+		abort() // nobody is there to get it
+	}
+	f.seen = withReply(f.seen, resp.StatusCode, resp.Header, nil)
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		f.p.switchProtocols(f.w, resp)
+		return
+	}
+	var start []byte
+	err := f.p.deliver(f.w, resp, body, func(piece []byte) {
+		start = append(start, piece[:min(len(piece), refusal.MaxBody-len(start))]...)
+	})
+	f.seen = withReply(f.seen, resp.StatusCode, resp.Header, start)
+	if err != nil {
+		abort()
+	}
+}
+
+// tryAgain tells the client to send the request again, in place of a refusal
+// that the arbiter wanted repeated when the hold was spent.
+func (f *flight) tryAgain(refused *http.Response, head []byte) {
+	header, body := tryAgain(f.host, refused.Header, decode(refused.Header.Get("Content-Encoding"), head))
+	f.answer(http.StatusServiceUnavailable, header, body)
+}
+
+// unreachable says that the host did not answer, or that the client is gone.
+func (f *flight) unreachable(cause error) {
+	if f.r.Context().Err() != nil {
+		abort()
+	}
+	f.p.log.Warn("unreachable", "host", f.host, "error", cause)
+	f.answer(http.StatusBadGateway, http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		[]byte("whittle: cannot reach "+f.host+": "+cause.Error()+"\n"))
+}
+
+// answer gives the client a reply of the proxy's own.
+func (f *flight) answer(status int, header http.Header, body []byte) {
+	f.seen = withReply(f.seen, status, header, body)
+	for name, values := range header {
+		f.w.Header()[name] = values
+	}
+	f.w.WriteHeader(status)
+	if f.r.Method != http.MethodHead {
+		// A client that is gone needs no answer.
+		_, _ = f.w.Write(body)
+	}
+}
+
+// observed tells the arbiter how the request ended.
+func (f *flight) observed() {
+	f.seen = f.exchange()
+	f.p.log.Debug("request", "exchange", f.seen, "repeats", f.repeats, "duration", time.Since(f.start))
+	if f.p.arbiter != nil {
+		f.p.arbiter.Observed(f.seen, f.repeats)
+	}
+}
+
+// readHead reads up to refusal.MaxBody bytes of a refused reply; whole tells
+// whether that was all.
+func readHead(body io.Reader) (head []byte, whole bool, err error) {
+	head, err = io.ReadAll(io.LimitReader(body, refusal.MaxBody))
+	return head, len(head) < refusal.MaxBody, err
+}
+
+// rest is the reply's body with the part that was read put back.
+func rest(head []byte, whole bool, body io.Reader) io.Reader {
+	if whole {
+		return bytes.NewReader(head)
+	}
+	return io.MultiReader(bytes.NewReader(head), body)
+}

@@ -1,0 +1,518 @@
+// Package intercept is the run's certificate authority and the proxy through
+// which a step reaches the network: TLS to the clouds' own API hosts is opened,
+// refused replies are held back and the same request is sent again for as long
+// as an [Arbiter] wants it; everything else is tunnelled.
+//
+// It decides nothing itself. What a refusal means, and whether a request is to
+// be repeated, the Arbiter says; which hosts are opened, the endpoint table
+// ([Endpoint]). It reads no credentials but the public identifier of the one
+// that a request was signed with, and keeps to the bytes of what was signed:
+// requests leave with the path, query and header values that they came with.
+//
+// A request's way: [Proxy.ServeHTTP] (proxy credentials) → connect → TLS with a
+// leaf of the run CA → serveOpened (flight.go) → the cloud, over verified TLS.
+package intercept
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+const (
+	// user is the name in the proxy's credentials; the password is random.
+	user = "whittle"
+	// grace is how long Close lets requests end by themselves.
+	grace = 2 * time.Second
+	// handshakeTime is how long a client may take for its TLS handshake.
+	handshakeTime = 30 * time.Second
+)
+
+// Arbiter decides what becomes of a refused reply. It is called from many
+// goroutines.
+type Arbiter interface {
+	// Refused is called for every reply with a status from 400 to 499. Its
+	// context ends with the request's hold, and when the client hangs up.
+	Refused(ctx context.Context, x refusal.Exchange) refusal.Verdict
+	// Observed is called once for every request to an opened host, after its
+	// last reply went to the client. Status is what the client got, and 0 if it
+	// got nothing. Repeats is how many times the request was sent again.
+	Observed(x refusal.Exchange, repeats int)
+}
+
+// Config says how a [Proxy] works.
+type Config struct {
+	// CA signs the certificates of opened hosts. It is required.
+	CA *CA
+	// Arbiter is asked about refusals; nil delivers every reply.
+	Arbiter Arbiter
+	// Held lets refused replies be held and their requests be repeated.
+	// Without it the arbiter is told of refusals and its verdict is ignored.
+	Held bool
+	// Dial makes the connections to the outside; nil is a net.Dialer that
+	// refuses the machine's own metadata service.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// RootCAs is what upstream certificates are verified against; nil is the
+	// system's. There is no way not to verify them.
+	RootCAs *x509.CertPool
+	// UpstreamProxy names the proxy to use for a request, as
+	// http.ProxyFromEnvironment does; nil uses none. Its schemes are http,
+	// https and socks5.
+	UpstreamProxy func(*http.Request) (*url.URL, error)
+	// Hold is how long a client with the given User-Agent may be kept waiting
+	// for its reply; nil is DefaultHold.
+	Hold func(userAgent string) time.Duration
+	// Listen is the loopback address to listen on; empty is a free port of
+	// 127.0.0.1.
+	Listen string
+	// Log gets what goes wrong, and at level debug every request; nil discards.
+	Log *slog.Logger
+}
+
+// Proxy is a running proxy. Make one with [Start].
+type Proxy struct {
+	ca      *CA
+	arbiter Arbiter
+	held    bool
+	roots   *x509.CertPool
+	hold    func(string) time.Duration
+	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	via     func(*http.Request) (*url.URL, error)
+	log     *slog.Logger
+	secret  string
+	addr    string
+
+	// ctx is the life of the proxy: requests and tunnels end with it.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	front *http.Server // speaks to clients as a proxy
+	inner *http.Server // speaks to clients as the cloud, within opened TLS
+	door  *handoff     // from front to inner
+
+	// A request that came over HTTP/1.1 leaves over HTTP/1.1, so that its
+	// framing stays what the client made; one over HTTP/2 leaves over HTTP/2 if
+	// the host speaks it.
+	http1, http2 *http.Transport
+
+	buffers sync.Pool // of *[]byte, to copy with
+
+	serving sync.WaitGroup // the two Serve calls
+	conns   sync.WaitGroup // connections that the servers hold
+	once    sync.Once
+
+	mu      sync.Mutex
+	closing bool
+	active  int           // handlers that run
+	idle    chan struct{} // closed when closing and active is 0
+	configs map[string]*tls.Config
+	open    map[net.Conn]bool // what conns counts
+}
+
+// Start listens on a free port of the loopback interface and serves until
+// Close, or until ctx ends: then requests and tunnels are cut.
+func Start(ctx context.Context, c Config) (*Proxy, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cmp.Or(c.Listen, "127.0.0.1:0"))
+	if err != nil {
+		return nil, fmt.Errorf("proxy: listen: %w", err)
+	}
+	p, err := serve(ctx, c, l)
+	if err != nil {
+		l.Close()
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	return p, nil
+}
+
+// serve is Start on a listener of the caller's.
+func serve(ctx context.Context, c Config, l net.Listener) (*Proxy, error) {
+	if c.CA == nil {
+		return nil, errors.New("no certificate authority; make one with NewCA")
+	}
+	p := &Proxy{
+		ca: c.CA, arbiter: c.Arbiter, held: c.Held && c.Arbiter != nil, roots: c.RootCAs,
+		hold: c.Hold, dial: c.Dial, via: c.UpstreamProxy, log: c.Log,
+		secret:  rand.Text(),
+		addr:    l.Addr().String(),
+		door:    newHandoff(l.Addr()),
+		idle:    make(chan struct{}),
+		configs: make(map[string]*tls.Config),
+		open:    make(map[net.Conn]bool),
+	}
+	p.buffers.New = func() any { b := make([]byte, 32<<10); return &b }
+	if p.hold == nil {
+		p.hold = DefaultHold
+	}
+	if p.dial == nil {
+		p.dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: guard}).DialContext
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	p.http1, p.http2 = p.transport(false), p.transport(true)
+	p.ctx, p.cancel = context.WithCancel(ctx)
+
+	base := func(net.Listener) context.Context { return p.ctx }
+	errorLog := slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
+	p.front = &http.Server{
+		Handler: p, BaseContext: base, ConnState: p.connState, ErrorLog: errorLog,
+		ReadHeaderTimeout: time.Minute,
+	}
+	p.inner = &http.Server{
+		Handler: http.HandlerFunc(p.serveInner), BaseContext: base, ConnState: p.connState, ErrorLog: errorLog,
+		ConnContext: withHost,
+		// The configuration says that HTTP/2 is served; handshakes are made
+		// before connections get here.
+		TLSConfig: &tls.Config{NextProtos: []string{"h2", "http/1.1"}},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: 1000, // held requests take a stream each
+			// One upload that waits for the cloud must not take the whole
+			// connection's window from the others.
+			MaxReceiveBufferPerConnection: 32 << 20,
+			MaxReceiveBufferPerStream:     1 << 20,
+		},
+	}
+	p.serving.Go(func() { p.ended(p.front.Serve(l)) })
+	p.serving.Go(func() { p.ended(p.inner.Serve(p.door)) })
+	return p, nil
+}
+
+func (p *Proxy) ended(err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		p.log.Error("proxy stopped", "error", err)
+	}
+}
+
+// transport makes the way to the outside. It adds nothing to a request.
+func (p *Proxy) transport(http2 bool) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(http2)
+	t := &http.Transport{
+		DialContext:     p.dial,
+		TLSClientConfig: p.upstreamTLS(),
+		Protocols:       protocols,
+		// Accept-Encoding is often signed: it goes as it came, and so does the
+		// reply's encoding.
+		DisableCompression:    true,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   handshakeTime,
+		ExpectContinueTimeout: time.Second,
+	}
+	if p.via != nil {
+		t.Proxy = p.via
+	}
+	return t
+}
+
+func (p *Proxy) upstreamTLS() *tls.Config {
+	return &tls.Config{RootCAs: p.roots, MinVersion: tls.VersionTLS12}
+}
+
+func (p *Proxy) upstreamProxy(r *http.Request) (*url.URL, error) {
+	if p.via == nil {
+		return nil, nil
+	}
+	via, err := p.via(r)
+	if err != nil {
+		return nil, fmt.Errorf("upstream proxy: %w", err)
+	}
+	return via, nil
+}
+
+// URL is what a client's HTTPS_PROXY must be. It holds the run's secret.
+func (p *Proxy) URL() *url.URL {
+	return &url.URL{Scheme: "http", User: url.UserPassword(user, p.secret), Host: p.addr}
+}
+
+// Close lets the requests that are being answered end for up to two seconds,
+// then cuts what is left. After it the arbiter is not called any more, and
+// nothing of the proxy runs.
+func (p *Proxy) Close() error {
+	var err error
+	p.once.Do(func() { err = p.close() })
+	return err
+}
+
+func (p *Proxy) close() error {
+	p.mu.Lock()
+	p.closing = true
+	if p.active == 0 {
+		close(p.idle)
+	}
+	p.mu.Unlock()
+	patience := time.NewTimer(grace)
+	defer patience.Stop()
+	select {
+	case <-p.idle:
+	case <-patience.C:
+	case <-p.ctx.Done():
+	}
+	p.cancel()
+	err := errors.Join(p.front.Close(), p.inner.Close())
+	p.serving.Wait()
+	// A connection that was accepted while its server closed is not known to
+	// that server's Close.
+	p.mu.Lock()
+	for c := range p.open {
+		c.Close()
+	}
+	p.mu.Unlock()
+	<-p.idle
+	p.conns.Wait()
+	p.http1.CloseIdleConnections()
+	p.http2.CloseIdleConnections()
+	if err != nil {
+		return fmt.Errorf("proxy: close: %w", err)
+	}
+	return nil
+}
+
+// enter counts a handler in; false means that the proxy is closing.
+func (p *Proxy) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return false
+	}
+	p.active++
+	return true
+}
+
+func (p *Proxy) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.active--; p.active == 0 && p.closing {
+		close(p.idle)
+	}
+}
+
+func (p *Proxy) connState(c net.Conn, s http.ConnState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch s {
+	case http.StateNew:
+		p.conns.Add(1)
+		p.open[c] = true
+	case http.StateHijacked, http.StateClosed:
+		delete(p.open, c)
+		p.conns.Done()
+	}
+}
+
+// ServeHTTP serves the proxy's own protocol: CONNECT, and plain requests with
+// an absolute URL.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !p.enter() {
+		say(w, http.StatusServiceUnavailable, "the proxy is closing")
+		return
+	}
+	defer p.leave()
+	if !p.authorized(r) {
+		w.Header().Set("Proxy-Authenticate", `Basic realm="whittle"`)
+		say(w, http.StatusProxyAuthRequired, "this proxy serves one run of Whittle and needs that run's credentials")
+		return
+	}
+	switch {
+	case r.Method == http.MethodConnect:
+		p.connect(w, r)
+	case r.URL.Scheme == "http" && r.URL.Host != "":
+		p.servePlain(w, r)
+	case r.URL.Scheme != "":
+		say(w, http.StatusBadRequest, "only http:// URLs can be asked for; use CONNECT for others")
+	default:
+		say(w, http.StatusBadRequest, "this is a proxy: set HTTPS_PROXY to its address")
+	}
+}
+
+func (p *Proxy) authorized(r *http.Request) bool {
+	scheme, encoded, _ := strings.Cut(r.Header.Get("Proxy-Authorization"), " ")
+	given, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	return err == nil && strings.EqualFold(scheme, "Basic") &&
+		subtle.ConstantTimeCompare(given, []byte(user+":"+p.secret)) == 1
+}
+
+// connect serves CONNECT: opens the hosts of the endpoint table on port 443
+// and tunnels the others.
+func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || port == "" {
+		say(w, http.StatusBadRequest, "CONNECT needs a host and a port")
+		return
+	}
+	if isMetadata(host) {
+		p.log.Warn("refused", "host", host, "error", errMetadata)
+		say(w, http.StatusForbidden, errMetadata.Error())
+		return
+	}
+	if _, ok := Endpoint(host); !ok || port != "443" {
+		p.tunnel(w, r, r.Host)
+		return
+	}
+	name, _ := canonicalHost(host)
+	config, err := p.leafConfig(name)
+	if err != nil {
+		p.log.Error("open", "host", name, "error", err)
+		say(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	client, err := p.hijack(w)
+	if err != nil {
+		p.log.Warn("open", "host", name, "error", err)
+		return
+	}
+	secure := tls.Server(&openedConn{Conn: client, host: name}, config)
+	ctx, cancel := context.WithTimeout(p.ctx, handshakeTime)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		client.Close()
+		// A client that comes to look and goes again is nothing to tell.
+		if !errors.Is(err, io.EOF) && p.ctx.Err() == nil {
+			p.log.Warn("client did not accept the run's certificate; it may pin certificates or not know the run CA",
+				"host", name, "error", err)
+		}
+		return
+	}
+	p.door.pass(secure)
+}
+
+// leafConfig is the TLS configuration under which the proxy is host. It is
+// kept, so that clients can resume sessions.
+func (p *Proxy) leafConfig(host string) (*tls.Config, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.configs[host]; c != nil {
+		return c, nil
+	}
+	leaf, err := p.ca.leaf(host)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.configs) >= maxLeaves {
+		clear(p.configs)
+	}
+	c := &tls.Config{
+		Certificates: []tls.Certificate{*leaf},
+		NextProtos:   []string{"h2", "http/1.1"},
+		MinVersion:   tls.VersionTLS12,
+	}
+	p.configs[host] = c
+	return c, nil
+}
+
+// hijack takes the client's connection over and tells the client that it is
+// connected.
+func (p *Proxy) hijack(w http.ResponseWriter) (net.Conn, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, fmt.Errorf("take over the client's connection: %w", err)
+	}
+	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("answer CONNECT: %w", err)
+	}
+	if rw.Reader.Buffered() == 0 {
+		return conn, nil
+	}
+	return &bufferedConn{Conn: conn, in: bufio.NewReader(io.MultiReader(
+		io.LimitReader(rw.Reader, int64(rw.Reader.Buffered())), conn))}, nil
+}
+
+// say answers with the proxy's own words.
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	// A client that is gone needs no answer.
+	_, _ = io.WriteString(w, "whittle: "+text+"\n")
+}
+
+// unreachable answers that host cannot be reached.
+func (p *Proxy) unreachable(w http.ResponseWriter, r *http.Request, host string, cause error) {
+	if r.Context().Err() != nil {
+		abort()
+	}
+	p.log.Warn("unreachable", "host", host, "error", cause)
+	if errors.Is(cause, errMetadata) {
+		say(w, http.StatusForbidden, errMetadata.Error())
+		return
+	}
+	say(w, http.StatusBadGateway, fmt.Sprintf("cannot reach %s: %v", host, cause))
+}
+
+// abort ends the handler so that the client sees a broken reply, not one that
+// looks whole. It is net/http's own way for that, on HTTP/1 and HTTP/2 alike,
+// and the server that called the handler recovers it in silence.
+func abort() { panic(http.ErrAbortHandler) }
+
+// openedConn is the client's side of an opened connection.
+type openedConn struct {
+	net.Conn
+	host string // in canonical form
+}
+
+type hostKey struct{}
+
+// withHost gives requests the host that their connection was opened for.
+func withHost(ctx context.Context, c net.Conn) context.Context {
+	if secure, ok := c.(*tls.Conn); ok {
+		if opened, ok := secure.NetConn().(*openedConn); ok {
+			return context.WithValue(ctx, hostKey{}, opened.host)
+		}
+	}
+	return ctx
+}
+
+// handoff is a listener whose connections are passed to it.
+type handoff struct {
+	addr  net.Addr
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newHandoff(addr net.Addr) *handoff {
+	return &handoff{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// pass gives c to whoever accepts, or closes it if nobody will any more.
+func (h *handoff) pass(c net.Conn) {
+	select {
+	case h.conns <- c:
+	case <-h.done:
+		c.Close()
+	}
+}
+
+func (h *handoff) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handoff) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h *handoff) Addr() net.Addr { return h.addr }

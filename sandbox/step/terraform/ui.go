@@ -1,0 +1,194 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/whittle-iam/whittle/sandbox/proc"
+)
+
+// Kind is what happened to a resource.
+type Kind string
+
+// The kinds of progress.
+const (
+	Planned Kind = "planned" // Terraform intends it
+	Start   Kind = "start"   // it has begun
+	Running Kind = "running" // it still goes on
+	Done    Kind = "done"    // it ended well
+	Errored Kind = "errored" // it failed
+)
+
+// Progress is one thing that happened to one resource.
+type Progress struct {
+	Kind    Kind
+	Address string // "module.net.aws_vpc.main[0]"
+	// Action is Terraform's word: "create", "update", "delete", "read", …, or
+	// "refresh" for the reading of what is in the state.
+	Action string
+	// Elapsed is the time since Start, in whole seconds.
+	Elapsed time.Duration
+}
+
+// maxLine is the longest line that is read as JSON, in bytes. Longer ones (a
+// diagnostic that quotes a whole document can be long) go to the output as
+// they are.
+const maxLine = 4 << 20
+
+// reader takes what Terraform prints. Its Write takes the JSON lines of
+// stdout. It never fails: terraform-exec stops reading the pipe when a writer
+// fails, and Terraform would block on it.
+type reader struct {
+	mu       sync.Mutex
+	progress func(Progress)
+	partial  []byte
+	errors   []Diagnostic
+	output   *proc.Tail
+	errTail  *proc.Tail
+}
+
+func newReader(progress func(Progress)) *reader {
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail), errTail: proc.NewTail(proc.DefaultTail / 4)}
+}
+
+// stderr is where Terraform's stderr goes.
+func (r *reader) stderr() io.Writer { return io.MultiWriter(r.output, r.errTail) }
+
+func (r *reader) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		r.partial = append(r.partial, line...)
+		if whole {
+			r.line(r.partial)
+			r.partial = r.partial[:0]
+		} else if len(r.partial) > maxLine {
+			_, _ = r.output.Write(r.partial)
+			r.partial = r.partial[:0]
+		}
+		rest = after
+	}
+	return len(p), nil
+}
+
+// close reads a last line that had no end.
+func (r *reader) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.partial) > 0 {
+		r.line(r.partial)
+		r.partial = nil
+	}
+}
+
+func (r *reader) line(b []byte) {
+	e := parseLine(b)
+	if e.text != "" {
+		_, _ = io.WriteString(r.output, e.text+"\n")
+	}
+	if e.diagnostic != nil {
+		r.errors = append(r.errors, *e.diagnostic)
+	}
+	if e.progress != nil {
+		r.progress(*e.progress)
+	}
+}
+
+// event is one line, read.
+type event struct {
+	text       string // what people should see of it
+	progress   *Progress
+	diagnostic *Diagnostic // only errors; warnings are in the text
+}
+
+// uiLine is one line of Terraform's machine-readable UI, as far as it is used
+// here (https://developer.hashicorp.com/terraform/internals/machine-readable-ui).
+type uiLine struct {
+	Message    string             `json:"@message"`
+	Type       string             `json:"type"`
+	Diagnostic *tfjson.Diagnostic `json:"diagnostic"`
+	Change     *uiHook            `json:"change"`
+	Hook       *uiHook            `json:"hook"`
+}
+
+type uiHook struct {
+	Resource struct {
+		Addr string `json:"addr"`
+	} `json:"resource"`
+	Action  string  `json:"action"`
+	Elapsed float64 `json:"elapsed_seconds"`
+}
+
+// parseLine reads one line. What it does not know it gives back whole, as text.
+func parseLine(b []byte) event {
+	raw := strings.ToValidUTF8(strings.TrimRight(string(b), "\r\n"), "\uFFFD")
+	var l uiLine
+	if json.Unmarshal(b, &l) != nil || l.Type == "" {
+		return event{text: raw}
+	}
+	switch l.Type {
+	case "diagnostic":
+		return diagnosticEvent(l, raw)
+	case "planned_change":
+		return hookEvent(l, l.Change, Planned, raw)
+	case "apply_start", "ephemeral_op_start":
+		return hookEvent(l, l.Hook, Start, raw)
+	case "apply_progress", "ephemeral_op_progress":
+		return hookEvent(l, l.Hook, Running, raw)
+	case "apply_complete", "ephemeral_op_complete":
+		return hookEvent(l, l.Hook, Done, raw)
+	case "apply_errored", "ephemeral_op_errored":
+		return hookEvent(l, l.Hook, Errored, raw)
+	case "refresh_start", "refresh_complete":
+		if l.Hook != nil && l.Hook.Action == "" {
+			l.Hook.Action = "refresh"
+		}
+		kind := Start
+		if l.Type == "refresh_complete" {
+			kind = Done
+		}
+		return hookEvent(l, l.Hook, kind, raw)
+	case "version", "log", "init_output", "change_summary", "resource_drift",
+		"provision_start", "provision_progress", "provision_complete", "provision_errored",
+		"outputs": // which carries the values of outputs: the message only counts them
+		return event{text: l.Message}
+	default:
+		return event{text: raw}
+	}
+}
+
+func hookEvent(l uiLine, h *uiHook, kind Kind, raw string) event {
+	if h == nil || h.Resource.Addr == "" {
+		return event{text: raw}
+	}
+	return event{text: l.Message, progress: &Progress{
+		Kind: kind, Address: h.Resource.Addr, Action: h.Action,
+		Elapsed: time.Duration(h.Elapsed * float64(time.Second)),
+	}}
+}
+
+func diagnosticEvent(l uiLine, raw string) event {
+	d := l.Diagnostic
+	if d == nil {
+		return event{text: raw}
+	}
+	e := event{text: l.Message}
+	if d.Detail != "" {
+		e.text += "\n" + d.Detail
+	}
+	// An error by the line's own word; what has no severity is no warning.
+	if d.Severity != tfjson.DiagnosticSeverityWarning {
+		e.diagnostic = &Diagnostic{Summary: d.Summary, Detail: d.Detail, Address: d.Address}
+	}
+	return e
+}
