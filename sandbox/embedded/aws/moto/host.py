@@ -1,0 +1,219 @@
+"""Serves moto's state on loopback, and forks when told to.
+
+A fork is a snapshot: the child holds the same state by copy-on-write, and
+serves it on ports of its own. Every process of the family has
+
+  - a port for requests, open to those who send the token in the header
+    X-Whittle-Token (moto itself checks no credentials);
+  - a port for control, where one line of JSON with the token asks for "fork"
+    or "exit".
+
+The family ends when the standard input, which all of it shares, is closed: it
+cannot outlive the process that started it. The token comes in the first line
+of the standard input, so that it is seen neither in the arguments nor in the
+environment.
+"""
+
+import gc
+import hmac
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import warnings
+
+try:
+    from moto import __version__ as moto_version
+    from moto.iam.access_control import PermissionResult
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        create_backend_app,
+    )
+    from moto.s3.models import FakeBucket
+    from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+except ImportError as missing:
+    print(json.dumps({"error": "%s" % missing}), flush=True)
+    sys.exit(3)
+
+
+class Handler(WSGIRequestHandler):
+    # One request a connection: no connection is open while nothing is asked,
+    # and so none is inherited by a fork.
+    protocol_version = "HTTP/1.0"
+
+    def log(self, type, message, *args):
+        pass
+
+
+class Server(ThreadedWSGIServer):
+    """Counts the threads at work, so that a fork can wait for none."""
+
+    def __init__(self, app):
+        self.idle = threading.Condition()
+        self.at_work = 0
+        super().__init__("127.0.0.1", 0, app, Handler)
+
+    def process_request(self, request, client_address):
+        with self.idle:
+            self.at_work += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self.idle:
+                self.at_work -= 1
+                self.idle.notify_all()
+
+
+class Dispatcher(DomainDispatcherApplication):
+    """Chooses the service by the credential's scope alone.
+
+    moto's own dispatcher looks at some paths first: an object in S3 whose key
+    begins with moto-api/reset would empty the whole account.
+    """
+
+    def get_application(self, environ):
+        with self.lock:
+            host = self.infer_service_region_host(environ, environ.get("PATH_INFO", ""))
+            backend = host and self.get_backend_for_host(host)
+            if not backend:
+                raise LookupError("moto has no service for %s" % host)
+            if backend not in self.app_instances:
+                self.app_instances[backend] = self.create_app(backend)
+            return self.app_instances[backend]
+
+
+class Gatekeeper:
+    """Lets nobody but the holder of the token reach moto."""
+
+    def __init__(self, app, token):
+        self.app = app
+        self.token = token
+
+    def __call__(self, environ, start_response):
+        shown = environ.pop("HTTP_X_WHITTLE_TOKEN", "")
+        if not hmac.compare_digest(shown.encode(), self.token.encode()):
+            start_response("403 Forbidden", [("Content-Length", "0")])
+            return [b""]
+        # The client spoke TLS to the service before this one: addresses that
+        # moto makes from the request (a queue's URL) begin with https.
+        environ["wsgi.url_scheme"] = "https"
+        return self.app(environ, start_response)
+
+
+class Host:
+    def __init__(self, app, token):
+        self.app = app
+        self.token = token
+        self.open()
+
+    def open(self):
+        """Takes ports and begins to serve."""
+        self.server = Server(self.app)
+        self.control = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 60}, daemon=True
+        )
+        self.thread.start()
+
+    def announce(self):
+        return {
+            "pid": os.getpid(),
+            "port": self.server.port,
+            "control": self.control.getsockname()[1],
+            "version": moto_version,
+        }
+
+    def run(self):
+        """Obeys the control port until the standard input ends."""
+        with selectors.DefaultSelector() as ready:
+            ready.register(sys.stdin.fileno(), selectors.EVENT_READ)
+            ready.register(self.control, selectors.EVENT_READ)
+            while True:
+                for key, _ in ready.select():
+                    if key.fileobj is not self.control:
+                        if not os.read(sys.stdin.fileno(), 1):
+                            os._exit(0)
+                        continue
+                    connection, _ = self.control.accept()
+                    if self.obey(connection):
+                        return
+
+    def obey(self, connection):
+        """Does what one line asks for. True in a fork, which must serve anew."""
+        with connection:
+            connection.settimeout(10)
+            try:
+                order = json.loads(connection.makefile("rb").readline(4096))
+                shown = str(order["token"])
+            except (OSError, ValueError, KeyError, TypeError):
+                return False
+            if not hmac.compare_digest(shown.encode(), self.token.encode()):
+                return False
+            if order.get("do") == "exit":
+                connection.sendall(b"{}\n")
+                os._exit(0)
+            if order.get("do") != "fork":
+                connection.sendall(b'{"error": "unknown order"}\n')
+                return False
+            return self.fork(connection)
+
+    def fork(self, connection):
+        """Makes a process with the same state, and tells its ports."""
+        told, tell = os.pipe()
+        # No thread may hold a lock of moto's or the library's at the fork: it
+        # would be held for ever in the child, where only this thread goes on.
+        with self.server.idle:
+            quiet = self.server.idle.wait_for(lambda: self.server.at_work == 0, 30)
+            if not quiet:
+                connection.sendall(b'{"error": "requests are still at work"}\n')
+                return False
+            gc.collect()
+            gc.freeze()  # the collector would else write to every shared page
+            pid = os.fork()
+        if pid == 0:
+            os.close(told)
+            self.server.socket.close()
+            self.control.close()
+            connection.close()
+            self.open()
+            with os.fdopen(tell, "w") as out:
+                out.write(json.dumps(self.announce()) + "\n")
+            return True
+        os.close(tell)
+        with os.fdopen(told) as lines:
+            line = lines.readline()
+        connection.sendall((line or '{"error": "the fork died"}\n').encode())
+        return False
+
+
+def main():
+    # A Ctrl-C at the terminal is for the process that started this one, which
+    # then closes the standard input. Children that ended leave nothing behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Python 3.12 warns of forks of a process with threads; Host.fork sees to it.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    token = bytearray()
+    while not token.endswith(b"\n"):
+        read = os.read(sys.stdin.fileno(), 1)
+        if not read:
+            return
+        token += read
+    # moto applies a bucket's policy to everybody, whoever it names: it does not
+    # know who asks. The gate does, and has applied it.
+    FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+    app = Dispatcher(create_backend_app)
+    host = Host(Gatekeeper(app, token.decode().strip()), token.decode().strip())
+    print(json.dumps(host.announce()), flush=True)
+    while True:
+        host.run()  # returns in a fork only, with new ports to obey
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+package moto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestSnapshots(t *testing.T) {
+	h := start(t)
+	ctx := t.Context()
+	create(t, h, "10.1.0.0/16")
+	first, err := h.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, h, "10.2.0.0/16")
+	second, err := h.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, h, "10.3.0.0/16")
+	want(t, h, "10.1 10.2 10.3")
+	// In any order, more than once, and with changes in between.
+	for range 2 {
+		for id, cidrs := range map[string]string{first: "10.1", second: "10.1 10.2"} {
+			if err := h.Restore(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+			want(t, h, cidrs)
+			create(t, h, "10.9.0.0/16")
+			want(t, h, cidrs+" 10.9")
+		}
+	}
+	if err := h.Restore(ctx, "snapshot-99"); err == nil {
+		t.Error("restored a snapshot that was never made")
+	}
+}
+
+// A fork must find no request at work and lose none.
+func TestSnapshotWhileBusy(t *testing.T) {
+	h := start(t)
+	var busy sync.WaitGroup
+	for i := range 4 {
+		busy.Add(1)
+		go func() {
+			defer busy.Done()
+			for j := range 5 {
+				create(t, h, fmt.Sprintf("10.%d.0.0/16", 100+10*i+j))
+			}
+		}()
+	}
+	for range 3 {
+		id, err := h.Snapshot(t.Context())
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		_ = id
+	}
+	busy.Wait()
+	if got := strings.Count(describe(t, h), "<vpcId>"); got != 21 { // with the default one
+		t.Errorf("%d networks, want 21", got)
+	}
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	h := start(t)
+	id, err := h.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Restore(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	dir := h.dir
+	family := []process{h.root, h.active, h.snapshots[id]}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range family {
+		// Killed: its port is free as soon as the kernel comes round to it.
+		for try := 0; ; try++ {
+			c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.Port))
+			if err != nil {
+				break
+			}
+			c.Close()
+			if try == 1000 {
+				t.Fatalf("process %d still serves", p.PID)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there", dir)
+	}
+	if _, err := h.RoundTrip(request(t, "DescribeVpcs", "")); err == nil {
+		t.Error("a closed host answers")
+	}
+	if err := h.Close(); err != nil {
+		t.Errorf("closed twice: %v", err)
+	}
+}
+
+// moto checks no credentials, so nobody may reach it past the gate.
+func TestTokenIsNeeded(t *testing.T) {
+	h := start(t)
+	for _, token := range []string{"", "guess"} {
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("http://127.0.0.1:%d/", h.active.Port), nil)
+		if token != "" {
+			r.Header.Set("X-Whittle-Token", token)
+		}
+		reply, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply.Body.Close()
+		if reply.StatusCode != http.StatusForbidden {
+			t.Errorf("token %q: status %d", token, reply.StatusCode)
+		}
+	}
+	stranger := *process0(h)
+	h2 := &Host{token: "guess"}
+	if _, err := h2.order(t.Context(), stranger, "exit"); err == nil {
+		t.Error("a stranger's order was obeyed")
+	}
+	want(t, h, "")
+}
+
+func process0(h *Host) *process { return &h.active }
+
+func TestFind(t *testing.T) {
+	none := func(string) string { return "" }
+	t.Run("nothing on PATH", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		if _, err := Find(t.Context(), none); !errors.Is(err, ErrMissing) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("the named one has none", func(t *testing.T) {
+		fake := script(t, "#!/bin/sh\nexit 1\n")
+		_, err := Find(t.Context(), func(string) string { return fake })
+		if err == nil || !strings.Contains(err.Error(), "pip install") || !strings.Contains(err.Error(), fake) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("one that cannot import it", func(t *testing.T) {
+		fake := script(t, "#!/bin/sh\necho '{\"error\": \"No module named moto\"}'\nexit 3\n")
+		_, err := Start(t.Context(), Options{Python: fake, Account: "123456789012"})
+		if err == nil || !strings.Contains(err.Error(), "No module named moto") || !strings.Contains(err.Error(), "pip install") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("one that dies", func(t *testing.T) {
+		fake := script(t, "#!/bin/sh\necho 'it broke' >&2\nexit 1\n")
+		if _, err := Start(t.Context(), Options{Python: fake, Account: "123456789012"}); err == nil {
+			t.Error("started")
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		fake := script(t, "#!/bin/sh\nexec sleep 60\n")
+		if _, err := Start(ctx, Options{Python: fake, Account: "123456789012"}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestInterpreter(t *testing.T) {
+	for line, want := range map[string]string{
+		"#!/usr/lib/venv/bin/python3.11": "/usr/lib/venv/bin/python3.11",
+		"#!/usr/bin/env bash":            "",
+		"#!/bin/sh":                      "",
+		"import moto":                    "",
+		"":                               "",
+	} {
+		if got := interpreter(script(t, line+"\n")); got != want {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestEnvironmentHoldsNoCredential(t *testing.T) {
+	all := func(key string) (string, bool) { return "of " + key, true }
+	for _, pair := range environment("123456789012", all) {
+		if strings.HasPrefix(pair, "AWS_") || strings.Contains(pair, "TOKEN") {
+			t.Errorf("moto gets %s", pair)
+		}
+	}
+}
+
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func start(t *testing.T) *Host {
+	t.Helper()
+	h, err := Start(t.Context(), Options{Account: "123456789012"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+func request(t *testing.T, action, rest string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "https://ec2.us-east-1.amazonaws.com/",
+		strings.NewReader("Version=2016-11-15&Action="+action+rest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=0")
+	return r
+}
+
+func send(t *testing.T, h *Host, action, rest string) string {
+	t.Helper()
+	reply, err := h.RoundTrip(request(t, action, rest))
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	body, _ := io.ReadAll(reply.Body)
+	if reply.StatusCode != http.StatusOK {
+		t.Errorf("%s: status %d: %s", action, reply.StatusCode, body)
+	}
+	return string(body)
+}
+
+func create(t *testing.T, h *Host, cidr string) {
+	t.Helper()
+	send(t, h, "CreateVpc", "&CidrBlock="+cidr)
+}
+
+func describe(t *testing.T, h *Host) string {
+	t.Helper()
+	return send(t, h, "DescribeVpcs", "")
+}
+
+// want compares the networks there are, by the first two numbers of each.
+func want(t *testing.T, h *Host, cidrs string) {
+	t.Helper()
+	body := describe(t, h)
+	var got []string
+	for _, n := range []string{"10.1", "10.2", "10.3", "10.9"} {
+		if strings.Contains(body, "<cidrBlock>"+n+".0.0/16") {
+			got = append(got, n)
+		}
+	}
+	if strings.Join(got, " ") != cidrs {
+		t.Errorf("there are %v, want %s", got, cidrs)
+	}
+}

@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// One list of tags, as each protocol writes it.
+func TestOneNotation(t *testing.T) {
+	query := Service{Name: "x", Protocols: []Protocol{Query, JSON11}, Target: "X"}
+	form := func(body string) Params {
+		r := httptest.NewRequest("POST", "https://x.us-east-1.amazonaws.com/", nil)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		op, p, err := query.Identify(r, []byte(body))
+		if err != nil || op != "Do" {
+			t.Fatal(op, err)
+		}
+		return p
+	}
+	r := httptest.NewRequest("POST", "https://x.us-east-1.amazonaws.com/", nil)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", "X.Do")
+	_, asJSON, err := query.Identify(r, []byte(`{"Tags":[{"Key":"a","Value":"1"},{"Key":"b"}],"N":7,"Yes":true,"No":null}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, err := readXML("x", []byte(`<?xml version="1.0"?><R xmlns="urn:x"><Tags><Key>a</Key><Value>1</Value></Tags><Tags><Key>b</Key></Tags></R>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := ReadBody("x", RESTJSON, []byte(`{"Tags":[{"Key":"a","Value":"1"},{"Key":"b"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Pair{{"a", "1"}, {"b", ""}}
+	for name, got := range map[string][]Pair{
+		"query":  form("Action=Do&Tags.2.Key=b&Tags.1.Key=a&Tags.1.Value=1").Pairs(ParsePath("Tags.#"), "Key", "Value"),
+		"member": form("Action=Do&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b").Pairs(ParsePath("Tags.#"), "Key", "Value"),
+		"json":   asJSON.Pairs(ParsePath("Tags.#"), "Key", "Value"),
+		"rest":   Params{Fields: rest}.Pairs(ParsePath("body.Tags.#"), "Key", "Value"),
+		"xml":    Params{Fields: fields}.Pairs(ParsePath("body.Tags.#"), "Key", "Value"),
+	} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+	for path, want := range map[string]string{"N": "7", "Yes": "true", "No": "", "Tags.#[Key=a].Value": "1", "Tags.#[Key=b].Value": "", "T*.#.Value": "1"} {
+		if got := strings.Join(asJSON.Values(ParsePath(path)), ","); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	if _, err := readJSON("x", []byte(`{"a":`+strings.Repeat("[", 100)+strings.Repeat("]", 100)+"}")); err == nil {
+		t.Error("a deep body is read")
+	}
+	if _, err := readXML("x", []byte(strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100))); err == nil {
+		t.Error("a deep document is read")
+	}
+	for _, bad := range []string{"<a>", "<a></b>", "<a/><b/>", "text", "<!DOCTYPE a><a/>", `{}`} {
+		if _, err := readXML("x", []byte(bad)); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+	for _, bad := range []string{"[]", "1", `{"a":1`, `{"a":1}}`, `{"a":1,"a":2}`, `{"a":{"b":1,"b":2}}`} {
+		if _, err := readJSON("x", []byte(bad)); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+}
+
+// TestRouteSaysMost: of two routes that fit, the one that asks for more wins,
+// and a query parameter that none knows leaves none.
+func TestRouteSaysMost(t *testing.T) {
+	s := Service{Name: "x", Protocols: []Protocol{RESTJSON}}
+	for _, r := range []string{"List GET /things[max]", "Get GET /things/{id}", "Policy GET /things/{id}/policy", "Version GET /things/{id}?version", "Self GET /things/self", "Copy PUT /things/{id} x-amz-from", "Put PUT /things/{id}", "Tags GET /tags/{arn+}"} {
+		name, form, _ := strings.Cut(r, " ")
+		one, err := ParseRoute(name, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Routes = append(s.Routes, one)
+	}
+	for request, want := range map[string]string{
+		"GET /things": "List", "GET /things?max=1": "List", "GET /things?min=1": "", "GET /things/7": "Get", "GET /things/self": "Self", "GET /things/7/policy": "Policy",
+		"GET /things/7?version=2": "Version", "GET /things/": "", "GET /things/7/other": "", "POST /things/7": "", "PUT /things/7": "Put", "GET /tags/arn:a:b/c/d": "Tags", "GET /": "",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		op, p, err := s.Identify(httptest.NewRequest(method, "https://x.us-east-1.amazonaws.com"+path, nil), nil)
+		if op != want || (err == nil) != (want != "") {
+			t.Errorf("%s: got %q, %v", request, op, err)
+		}
+		if want == "Tags" && p.At(Named("arn")) != "arn:a:b/c/d" {
+			t.Errorf("%s: the rest of the path is %q", request, p.At(Named("arn")))
+		}
+	}
+	r := httptest.NewRequest("PUT", "https://x.us-east-1.amazonaws.com/things/7", nil)
+	r.Header.Set("X-Amz-From", "8")
+	if op, _, err := s.Identify(r, nil); op != "Copy" || err != nil {
+		t.Errorf("with the header: %q, %v", op, err)
+	}
+}
+
+// TestSortedKeys: indexes are in the order of numbers, names of letters.
+func TestSortedKeys(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfDistinct(rapid.StringMatching(`[a-c](\.[0-9]{1,2}(\.[a-c])?)?`), rapid.ID).Draw(t, "keys")
+		values := map[string][]string{}
+		for _, k := range keys {
+			values[k] = nil
+		}
+		got := sortedKeys(values)
+		for i := 1; i < len(got); i++ {
+			if compareKeys(got[i-1], got[i]) >= 0 {
+				t.Fatalf("%q stands before %q", got[i-1], got[i])
+			}
+		}
+	})
+	got := sortedKeys(map[string][]string{"A.10": nil, "A.9": nil, "A.2.B": nil, "A": nil})
+	if want := []string{"A", "A.2.B", "A.9", "A.10"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,271 @@
+// Package embedded is a cloud that runs on this machine, for probing and for
+// tests: a TLS service that stands for the cloud's API hosts, with a gate that
+// authenticates and authorizes as the cloud does, before simulated state.
+//
+// It is reached by dialing the cloud's real host names through [Cloud.Dial];
+// code, provider and the shape of credentials stay as in real use. What is
+// found on it is a rehearsal, not the truth about a real cloud.
+//
+// AWS is here: gate and state are in package aws below.
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws"
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
+)
+
+// Config says what cloud to run. Its zero value is AWS's account 123456789012
+// with changes of IAM in force at once.
+type Config struct {
+	// Cloud is "aws", also when empty.
+	Cloud string
+	// Account is the account's twelve digits; empty means 123456789012.
+	Account string
+	// Region is the region that clients are told to use; empty means
+	// us-east-1. The service answers for every region.
+	Region string
+	// Propagation is how long a change of IAM takes to be in force, a grant as
+	// well as a revocation; 0 is at once.
+	Propagation time.Duration
+	// Open lets everything through that is authenticated. It is for tests that
+	// must then fail.
+	Open bool
+	// EncodedOnly gives EC2's refusals the form they had until 2024: nothing but
+	// an encoded message.
+	EncodedOnly bool
+	// DetailedS3 gives S3's refusals the sentence that other services use,
+	// instead of "Access Denied".
+	DetailedS3 bool
+	// Python is the interpreter that can import moto; empty means find it.
+	Python string
+	// Listen is the address of the service; empty means a free port of
+	// 127.0.0.1.
+	Listen string
+	// Log takes a line for each request, without anything secret. Nil discards.
+	Log *slog.Logger
+}
+
+// Cloud is a running sandbox.
+type Cloud struct {
+	region  string
+	account string
+	gate    *aws.Gate
+	state   *moto.Host
+	ca      *authority
+	server  *http.Server
+	address string
+	served  chan error // what Serve returned, once
+}
+
+// Start runs a cloud until Close. It fails when moto is not installed, with an
+// error that says how to.
+func Start(ctx context.Context, c Config) (*Cloud, error) {
+	if err := c.complete(); err != nil {
+		return nil, fmt.Errorf("embedded sandbox: %w", err)
+	}
+	// First what can fail fast: a port in use is told before moto is loaded.
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("embedded sandbox: %w", err)
+	}
+	state, err := moto.Start(ctx, moto.Options{Python: c.Python, Account: c.Account, Log: c.Log})
+	if err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("embedded sandbox: %w", err)
+	}
+	cloud, err := serve(ctx, c, listener, state)
+	if err != nil {
+		listener.Close()
+		state.Close()
+		return nil, fmt.Errorf("embedded sandbox: %w", err)
+	}
+	return cloud, nil
+}
+
+// complete puts in what was left empty, and finds what cannot be.
+func (c *Config) complete() error {
+	if c.Cloud != "" && c.Cloud != "aws" {
+		return fmt.Errorf("there is none for cloud %q: it simulates aws", c.Cloud)
+	}
+	c.Account = cmp.Or(c.Account, "123456789012")
+	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" {
+		return fmt.Errorf("account %q is not twelve digits", c.Account)
+	}
+	if c.Propagation < 0 {
+		return fmt.Errorf("propagation %v is negative", c.Propagation)
+	}
+	c.Region = cmp.Or(c.Region, "us-east-1")
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// serve puts a gate before the state and listens.
+func serve(ctx context.Context, c Config, listener net.Listener, state *moto.Host) (*Cloud, error) {
+	ca, err := newAuthority(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	gate, err := aws.New(ctx, aws.Options{
+		State: state, Account: c.Account, Propagation: c.Propagation, Open: c.Open, Log: c.Log,
+		Forms: wire.Forms{EncodedOnly: c.EncodedOnly, DetailedS3: c.DetailedS3},
+	})
+	if err != nil {
+		return nil, err
+	}
+	cloud := &Cloud{
+		region: c.Region, account: c.Account, gate: gate, state: state, ca: ca,
+		address: listener.Addr().String(), served: make(chan error, 1),
+	}
+	cloud.server = &http.Server{
+		Handler:           gate,
+		TLSConfig:         &tls.Config{GetCertificate: ca.certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	go func() { cloud.served <- cloud.server.ServeTLS(listener, "", "") }() // ends with Close
+	return cloud, nil
+}
+
+// domains are the domains below which AWS has its API hosts.
+var domains = []string{"amazonaws.com", "amazonaws.com.cn", "api.aws"}
+
+// hosted tells whether the sandbox stands for a host. It is wide on purpose:
+// with the sandbox's credentials nothing must reach the real cloud.
+func hosted(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, d := range domains {
+		if host == d || strings.HasSuffix(host, "."+d) {
+			return true
+		}
+	}
+	return false
+}
+
+// Dial connects to the sandbox when addr is the cloud's, else to where addr
+// says. It fits wherever net.Dialer.DialContext does.
+func (c *Cloud) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	if hosted(host) {
+		return d.DialContext(ctx, "tcp", c.address)
+	}
+	return d.DialContext(ctx, network, addr)
+}
+
+// RootCAs trusts the sandbox's own authority besides the system's. The
+// authority's key is in memory only, and it can certify nothing but the cloud's
+// domains.
+func (c *Cloud) RootCAs() *x509.CertPool {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pool.AddCert(c.ca.root)
+	return pool
+}
+
+// CertPEM is the certificate of the sandbox's authority, for clients that are
+// not part of this process.
+func (c *Cloud) CertPEM() []byte { return c.ca.pem() }
+
+// Addr is where the service listens.
+func (c *Cloud) Addr() string { return c.address }
+
+// Account is the number of the account that everything lives in.
+func (c *Cloud) Account() string { return c.account }
+
+// Region is the region that clients should use.
+func (c *Cloud) Region() string { return c.region }
+
+// Operator gives the credentials of an administrator of the account. They are
+// made anew at each start, and the account's state does not show him.
+func (c *Cloud) Operator() (accessKeyID, secret string) { return c.gate.Operator() }
+
+// Snapshot keeps the whole account as it is, and gives the name to restore it
+// by.
+func (c *Cloud) Snapshot(ctx context.Context) (id string, err error) { return c.gate.Snapshot(ctx) }
+
+// Restore brings the account back to a snapshot, IAM included, at once. It can
+// be repeated, in any order. Sessions stay valid as long as their role exists.
+func (c *Cloud) Restore(ctx context.Context, id string) error { return c.gate.Restore(ctx, id) }
+
+// UnknownRequest is a request that the gate has no row for.
+type UnknownRequest struct {
+	Service   string // signing name
+	Operation string // empty when it could not be read
+	Method    string
+	Host      string
+	Path      string
+	Detail    string
+}
+
+// String names the request for an error message.
+func (u UnknownRequest) String() string {
+	name := u.Service
+	if u.Operation != "" {
+		name += ":" + u.Operation
+	}
+	return fmt.Sprintf("%s (%s %s%s)", name, u.Method, u.Host, u.Path)
+}
+
+// Unknown lists the requests that were answered with 501, because the gate
+// cannot tell what AWS would check. A run that has any proves nothing.
+func (c *Cloud) Unknown() []UnknownRequest {
+	var list []UnknownRequest
+	for _, u := range c.gate.Unknown() {
+		list = append(list, UnknownRequest(u))
+	}
+	return list
+}
+
+// Problems lists what kept the sandbox from answering as the cloud would: a
+// policy that it cannot evaluate, state that failed. Each was answered with
+// 500, and none was let through.
+func (c *Cloud) Problems() []error { return c.gate.Problems() }
+
+// Count is how often an operation was asked for and let through, and how often
+// refused.
+type Count struct{ Allowed, Refused int }
+
+// Stats counts the requests that were authenticated and known, by operation:
+// "ec2:CreateVpc".
+func (c *Cloud) Stats() map[string]Count {
+	stats := map[string]Count{}
+	for name, n := range c.gate.Stats() {
+		stats[name] = Count(n)
+	}
+	return stats
+}
+
+// Close ends the service and the state. Nothing is left behind.
+func (c *Cloud) Close() error { return errors.Join(c.hangUp(), c.state.Close()) }
+
+// hangUp ends the service.
+func (c *Cloud) hangUp() error {
+	err := c.server.Close()
+	served := <-c.served
+	c.served <- http.ErrServerClosed // for whoever closes again
+	if !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}
