@@ -1,0 +1,90 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/roletest"
+)
+
+// suite acts with the canaries' calls, through the credentials that a child
+// process gets.
+func suite(cfg Config, patience time.Duration) roletest.Suite {
+	s := roletest.Suite{
+		Patience: patience,
+		Large:    many(0, 40),
+		NewPool: func(t *testing.T) harness.Pool {
+			p, err := Open(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		},
+		Act: func(ctx context.Context, id harness.Identity, g grant.Grant) error {
+			env, err := id.Credentials.Env(ctx)
+			if err != nil {
+				return err
+			}
+			c := cfg.SDK.Copy()
+			c.Region = env["AWS_REGION"]
+			c.Retryer = func() awssdk.Retryer { return awssdk.NopRetryer{} }
+			c.Credentials = endpointcreds.New(env["AWS_CONTAINER_CREDENTIALS_FULL_URI"], func(o *endpointcreds.Options) {
+				o.AuthorizationToken = env["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+			})
+			for _, c2 := range canaries {
+				if c2.permission != g.Permission {
+					continue
+				}
+				err := c2.call(ctx, c)
+				if sighted(err) == refused {
+					return fmt.Errorf("%w: %w", roletest.ErrRefused, err)
+				}
+				return err
+			}
+			return fmt.Errorf("no call for %v", g)
+		},
+	}
+	for _, c := range canaries[:3] { // the last is left for Settle
+		s.Grants = append(s.Grants, grant.Grant{Permission: c.permission, Resource: "*"})
+	}
+	return s
+}
+
+func TestConformanceFake(t *testing.T) {
+	f := newFake()
+	roletest.Run(t, suite(f.config(), time.Second))
+}
+
+// TestConformanceAccount runs on a real account, as whoever the SDK's own
+// configuration says, if WHITTLE_TEST_AWS_ACCOUNT names that account.
+func TestConformanceAccount(t *testing.T) {
+	account := os.Getenv("WHITTLE_TEST_AWS_ACCOUNT")
+	if account == "" {
+		t.Skip("WHITTLE_TEST_AWS_ACCOUNT is not set")
+	}
+	sdk, err := config.LoadDefaultConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{SDK: sdk, Stack: "conformance", RunID: "1"}
+	p, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Account() != account {
+		t.Fatalf("the credentials are of account %s", p.Account())
+	}
+	roletest.Run(t, suite(cfg, 5*time.Minute))
+	if _, err := Clean(t.Context(), cfg, true); err != nil {
+		t.Error(err)
+	}
+}
