@@ -63,7 +63,7 @@ vulncheck: ## known vulnerabilities in what is called (needs the network)
 
 bench: setup build ## measure; writes out/bench.json and prints a table
 	@mkdir -p out
-	$(GO) run ./cmd/whittle/bench -out out/bench.json
+	$(GO) run ./cmd/bench -out out/bench.json
 
 clean: ## remove what the targets made
 	rm -rf bin out .venv

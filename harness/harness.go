@@ -1,5 +1,340 @@
 // Package harness is the loop: it grows a role per step in flight, reruns
 // where the wire cannot show what is missing, removes what was only assumed
-// and verifies what is left. It declares the small interfaces it needs and
-// knows no cloud and no process.
+// and verifies what is left. It declares the small interfaces it needs (see
+// ports.go) and knows no cloud and no process.
+//
+// The passes, each over the whole lifecycle and each from the same start:
+//
+//	reference  every step as administrator: the outcome and the calls to compare with
+//	grow       every step from an empty role: what is refused is granted, the same request repeated
+//	remove     single steps without a grant that was only assumed
+//	verify     every step under its final role, nothing held, nothing granted
+//
+// A decision of what to grant is a pure function (decide.go); the arbiter
+// (arbiter.go) carries it out for the many requests of one attempt.
 package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+)
+
+// Strategy is how a role grows.
+type Strategy string
+
+const (
+	// InFlight holds a refused request back, grants what it lacks, and sends
+	// it again.
+	InFlight Strategy = "in-flight"
+	// Rerun is the classic loop: deliver the refusal, let the step fail, grant
+	// what was refused and run the step again, where it stopped.
+	Rerun Strategy = "rerun"
+)
+
+// The passes over a lifecycle, as the journal names them.
+const (
+	passReference = "reference"
+	passGrow      = "grow"
+	passRemove    = "remove"
+	passVerify    = "verify"
+)
+
+// DefaultPatience is how long a denial may outlive its grant. Google names 7
+// minutes and longer for a policy change to arrive (IAM, "Access change
+// propagation"), the longest of the clouds' own figures short of hours.
+const DefaultPatience = 8 * time.Minute
+
+// Journal keeps every event before its effect; see package journal.
+type Journal interface {
+	Append(e journal.Event) error
+}
+
+// Config is what [Run] needs.
+type Config struct {
+	Lifecycle lifecycle.Lifecycle
+	Executor  Executor
+	Pool      Pool
+	Journal   Journal
+	// World brings back the start before each pass. Without it a lifecycle
+	// must tear down what it makes.
+	World World
+	// Account is the account or project that the identities live in.
+	Account string
+	// Strategy is InFlight unless set.
+	Strategy Strategy
+	// Patience is how long a denial may outlive its grant before the step is
+	// stuck; DefaultPatience unless set.
+	Patience time.Duration
+	// SkipVerify leaves out the last two passes; the result is not verified.
+	SkipVerify bool
+	// Known is what an interrupted run already found, by step.
+	Known map[string]Known
+	// Log may be nil.
+	Log *slog.Logger
+}
+
+// Known is what an interrupted run's journal says of one step.
+type Known struct {
+	Entries []Entry
+	// Done tells whether the step had converged.
+	Done bool
+}
+
+// Necessity is how well it is known that a grant is needed.
+type Necessity string
+
+const (
+	// Certified: the wire showed a request refused without the grant, and the
+	// step failed for that refusal.
+	Certified Necessity = "certified"
+	// Observed: refused without the grant, let through with it.
+	Observed Necessity = "observed"
+	// Assumed: granted without a refusal that named it.
+	Assumed Necessity = "assumed"
+	// Optional: refused, and the step does as well without it.
+	Optional Necessity = "optional"
+)
+
+// Entry is a grant with what is known of it.
+type Entry struct {
+	Grant     grant.Grant
+	Necessity Necessity
+	// Class is the request class that was refused without the grant.
+	Class string
+}
+
+// StepResult is what was found for one step.
+type StepResult struct {
+	Step lifecycle.Step
+	// Entries is the step's converged set, in the order of its grants.
+	Entries []Entry
+	// Optional lists what was refused and is not needed.
+	Optional []Entry
+	// Runs is how many runs growth took.
+	Runs int
+	// Refusals is how many refused replies no client saw: each was held,
+	// granted and repeated.
+	Refusals int
+	// Reference, Grow and Verify are the wall times of the step in each pass,
+	// all of its runs together; 0 for a pass that was left out.
+	Reference, Grow, Verify time.Duration
+}
+
+// Set is the step's converged set of grants.
+func (r StepResult) Set() grant.Set {
+	grants := make([]grant.Grant, len(r.Entries))
+	for i, e := range r.Entries {
+		grants[i] = e.Grant
+	}
+	return grant.Of(grants...)
+}
+
+// Result is what [Run] found.
+type Result struct {
+	Steps    []StepResult
+	Verified bool
+	// Tools holds the versions of the tools that ran.
+	Tools map[string]string
+}
+
+// loop is one run; its fields but the configuration are the run's findings.
+type loop struct {
+	Config
+	identities map[string]Identity // by step name
+	calls      map[string]calls    // the reference's calls, by step name
+	result     Result
+}
+
+// Run finds the least set of grants for every step of the lifecycle. On an
+// error the result holds what was found until then. The roles are empty when
+// it returns, whatever happened.
+func Run(ctx context.Context, c Config) (result Result, err error) {
+	if c.Strategy == "" {
+		c.Strategy = InFlight
+	}
+	if c.Patience == 0 {
+		c.Patience = DefaultPatience
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}}
+	l.result.Tools = map[string]string{}
+	for _, s := range c.Lifecycle.Steps {
+		l.result.Steps = append(l.result.Steps, StepResult{Step: s})
+	}
+	if err := l.checkRepeatable(); err != nil {
+		return l.result, err
+	}
+
+	defer func() {
+		// A cancelled run leaves no role that holds anything.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if rerr := c.Pool.Release(ctx); rerr != nil {
+			err = errors.Join(err, fmt.Errorf("empty the roles: %w", rerr))
+		}
+		result = l.result
+		if jerr := c.Journal.Append(journal.Event{Kind: journal.KindReleased}); jerr != nil {
+			err = errors.Join(err, jerr)
+		}
+	}()
+	return l.result, l.run(ctx)
+}
+
+// checkRepeatable refuses what would make a pass start where another ended.
+func (l *loop) checkRepeatable() error {
+	if l.World != nil || l.SkipVerify && !l.Lifecycle.Reference {
+		return nil
+	}
+	for _, s := range l.Lifecycle.Steps {
+		if s.Phase == lifecycle.Teardown {
+			return nil
+		}
+	}
+	return errors.New("the lifecycle runs more than once, this cloud has no snapshots, and no step of phase teardown takes down what the others make: add one, or leave out the reference (reference: false) and the verification (--no-verify)")
+}
+
+func (l *loop) run(ctx context.Context) error {
+	if err := l.acquire(ctx); err != nil {
+		return err
+	}
+	if err := l.save(ctx, snapshotStart); err != nil {
+		return err
+	}
+	if l.Lifecycle.Reference {
+		if err := l.reference(ctx); err != nil {
+			return err
+		}
+		if err := l.restore(ctx, snapshotStart); err != nil {
+			return err
+		}
+	}
+	if err := l.growAll(ctx); err != nil {
+		return err
+	}
+	if l.SkipVerify {
+		return nil
+	}
+	if err := l.removeAssumed(ctx); err != nil {
+		return err
+	}
+	return l.verify(ctx)
+}
+
+// snapshotStart is the name of the snapshot that every pass starts from.
+const snapshotStart = "start"
+
+// referenceIdentity is the pool's name for the administrator of the reference
+// pass. It is never used for anything else, so that no step's identity has
+// ever held what it must not.
+const referenceIdentity = "reference"
+
+// acquire makes all identities before the first snapshot, so that they are in it.
+func (l *loop) acquire(ctx context.Context) error {
+	names := []string{}
+	if l.Lifecycle.Reference {
+		names = append(names, referenceIdentity)
+	}
+	for _, s := range l.Lifecycle.Steps {
+		names = append(names, s.Name)
+	}
+	for _, name := range names {
+		id, err := l.Pool.Acquire(ctx, name)
+		if err != nil {
+			return fmt.Errorf("step %s: probe identity: %w", name, err)
+		}
+		l.identities[name] = id
+	}
+	return nil
+}
+
+// settle brings roles into force, side by side: on a real cloud each takes as
+// long as its propagation does.
+func (l *loop) settle(ctx context.Context, sets map[string]grant.Set) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for name, set := range sets {
+		g.Go(func() error {
+			if err := l.identities[name].Role.Settle(ctx, set); err != nil {
+				return fmt.Errorf("step %s: settle the role: %w", name, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// reference runs the lifecycle as administrator.
+func (l *loop) reference(ctx context.Context) error {
+	if err := l.settle(ctx, map[string]grant.Set{referenceIdentity: grant.Everything()}); err != nil {
+		return err
+	}
+	for i, s := range l.Lifecycle.Steps {
+		arb := l.newArbiter(ctx, s, passReference, watch, l.identities[referenceIdentity], grant.Set{})
+		out, err := l.attempt(ctx, s, arb, 1)
+		if err != nil {
+			return err
+		}
+		l.result.Steps[i].Reference = out.Duration
+		l.calls[s.Name] = arb.calls
+		if !out.OK {
+			return &FailedError{Step: s.Name, As: "administrator", Diagnostics: out.Diagnostics, Output: out.Output}
+		}
+	}
+	return l.settle(ctx, map[string]grant.Set{referenceIdentity: {}})
+}
+
+// attempt runs the step once under the arbiter and journals its start and end.
+func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n int) (Outcome, error) {
+	start := journal.Event{Kind: journal.KindAttempt, Step: s.Name, Pass: arb.pass, Attempt: n}
+	if err := l.Journal.Append(start); err != nil {
+		return Outcome{}, err
+	}
+	out, err := l.Executor.Attempt(ctx, Attempt{Step: s, Identity: arb.identity, Arbiter: arb, Held: arb.mode == hold})
+	if err != nil {
+		return out, fmt.Errorf("step %s: %w", s.Name, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return out, err
+	}
+	if err := arb.failure(); err != nil {
+		return out, fmt.Errorf("step %s: %w", s.Name, err)
+	}
+	for name, version := range out.Tools {
+		l.result.Tools[name] = version
+	}
+	end := journal.Event{Kind: journal.KindAttemptEnd, Step: s.Name, Pass: arb.pass, Attempt: n, OK: out.OK}
+	if !out.OK && len(out.Diagnostics) > 0 {
+		end.Text = out.Diagnostics[0].Summary
+	}
+	return out, l.Journal.Append(end)
+}
+
+func (l *loop) save(ctx context.Context, name string) error {
+	if l.World == nil {
+		return nil
+	}
+	if err := l.World.Save(ctx, name); err != nil {
+		return fmt.Errorf("snapshot %s: %w", name, err)
+	}
+	return nil
+}
+
+func (l *loop) restore(ctx context.Context, name string) error {
+	if l.World == nil {
+		return nil
+	}
+	if err := l.World.Restore(ctx, name); err != nil {
+		return fmt.Errorf("restore snapshot %s: %w", name, err)
+	}
+	return nil
+}

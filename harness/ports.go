@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/whittle-iam/whittle/harness/grant"
@@ -107,8 +108,13 @@ type World interface {
 	Restore(ctx context.Context, name string) error
 }
 
+// ErrExplicitDeny is wrapped by a [Decoder]'s error when the message says that
+// a policy denies the request explicitly.
+var ErrExplicitDeny = errors.New("explicitly denied by a policy")
+
 // Decoder decodes an authorization message that only the cloud can read. A
 // [Pool] may also be one.
 type Decoder interface {
+	// Decode gives what the message says is missing.
 	Decode(ctx context.Context, encoded string) (grant.Grant, error)
 }

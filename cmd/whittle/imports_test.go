@@ -1,0 +1,266 @@
+package main
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/whittle-iam/whittle/"
+
+// everything stands for any of our packages but the gate's tables; a path that
+// ends in /... for any package below it.
+const everything = "..."
+
+// mayImport is who may import whom: for each of our packages, those of ours
+// that it may. A package is in here or it fails the test; so does an import
+// that is not. Files of tests may import more, but never the gate's tables.
+var mayImport = map[string][]string{
+	// The words that everybody speaks. They import nothing of ours.
+	"parsers/refusal": {},
+	"harness/grant":   {},
+
+	// Reading refusals.
+	"parsers/aws":   {"parsers/refusal"},
+	"parsers/gcp":   {"parsers/refusal"},
+	"parsers/azure": {"parsers/refusal"},
+	"parsers":       {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
+
+	// Deciding. Nothing here knows a process or a cloud's API: harness never
+	// imports sandbox.
+	"harness/policy":    {"harness/grant"},
+	"harness/catalog":   {},
+	"harness/lifecycle": {"harness/grant", "harness/lifecycle/strictyaml"},
+	// Keys, places and carets of a YAML file, whatever it is about.
+	"harness/lifecycle/strictyaml": {},
+	"harness/journal":              {"harness/grant", "parsers/refusal"},
+	"harness/certify":              {"harness/grant", "parsers/refusal"},
+	"harness/record":               {"harness/grant"},
+	"harness/rolefile":             {"harness/grant", "harness/policy"},
+	"harness/report":               {"harness/grant", "harness/catalog", "harness/record", "harness/journal"},
+	"harness": {
+		"parsers", "parsers/refusal",
+		"harness/grant", "harness/catalog", "harness/lifecycle", "harness/journal", "harness/certify",
+	},
+	// The suite that every cloud's roles must pass; only tests use it.
+	"harness/roletest": {
+		"harness", "harness/grant", "harness/policy", "harness/catalog", "harness/lifecycle", "harness/journal", "harness/certify",
+	},
+
+	// The world outside: processes, the wire, clouds.
+	"sandbox/proc":           {},
+	"sandbox/intercept":      {"parsers/refusal"},
+	"sandbox/step/terraform": {"harness/lifecycle", "sandbox/proc"},
+	"sandbox/step/packer":    {"harness/lifecycle", "sandbox/proc"},
+	"sandbox/step/command":   {"harness/lifecycle", "sandbox/proc"},
+	"sandbox/attempt": {
+		"harness", "harness/lifecycle", "parsers/refusal",
+		"sandbox/intercept", "sandbox/proc", "sandbox/step/terraform", "sandbox/step/packer", "sandbox/step/command",
+	},
+	"sandbox/role/aws":   {"harness", "harness/grant", "harness/policy"},
+	"sandbox/role/gcp":   {"harness", "harness/grant", "harness/policy"},
+	"sandbox/role/azure": {"harness", "harness/grant", "harness/policy"},
+
+	// The simulated cloud. What its gate lets through comes from tables of its
+	// own, which see nothing of what Whittle knows (harness/catalog, parsers),
+	// and which nobody else sees: else the test would mark its own work.
+	"sandbox/embedded":             {"harness/grant", "harness/policy", "sandbox/embedded/..."},
+	"sandbox/embedded/aws":         {"harness/grant", "harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/account": {"harness/grant", "harness/policy"},
+	"sandbox/embedded/aws/facts":   {"harness/grant", "harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/sts":     {"harness/grant", "harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/moto":    {},
+	"sandbox/embedded/aws/sigv4":   {},
+	"sandbox/embedded/aws/wire":    {},
+	// The tables themselves.
+	"sandbox/embedded/aws/rules":      {"harness/grant", "sandbox/embedded/aws/rules/..."},
+	"sandbox/embedded/aws/rules/rows": {"harness/grant", "sandbox/embedded/aws/rules/..."},
+	"sandbox/embedded/aws/rules/wire": {"harness/grant"},
+
+	// Wiring.
+	"cmd/whittle": {everything},
+	"cmd/bench":   {"harness/grant", "harness/record", "parsers/refusal", "sandbox/intercept"},
+}
+
+// gateTables are the tables of the embedded sandbox's gate, with what is below
+// them. They are for sandbox/embedded alone, in tests too.
+var gateTables = []string{"sandbox/embedded/aws/rules", "sandbox/embedded/aws/facts"}
+
+// commandLine begins the paths of cobra and pflag, which are for cmd alone.
+const commandLine = "github.com/spf13/"
+
+// importLine is one import of one file.
+type importLine struct {
+	from string // the package, without the module's path
+	file string // the file's name
+	path string // what is imported
+}
+
+// below tells whether pkg is dir or a package below it.
+func below(pkg, dir string) bool { return pkg == dir || strings.HasPrefix(pkg, dir+"/") }
+
+// covers tells whether an entry of the table allows the import of pkg.
+func covers(entry, pkg string) bool {
+	if dir, ok := strings.CutSuffix(entry, "..."); ok {
+		return strings.HasPrefix(pkg, dir)
+	}
+	return entry == pkg
+}
+
+// forbidden lists what is wrong with the imports.
+func forbidden(imports []importLine) []string {
+	var wrong []string
+	fail := func(i importLine, format string, args ...any) {
+		wrong = append(wrong, fmt.Sprintf("%s/%s imports %s: %s", i.from, i.file, i.path, fmt.Sprintf(format, args...)))
+	}
+	unknown := make(map[string]bool)
+	for _, i := range imports {
+		test := strings.HasSuffix(i.file, "_test.go")
+		allowed, listed := mayImport[i.from]
+		if !listed && !test && !unknown[i.from] {
+			unknown[i.from] = true
+			wrong = append(wrong, i.from+" is not in the import table: give it a row in cmd/whittle/imports_test.go")
+		}
+		if strings.HasPrefix(i.path, commandLine) && !below(i.from, "cmd") {
+			fail(i, "the command line is cmd's alone")
+		}
+		ours, ok := strings.CutPrefix(i.path, module)
+		if !ok {
+			if first, _, _ := strings.Cut(i.path, "/"); i.from == "parsers/refusal" && strings.Contains(first, ".") {
+				fail(i, "parsers/refusal is on the standard library alone")
+			}
+			continue
+		}
+		table := slices.ContainsFunc(gateTables, func(t string) bool { return below(ours, t) })
+		switch {
+		case table && !below(i.from, "sandbox/embedded"):
+			fail(i, "the gate's tables are for sandbox/embedded alone")
+		case test || !listed:
+		case slices.ContainsFunc(allowed, func(a string) bool { return covers(a, ours) }):
+		default:
+			fail(i, "the import table allows %q no more than [%s]", i.from, strings.Join(allowed, " "))
+		}
+	}
+	return wrong
+}
+
+// moduleImports lists the imports of every Go file of the module, for every
+// system and build tag. A package that imports nothing has a line without a
+// path.
+func moduleImports(root string) ([]importLine, error) {
+	var imports []importLine
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			skip := name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
+			if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil {
+				skip = true // another module
+			}
+			if skip && p != root {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(p))
+		if err != nil {
+			return err
+		}
+		from := filepath.ToSlash(dir)
+		imports = append(imports, importLine{from: from, file: name})
+		for _, spec := range f.Imports {
+			what, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports = append(imports, importLine{from, name, what})
+		}
+		return nil
+	})
+	return imports, err
+}
+
+func TestImports(t *testing.T) {
+	imports, err := moduleImports(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(imports, func(i importLine) bool { return i.from == "cmd/whittle" && strings.HasPrefix(i.path, commandLine) }) {
+		t.Fatal("the walk does not even find this command's own imports")
+	}
+	for _, wrong := range forbidden(imports) {
+		t.Error(wrong)
+	}
+}
+
+// The table holds only what is sound in itself.
+func TestImportTable(t *testing.T) {
+	for from, allowed := range mayImport {
+		for _, to := range allowed {
+			if _, ok := mayImport[to]; !ok && !strings.HasSuffix(to, "...") {
+				t.Errorf("%s may import %s, which has no row", from, to)
+			}
+			if below(from, "harness") && below(to, "sandbox") {
+				t.Errorf("%s may import %s: harness knows no sandbox", from, to)
+			}
+			if below(from, "sandbox/embedded") && (to == "harness" || below(to, "parsers") || to == "harness/catalog") {
+				t.Errorf("%s may import %s: the gate must not learn from what it tests", from, to)
+			}
+			if to == everything && !below(from, "cmd") {
+				t.Errorf("%s may import everything", from)
+			}
+		}
+	}
+}
+
+func TestForbidden(t *testing.T) {
+	tests := []struct {
+		from, file, path string
+		want             string // empty: allowed
+	}{
+		{"harness", "a.go", module + "harness/grant", ""},
+		{"harness", "a.go", module + "sandbox/proc", "the import table allows"},
+		{"harness", "a_test.go", module + "sandbox/proc", ""},
+		{"harness/grant", "a.go", "github.com/google/go-cmp/cmp", ""},
+		{"harness", "a.go", "github.com/spf13/cobra", "the command line is cmd's alone"},
+		{"harness", "a_test.go", "github.com/spf13/pflag", "the command line is cmd's alone"},
+		{"cmd/bench", "a.go", "github.com/spf13/cobra", ""},
+		{"cmd/whittle", "a.go", module + "harness/policy", ""},
+		{"cmd/whittle", "a.go", module + "sandbox/embedded/aws/rules", "the gate's tables"},
+		{"cmd/whittle", "a_test.go", module + "sandbox/embedded/aws/rules/rows", "the gate's tables"},
+		{"harness/catalog", "a_test.go", module + "sandbox/embedded/aws/facts", "the gate's tables"},
+		{"sandbox/embedded", "a_test.go", module + "sandbox/embedded/aws/rules", ""},
+		{"sandbox/embedded", "a.go", module + "sandbox/embedded/aws/rules", ""},
+		{"sandbox/embedded", "a.go", module + "sandbox/embeddedness", "the import table allows"},
+		{"sandbox/embedded/aws/facts", "a.go", module + "sandbox/embedded", "the import table allows"},
+		{"sandbox/embedded/aws/rules", "a.go", module + "sandbox/embedded/aws/facts", "the import table allows"},
+		{"sandbox/embedded/aws/rules", "a.go", module + "harness/catalog", "the import table allows"},
+		{"parsers/refusal", "a.go", "net/http", ""},
+		{"parsers/refusal", "a.go", "golang.org/x/net/http2", "standard library"},
+		{"harness/new", "a.go", "", "not in the import table"},
+		{"harness/new", "a_test.go", "", ""},
+	}
+	for _, tt := range tests {
+		got := strings.Join(forbidden([]importLine{{tt.from, tt.file, tt.path}}), "\n")
+		if got == "" && tt.want != "" || tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%s/%s with %q gave %q, want %q", tt.from, tt.file, tt.path, got, tt.want)
+		}
+	}
+}

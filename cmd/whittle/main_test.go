@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/whittle-iam/whittle/sandbox/proc"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestMain(m *testing.M) {
+	if code, ok := proc.RunShim(os.Args, os.Environ()); ok {
+		os.Exit(code)
+	}
+	testscript.Main(m, map[string]func(){
+		"whittle": main,
+		"calls":   callsMain,
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			// What a person's shell has and a script's bare environment lacks.
+			for _, name := range []string{"WHITTLE_MOTO_PYTHON", "PYENV_ROOT", "PYENV_VERSION"} {
+				if v, ok := os.LookupEnv(name); ok {
+					e.Setenv(name, v)
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"interrupt": cmdInterrupt,
+			"waitfor":   cmdWaitFor,
+		},
+	})
+}
+
+// cmdInterrupt sends SIGINT to all background commands: `interrupt`.
+func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(os.Interrupt))
+	}
+}
+
+// cmdWaitFor waits until a file is there: `waitfor FILE`.
+func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
+	deadline := time.Now().Add(2 * time.Minute)
+	for time.Now().Before(deadline) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s did not appear", args[0])
+}
+
+// callsMain is the program `calls FILE`: it makes the AWS calls that the file
+// lists, one a line, with the real SDK and the environment's credentials. It
+// stands for any tool that a command step may run.
+func callsMain() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := calls(ctx, os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "calls:", err)
+		os.Exit(1)
+	}
+}
+
+func calls(ctx context.Context, file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(data)) {
+		verb, arg, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if err := oneCall(ctx, cfg, verb, arg); err != nil {
+			return fmt.Errorf("%s: %w", strings.TrimSpace(line), err)
+		}
+	}
+	return nil
+}
+
+func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
+	var err error
+	switch verb {
+	case "":
+	case "create-queue":
+		_, err = sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &arg})
+	case "list-queues":
+		_, err = sqs.NewFromConfig(cfg).ListQueues(ctx, &sqs.ListQueuesInput{})
+	case "create-bucket":
+		_, err = s3.NewFromConfig(cfg).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &arg})
+	case "put-object": // bucket/key
+		bucket, key, _ := strings.Cut(arg, "/")
+		_, err = s3.NewFromConfig(cfg).PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("content")})
+	case "create-key":
+		_, err = kms.NewFromConfig(cfg).CreateKey(ctx, &kms.CreateKeyInput{})
+	case "put-role-policy": // role; any document
+		doc := `{"Version":"2012-10-17","Statement":[]}`
+		_, err = iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &arg, PolicyName: aws.String("p"), PolicyDocument: &doc})
+	case "unknown-call":
+		_, err = sqs.NewFromConfig(cfg).StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &arg})
+	case "touch":
+		err = os.WriteFile(arg, nil, 0o600)
+	case "sleep":
+		d, derr := time.ParseDuration(arg)
+		if derr != nil {
+			return derr
+		}
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	case "env": // fails, and tells, if the variable is set to something secret
+		if v, ok := os.LookupEnv(arg); ok {
+			return fmt.Errorf("%s is set, to %d characters", arg, len(v))
+		}
+	case "fail":
+		return errors.New(arg)
+	default:
+		return errors.New("no such verb")
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/sandbox/attempt"
+	"github.com/whittle-iam/whittle/sandbox/embedded"
+	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
+)
+
+// place is the cloud a lifecycle runs on: the embedded sandbox or an account.
+type place struct {
+	sdk      aws.Config // the operator's
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	roots    *x509.CertPool
+	upstream func(*http.Request) (*url.URL, error)
+	embedded *embedded.Cloud // nil on a real cloud
+}
+
+// openPlace starts the embedded sandbox, or loads the operator's own
+// configuration for a real account.
+func openPlace(ctx context.Context, s lifecycle.Sandbox, gateOpen bool, log *slog.Logger) (*place, error) {
+	if s.Embedded {
+		return openEmbedded(ctx, embedded.Config{Cloud: "aws", Region: s.Region, Propagation: s.Propagation, Open: gateOpen, Log: log})
+	}
+	if gateOpen {
+		return nil, &usageError{err: errors.New("--gate=open is for the embedded sandbox only"), hint: "leave it out, or say sandbox: embedded in whittle.yaml"}
+	}
+	sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(s.Region))
+	if err != nil {
+		return nil, fmt.Errorf("the operator's AWS configuration: %w", err)
+	}
+	return &place{sdk: sdk, upstream: http.ProxyFromEnvironment}, nil
+}
+
+func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
+	cloud, err := embedded.Start(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("embedded sandbox: %w", err)
+	}
+	id, secret := cloud.Operator()
+	return &place{
+		sdk: aws.Config{
+			Region:      cloud.Region(),
+			Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
+			HTTPClient:  clientOf(cloud),
+		},
+		dial:     cloud.Dial,
+		roots:    cloud.RootCAs(),
+		embedded: cloud,
+	}, nil
+}
+
+// clientOf is an HTTP client that finds the embedded cloud behind the real
+// cloud's host names, over verified TLS.
+func clientOf(cloud *embedded.Cloud) *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	t.DialContext = cloud.Dial
+	t.TLSClientConfig.RootCAs = cloud.RootCAs()
+	return &http.Client{Transport: t}
+}
+
+// state is the cloud's snapshots, nil on a real cloud.
+func (p *place) state() attempt.CloudState {
+	if p.embedded == nil {
+		return nil
+	}
+	return p.embedded
+}
+
+// poll is how to wait for the cloud's IAM; the zero value suits a real one.
+func (p *place) poll() roleaws.Poll {
+	if p.embedded == nil {
+		return roleaws.Poll{}
+	}
+	return roleaws.Poll{Initial: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+}
+
+func (p *place) close() error {
+	if p.embedded == nil {
+		return nil
+	}
+	return p.embedded.Close()
+}
+
+// guarded is an executor that ends the run when the embedded sandbox was asked
+// for something it does not know: what follows from there is not evidence.
+type guarded struct {
+	harness.Executor
+	cloud *embedded.Cloud
+}
+
+// Attempt implements harness.Executor.
+func (g guarded) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome, error) {
+	out, err := g.Executor.Attempt(ctx, a)
+	if err != nil {
+		return out, err
+	}
+	return out, unknownRequests(g.cloud)
+}
+
+// unknownRequests names what the embedded sandbox could not answer.
+func unknownRequests(cloud *embedded.Cloud) error {
+	unknown := cloud.Unknown()
+	problems := cloud.Problems()
+	if len(unknown) == 0 && len(problems) == 0 {
+		return nil
+	}
+	var lines []string
+	for _, u := range unknown {
+		lines = append(lines, fmt.Sprint(u))
+	}
+	for _, p := range problems {
+		lines = append(lines, fmt.Sprint(p))
+	}
+	return &unknownError{lines}
+}
+
+// unknownError: the embedded sandbox met what it does not know.
+type unknownError struct{ lines []string }
+
+func (e *unknownError) Error() string {
+	return "the embedded sandbox does not know how to answer:\n    " + strings.Join(e.lines, "\n    ")
+}
+
+// Hints says what can be done about it.
+func (e *unknownError) Hints() []string {
+	return []string{"docs/embedded.md lists what it knows; run against a real sandbox account for the rest, and report the request"}
+}

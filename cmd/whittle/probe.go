@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/sandbox/attempt"
+	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
+)
+
+// probeOptions are probe's flags.
+type probeOptions struct {
+	file        string
+	record      string // default: whittle.lock.json beside file
+	work        string // default: .whittle beside file
+	strategy    string
+	patience    time.Duration
+	noReference bool
+	noVerify    bool
+	resume      bool
+	gate        string
+	propagation time.Duration
+}
+
+func newProbe(g *globals) *cobra.Command {
+	var o probeOptions
+	c := &cobra.Command{
+		Use:   "probe",
+		Short: "Run the lifecycle, grow its roles, verify them and write the record",
+		Long: `Probe runs every step of whittle.yaml in a sandbox: once as administrator for
+the reference, once under a role that starts empty and grows by what is refused,
+and once under the final roles to verify them. The converged set per step goes
+to whittle.lock.json. Your own working copy is never written to.`,
+		Example: `  whittle probe                        # whittle.yaml in this folder
+  whittle probe -f infra/whittle.yaml --record out/whittle.lock.json
+  whittle probe --resume               # go on where an interrupted run stopped
+  whittle probe --strategy rerun       # the classic loop, to compare with
+  whittle probe --json | jq .steps`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runProbe(c.Context(), o, g) },
+	}
+	f := c.Flags()
+	f.StringVarP(&o.file, "file", "f", "whittle.yaml", "the lifecycle `file`")
+	f.StringVar(&o.record, "record", "", "the record `file` to write (default: whittle.lock.json beside the lifecycle file)")
+	f.StringVar(&o.work, "work", "", "the `folder` for working copies and journals (default: .whittle beside the lifecycle file)")
+	f.StringVar(&o.strategy, "strategy", string(harness.InFlight), "how roles grow: in-flight or rerun")
+	f.DurationVar(&o.patience, "patience", harness.DefaultPatience, "how long a denial may outlive its grant")
+	f.BoolVar(&o.noReference, "no-reference", false, "leave out the run as administrator")
+	f.BoolVar(&o.noVerify, "no-verify", false, "leave out the verification; the record says so")
+	f.BoolVar(&o.resume, "resume", false, "go on where the last run was interrupted")
+	f.DurationVar(&o.propagation, "propagation", 0, "let the embedded sandbox take this long to bring a change of a policy into force")
+	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
+	must(f.MarkHidden("gate"))
+	must(c.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{string(harness.InFlight), string(harness.Rerun)}, cobra.ShellCompDirectiveNoFileComp)))
+	return c
+}
+
+// must is for what only a mistake in this program can make fail.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (o *probeOptions) complete() error {
+	if !slices.Contains([]string{string(harness.InFlight), string(harness.Rerun)}, o.strategy) {
+		return &usageError{err: fmt.Errorf("--strategy=%s: not known", o.strategy), hint: "use in-flight or rerun"}
+	}
+	if o.gate != "open" && o.gate != "closed" {
+		return &usageError{err: fmt.Errorf("--gate=%s: not known", o.gate), hint: "use closed or open"}
+	}
+	dir := filepath.Dir(o.file)
+	if o.record == "" {
+		o.record = filepath.Join(dir, "whittle.lock.json")
+	}
+	if o.work == "" {
+		o.work = filepath.Join(dir, ".whittle")
+	}
+	return nil
+}
+
+func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	lc, err := lifecycle.Load(o.file)
+	if err != nil {
+		return err
+	}
+	if lc.Cloud != "aws" {
+		return fmt.Errorf("%s: cloud: %s: probe knows aws only so far", o.file, lc.Cloud)
+	}
+	if o.noReference {
+		lc.Reference = false
+	}
+	if o.propagation > 0 {
+		lc.Sandbox.Propagation = o.propagation
+	}
+	if err := writable(filepath.Dir(o.record)); err != nil {
+		return fmt.Errorf("record %s: %w", o.record, err)
+	}
+	log, err := g.logger()
+	if err != nil {
+		return err
+	}
+	digest, err := lifecycle.Digest(lc, o.record, o.work)
+	if err != nil {
+		return err
+	}
+	rd, err := openRun(o.work, digest, o.resume)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinErrors(err, rd.close(err == nil)) }()
+
+	show := newProgress(g.err)
+	defer show.close()
+	show.line("probing %s: %s on %s; journal %s", o.file, count(len(lc.Steps), "step"), sandboxName(lc.Sandbox), rd.journalPath())
+	show.now("starting the sandbox")
+
+	p, err := openPlace(ctx, lc.Sandbox, o.gate == "open", log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinErrors(err, p.close()) }()
+
+	pool, err := roleaws.Open(ctx, roleaws.Config{
+		SDK: p.sdk, Stack: stackName(lc), RunID: filepath.Base(rd.dir), Poll: p.poll(), Log: log,
+		Announce: func(kind, id string) error {
+			return rd.journal.Append(journal.Event{Kind: journal.KindObject, Object: &journal.Object{Kind: kind, ID: id}})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if want := lc.Sandbox.Account; want != "" && want != pool.Account() {
+		return fmt.Errorf("%s: sandbox: account: %s, but the operator's credentials are for account %s; nothing was touched", o.file, want, pool.Account())
+	}
+
+	steps, err := attempt.New(ctx, attempt.Config{
+		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Log: log,
+		Progress: func(_ string, e attempt.Progress) { show.now("%s %s", e.Action, e.Address) },
+	})
+	if err != nil {
+		return err
+	}
+	var executor harness.Executor = steps
+	if p.embedded != nil {
+		executor = guarded{steps, p.embedded}
+	}
+
+	began := time.Now()
+	result, err := harness.Run(ctx, harness.Config{
+		Lifecycle: lc, Executor: executor, Pool: pool, World: steps.World(),
+		Journal: told{rd.journal, show.event},
+		Account: pool.Account(), Strategy: harness.Strategy(o.strategy), Patience: o.patience,
+		SkipVerify: o.noVerify, Known: rd.known, Log: log,
+	})
+	show.close()
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted; the roles are empty, and whittle probe --resume goes on from %s: %w", rd.dir, err)
+		}
+		return err
+	}
+	rec := recordOf(lc, digest, pool.Account(), result)
+	if err := rec.Write(o.record); err != nil {
+		return err
+	}
+	return printProbe(g, o, rec, result, time.Since(began))
+}
+
+// stackName is the folder's name: it keeps the roles of two stacks apart.
+func stackName(lc lifecycle.Lifecycle) string {
+	dir, err := filepath.Abs(lc.Dir)
+	if err != nil {
+		dir = lc.Dir
+	}
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(filepath.Base(dir)))
+	return strings.Trim(name, "-")
+}
+
+func sandboxName(s lifecycle.Sandbox) string {
+	if s.Embedded {
+		return "the embedded sandbox"
+	}
+	return "account " + s.Account
+}
+
+// writable tells early what would otherwise fail after all runs: a record that
+// cannot be written.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".whittle-*")
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			return fmt.Errorf("folder %s cannot be written to: %w; name another with --record", dir, pe.Err)
+		}
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// probeSummary is what probe --json prints.
+type probeSummary struct {
+	Record   string        `json:"record"`
+	Verified bool          `json:"verified"`
+	Seconds  float64       `json:"seconds"`
+	Steps    []stepSummary `json:"steps"`
+}
+
+type stepSummary struct {
+	Name     string `json:"name"`
+	Runs     int    `json:"runs"`
+	Refusals int    `json:"refusals_held"`
+	Grants   int    `json:"grants"`
+	// Wall times in seconds, 0 for a pass that was left out.
+	Reference float64 `json:"reference_seconds"`
+	Grow      float64 `json:"grow_seconds"`
+	Verify    float64 `json:"verify_seconds"`
+}
+
+func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Result, took time.Duration) error {
+	if !g.json {
+		if err := printTable(g.out, rec); err != nil {
+			return err
+		}
+		state := "verified"
+		if !rec.Verified {
+			state = "not verified"
+		}
+		fmt.Fprintf(g.err, "%s; the record is %s\n", state, o.record)
+		return nil
+	}
+	sum := probeSummary{Record: o.record, Verified: rec.Verified, Seconds: took.Seconds()}
+	for _, s := range result.Steps {
+		sum.Steps = append(sum.Steps, stepSummary{
+			Name: s.Step.Name, Runs: s.Runs, Refusals: s.Refusals, Grants: len(s.Entries),
+			Reference: s.Reference.Seconds(), Grow: s.Grow.Seconds(), Verify: s.Verify.Seconds(),
+		})
+	}
+	enc := json.NewEncoder(g.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(sum)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/record"
+)
+
+// recordOf turns what a run found into the record.
+func recordOf(lc lifecycle.Lifecycle, digest, account string, r harness.Result) record.Record {
+	rec := record.Record{
+		Version: record.Version, Cloud: lc.Cloud, Sandbox: "embedded", Verified: r.Verified,
+		Inputs: record.Inputs{Digest: digest, Tools: r.Tools},
+	}
+	if !lc.Sandbox.Embedded {
+		rec.Sandbox = "account"
+	}
+	for _, s := range r.Steps {
+		rec.Steps = append(rec.Steps, record.Step{
+			Name: s.Step.Name, Phase: string(s.Step.Phase), Role: s.Step.Role, Runs: s.Runs,
+			Grants: entriesOf(s.Entries), Optional: entriesOf(s.Optional),
+		})
+	}
+	return rec.Generalize(account)
+}
+
+func entriesOf(found []harness.Entry) []record.Entry {
+	var entries []record.Entry
+	for _, e := range found {
+		entries = append(entries, record.Entry{
+			Permission: e.Grant.Permission, Resource: e.Grant.Resource, Necessity: string(e.Necessity),
+			Request: e.Class, Purpose: catalog.Purpose(e.Grant.Permission), Flag: catalog.Risk(e.Grant.Permission),
+		})
+	}
+	return entries
+}
+
+// printTable prints the record as a table of permissions per step.
+func printTable(w io.Writer, rec record.Record) error {
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for i, s := range rec.Steps {
+		if i > 0 {
+			fmt.Fprintln(tw)
+		}
+		title := fmt.Sprintf("step %s (%s", s.Name, s.Phase)
+		if s.Role != "" {
+			title += ", role " + s.Role
+		}
+		fmt.Fprintf(tw, "%s): %s, %s of growth\n", title, count(len(s.Grants), "permission"), count(s.Runs, "run"))
+		for _, e := range s.Grants {
+			note := ""
+			if e.Flag != "" {
+				note = "  ! " + e.Flag
+			}
+			fmt.Fprintf(tw, "  %s\t%s\t%s%s\n", e.Permission, e.Resource, e.Necessity, note)
+		}
+		for _, e := range s.Optional {
+			fmt.Fprintf(tw, "  (%s)\t%s\toptional: refused, and the step does as well without it\n", e.Permission, e.Resource)
+		}
+	}
+	return tw.Flush()
+}

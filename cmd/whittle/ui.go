@@ -1,0 +1,200 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/whittle-iam/whittle/harness/journal"
+)
+
+// Everything that a person reads while a command runs is printed here, to
+// stderr. No capitalized initials and no full stop at the end of a line.
+
+// printError prints an error and what its maker knows to try next.
+func printError(w io.Writer, err error) {
+	fmt.Fprintf(w, "whittle: %s\n", err)
+	for _, h := range hintsOf(err) {
+		fmt.Fprintf(w, "  hint: %s\n", strings.ReplaceAll(h, "\n", "\n  "))
+	}
+}
+
+// hintsOf gathers the hints of an error and of all that it wraps.
+func hintsOf(err error) []string {
+	var hints []string
+	if h, ok := err.(interface{ Hints() []string }); ok {
+		hints = append(hints, h.Hints()...)
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			hints = append(hints, hintsOf(inner)...)
+		}
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			hints = append(hints, hintsOf(inner)...)
+		}
+	}
+	return hints
+}
+
+// progress shows a run as it goes: a line for every finished step, and on a
+// terminal a status line for what is going on now. It is fed with the
+// journal's events.
+type progress struct {
+	out io.Writer
+
+	mu      sync.Mutex
+	bars    *mpb.Progress // nil when the output is no terminal
+	bar     *mpb.Bar
+	step    string
+	pass    string
+	since   time.Time
+	granted int
+	runs    int
+	doing   string
+}
+
+// newProgress writes to w; the status line is there only if w is a terminal.
+func newProgress(w io.Writer) *progress {
+	p := &progress{out: w}
+	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) {
+		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(150*time.Millisecond))
+		p.bar = p.bars.New(0, mpb.SpinnerStyle("⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏").PositionLeft(),
+			mpb.BarWidth(1), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(p.status)))
+	}
+	return p
+}
+
+func (p *progress) status(decor.Statistics) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.step == "" {
+		return " " + p.doing
+	}
+	s := fmt.Sprintf(" %-9s %-12s %4.0fs", p.pass, p.step, time.Since(p.since).Seconds())
+	if p.granted > 0 {
+		s += fmt.Sprintf("  %d granted", p.granted)
+	}
+	if p.doing != "" {
+		s += "  " + p.doing
+	}
+	return s
+}
+
+// line prints a finished line above the status line.
+func (p *progress) line(format string, args ...any) {
+	text := fmt.Sprintf(format, args...) + "\n"
+	if p.bars == nil {
+		io.WriteString(p.out, text)
+		return
+	}
+	p.bars.Write([]byte(text))
+}
+
+// now says what is going on, for the status line only.
+func (p *progress) now(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doing = fmt.Sprintf(format, args...)
+}
+
+// event takes over one event of the journal.
+func (p *progress) event(e journal.Event) {
+	p.mu.Lock()
+	switch e.Kind {
+	case journal.KindAttempt:
+		if e.Step != p.step || e.Pass != p.pass {
+			p.granted, p.runs = 0, 0
+			p.since = time.Now()
+		}
+		p.step, p.pass, p.doing = e.Step, e.Pass, ""
+		p.runs++
+	case journal.KindGranted:
+		p.granted += len(e.Grants)
+	}
+	line := p.lineOf(e)
+	p.mu.Unlock()
+	if line != "" {
+		p.line("%s", line)
+	}
+}
+
+func (p *progress) lineOf(e journal.Event) string {
+	took := time.Since(p.since).Seconds()
+	switch e.Kind {
+	case journal.KindAttemptEnd:
+		switch {
+		case e.Pass != "grow" && e.OK:
+			return fmt.Sprintf("%-9s  %-12s ok      %6.1fs", e.Pass, e.Step, took)
+		case e.Pass == "grow" && !e.OK:
+			return fmt.Sprintf("%-9s  %-12s run %d failed: %s; %d granted so far", e.Pass, e.Step, e.Attempt, firstLine(e.Text), p.granted)
+		case !e.OK:
+			return fmt.Sprintf("%-9s  %-12s failed: %s", e.Pass, e.Step, firstLine(e.Text))
+		}
+	case journal.KindStepEnd:
+		if e.OK {
+			return fmt.Sprintf("%-9s  %-12s ok      %6.1fs  %s, %d granted", e.Pass, e.Step, took, count(p.runs, "run"), p.granted)
+		}
+	case journal.KindPutBack:
+		return fmt.Sprintf("%-9s  %-12s put back %s", e.Pass, e.Step, e.Grants[0])
+	}
+	return ""
+}
+
+// close takes the status line away.
+func (p *progress) close() {
+	if p.bars == nil {
+		return
+	}
+	p.bar.Abort(true)
+	p.bars.Wait()
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// told is a journal whose events also reach the progress display.
+type told struct {
+	inner interface{ Append(journal.Event) error }
+	show  func(journal.Event)
+}
+
+// Append implements harness.Journal.
+func (t told) Append(e journal.Event) error {
+	if err := t.inner.Append(e); err != nil {
+		return err
+	}
+	t.show(e)
+	return nil
+}
+
+// joinErrors is errors.Join that keeps a single error as it is.
+func joinErrors(errs ...error) error {
+	var all []error
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return errors.Join(all...)
+}

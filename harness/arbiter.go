@@ -1,0 +1,375 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/parsers"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// batchWindow is how long the first denial of a batch waits for others: what
+// arrives within it goes into one change of the role.
+const batchWindow = 50 * time.Millisecond
+
+// putTimeout bounds one change of a role, its SDK's retries included.
+const putTimeout = time.Minute
+
+// mode is what an arbiter does about refusals.
+type mode int
+
+const (
+	// watch writes down what is refused and delivers it.
+	watch mode = iota
+	// collect delivers what is refused, for the loop to grant before a rerun.
+	collect
+	// hold grants what is refused and has the request repeated.
+	hold
+)
+
+// calls counts the replies of each request class by status.
+type calls map[string]map[int]int
+
+// refused is a refusal that reached the client.
+type refused struct {
+	class  string
+	denial refusal.Denial
+	grants []grant.Grant
+	// missing tells whether the role lacked one of the grants then.
+	missing bool
+}
+
+// arbiter decides what becomes of the refusals of one attempt.
+type arbiter struct {
+	step     lifecycle.Step
+	pass     string
+	mode     mode
+	identity Identity
+	rules    Rules
+	account  string
+	patience time.Duration
+	journal  Journal
+	decoder  Decoder // may be nil
+	// done is closed when the run is interrupted: the step may finish the calls
+	// it is at, but its role grows no more.
+	done <-chan struct{}
+
+	putting sync.Mutex // one change of the role at a time
+
+	mu        sync.Mutex // guards all below
+	role      grant.Set  // what the role holds
+	since     map[grant.Grant]time.Time
+	next      *batch // collects until its window ends
+	entries   map[grant.Grant]Entry
+	held      int // refusals that no client saw
+	delivered []refused
+	stops     []error // why growth could not go on
+	broken    error   // the journal or the role could not be written
+	calls     calls
+}
+
+// batch is one change of the role that several denials wait for.
+type batch struct {
+	entries map[grant.Grant]Entry
+	done    chan struct{}
+	err     error // set before done is closed
+}
+
+func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m mode, id Identity, role grant.Set) *arbiter {
+	decoder, _ := l.Pool.(Decoder)
+	return &arbiter{
+		step: s, pass: pass, mode: m, identity: id,
+		rules: Rules{
+			Ceiling:   l.Lifecycle.Ceiling,
+			Approve:   l.Lifecycle.Approve,
+			ReadOnly:  s.ReadOnly,
+			Rehearsal: l.Lifecycle.Sandbox.Embedded,
+		},
+		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, done: ctx.Done(),
+		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, calls: calls{},
+	}
+}
+
+// Refused implements [Arbiter].
+func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdict {
+	if a.mode != hold || !a.identity.Credentials.Issued(x.Credential) || a.ended() {
+		return refusal.Deliver
+	}
+	verdict := refusal.Deliver
+	for _, d := range a.denials(ctx, x) {
+		if d.Partial {
+			return refusal.Deliver
+		}
+		switch dec := a.decide(x, d); dec.action {
+		case ignore:
+		case stop:
+			a.stopped(x, dec.why)
+			return refusal.Deliver
+		case wait:
+			if err := a.overdue(x, d, dec.grants); err != nil {
+				if dec.why != nil {
+					err = dec.why
+				}
+				a.stopped(x, err)
+				return refusal.Deliver
+			}
+			verdict = refusal.Repeat
+		case add:
+			if err := a.write(journal.Event{Kind: journal.KindRefused, Denial: &d, Class: parsers.Class(x), Status: x.Status}); err != nil {
+				return refusal.Deliver
+			}
+			if err := a.add(ctx, entriesOf(dec, parsers.Class(x))); err != nil {
+				return refusal.Deliver
+			}
+			verdict = refusal.Repeat
+		}
+	}
+	return verdict
+}
+
+// Observed implements [Arbiter].
+func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
+	class := parsers.Class(x)
+	a.count(class, x.Status)
+	if !a.identity.Credentials.Issued(x.Credential) {
+		return
+	}
+	// No request is left to hang on: its reply is with the client.
+	ctx, cancel := context.WithTimeout(context.Background(), putTimeout)
+	defer cancel()
+	denied := false
+	for _, d := range a.denials(ctx, x) {
+		dec := a.decide(x, d)
+		if dec.action == ignore {
+			continue
+		}
+		denied = true
+		a.mu.Lock()
+		a.delivered = append(a.delivered, refused{class: class, denial: d, grants: dec.grants, missing: dec.action == add})
+		if dec.action == add && a.mode != watch {
+			for g, e := range entriesOf(dec, class) {
+				a.entries[g] = e
+			}
+		}
+		a.mu.Unlock()
+		if dec.action == stop && a.mode == collect {
+			a.stopped(x, dec.why)
+		}
+		_ = a.write(journal.Event{Kind: journal.KindDelivered, Denial: &d, Class: class, Status: x.Status, Repeats: repeats})
+	}
+	if repeats > 0 && !denied && x.Status < 500 {
+		a.mu.Lock()
+		a.held++
+		a.mu.Unlock()
+		_ = a.write(journal.Event{Kind: journal.KindLetThrough, Class: class, Status: x.Status, Repeats: repeats})
+	}
+}
+
+// denials reads what an exchange refuses. What nobody can read ends up in
+// stops, to be shown if the step fails.
+func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) []refusal.Denial {
+	denials, err := parsers.FromExchange(x)
+	if err != nil {
+		a.stopped(x, &UnreadError{Err: err})
+		return nil
+	}
+	for i, d := range denials {
+		if d.Reason != refusal.OpaqueDenial || d.Encoded == "" || a.decoder == nil {
+			continue
+		}
+		switch g, err := a.decoder.Decode(ctx, d.Encoded); {
+		case errors.Is(err, ErrExplicitDeny):
+			denials[i].Reason, denials[i].Blocker = refusal.ExplicitDeny, "an explicit deny"
+		case err != nil:
+			// The request itself still has candidates.
+			_ = a.write(journal.Event{Kind: journal.KindNote, Text: "decode authorization message: " + err.Error()})
+		case parsers.Fits(x, g.Permission):
+			denials[i].Reason, denials[i].Permission, denials[i].Resource = refusal.MissingPermission, g.Permission, g.Resource
+		}
+	}
+	return denials
+}
+
+// decide applies the pure [decide] to the role as it is now.
+func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
+	var candidates []catalog.Candidate
+	if d.Reason == refusal.OpaqueDenial {
+		candidates = catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return decide(a.role, d, candidates, a.rules)
+}
+
+func entriesOf(d decision, class string) map[grant.Grant]Entry {
+	entries := make(map[grant.Grant]Entry, len(d.grants))
+	for _, g := range d.grants {
+		entries[g] = Entry{Grant: g, Necessity: d.necessity, Class: class}
+	}
+	return entries
+}
+
+// add grants the entries together with whatever else is refused within the
+// batch window, and returns when the cloud has taken the change. The caller
+// that opens a batch carries it out; the others wait for it.
+func (a *arbiter) add(ctx context.Context, entries map[grant.Grant]Entry) error {
+	a.mu.Lock()
+	b, leads := a.next, false
+	if b == nil {
+		b, leads = &batch{entries: map[grant.Grant]Entry{}, done: make(chan struct{})}, true
+		a.next = b
+	}
+	for g, e := range entries {
+		if _, ok := b.entries[g]; !ok {
+			b.entries[g] = e
+		}
+	}
+	a.mu.Unlock()
+
+	if leads {
+		time.Sleep(batchWindow)
+		// Others wait for this batch: the leader's client may hang up without
+		// taking theirs with it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
+		defer cancel()
+		a.carryOut(ctx, b)
+		return b.err
+	}
+	select {
+	case <-b.done:
+		return b.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// carryOut closes the batch, writes down what will be granted, grants it, and
+// writes down that it was.
+func (a *arbiter) carryOut(ctx context.Context, b *batch) {
+	a.putting.Lock()
+	defer a.putting.Unlock()
+	defer close(b.done)
+
+	a.mu.Lock()
+	a.next = nil
+	role := a.role
+	var grants []grant.Grant
+	for g := range b.entries {
+		if !role.Has(g) {
+			grants = append(grants, g)
+		}
+	}
+	a.mu.Unlock()
+	if len(grants) == 0 {
+		return // the batch before this one granted it all
+	}
+
+	set := role.With(grants...)
+	grants = grant.Of(grants...).Slice()
+	if b.err = a.writeGrants(journal.KindIntent, grants, b.entries); b.err != nil {
+		return
+	}
+	if err := a.identity.Role.Put(ctx, set); err != nil {
+		b.err = a.fail(fmt.Errorf("grant %s: %w", join(grants), err))
+		return
+	}
+	now := time.Now()
+	a.mu.Lock()
+	a.role = set
+	for _, g := range grants {
+		a.since[g] = now
+		a.entries[g] = b.entries[g]
+	}
+	a.mu.Unlock()
+	b.err = a.writeGrants(journal.KindGranted, grants, b.entries)
+}
+
+// writeGrants journals grants, one event for each necessity and class, so that
+// a resumed run knows what this one did.
+func (a *arbiter) writeGrants(kind journal.Kind, grants []grant.Grant, entries map[grant.Grant]Entry) error {
+	for _, g := range grants {
+		e := entries[g]
+		if err := a.write(journal.Event{Kind: kind, Grants: []grant.Grant{g}, Class: e.Class, Necessity: string(e.Necessity)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overdue tells whether a denial has outlived its grants by the patience.
+func (a *arbiter) overdue(x refusal.Exchange, d refusal.Denial, grants []grant.Grant) error {
+	waited := time.Since(a.lastGrant(grants))
+	if waited > a.patience {
+		return &StuckError{Class: parsers.Class(x), Denial: d, Grants: grants, Waited: waited}
+	}
+	return nil
+}
+
+// stopped keeps why growth could not go on, with the step and the class.
+func (a *arbiter) stopped(x refusal.Exchange, why error) {
+	class := parsers.Class(x)
+	switch e := why.(type) {
+	case *StuckError:
+		e.Step = a.step.Name
+	case *BlockedError:
+		e.Step = a.step.Name
+	case *ForbiddenError:
+		e.Step = a.step.Name
+	case *UnreadError:
+		e.Step, e.Class = a.step.Name, class
+	}
+	a.mu.Lock()
+	a.stops = append(a.stops, why)
+	a.mu.Unlock()
+	_ = a.write(journal.Event{Kind: journal.KindNote, Class: class, Status: x.Status, Text: why.Error()})
+}
+
+// write journals an event of this attempt; a journal that cannot be written
+// ends the attempt, since nothing may be granted without it.
+func (a *arbiter) write(e journal.Event) error {
+	e.Step, e.Pass = a.step.Name, a.pass
+	if err := a.journal.Append(e); err != nil {
+		return a.fail(err)
+	}
+	return nil
+}
+
+func (a *arbiter) fail(err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.broken = errors.Join(a.broken, err)
+	return err
+}
+
+// failure is why the attempt counts for nothing, if it does.
+func (a *arbiter) failure() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.broken
+}
+
+// ended tells whether the run is interrupted.
+func (a *arbiter) ended() bool {
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (a *arbiter) count(class string, status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.calls[class] == nil {
+		a.calls[class] = map[int]int{}
+	}
+	a.calls[class][status]++
+}

@@ -1,0 +1,141 @@
+package harness
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// Rules bound what growth may grant.
+type Rules struct {
+	// Ceiling: permission patterns; a grant that matches none is not made.
+	// Empty means no bound.
+	Ceiling []string
+	// Approve: permission patterns; a grant that could raise the identity's own
+	// rights is made only if one matches.
+	Approve []string
+	// ReadOnly: only permissions that read are granted ("access: read").
+	ReadOnly bool
+	// Rehearsal: the cloud is simulated; grants that would need a line in
+	// Approve pass.
+	Rehearsal bool
+}
+
+// action is what a decision asks for.
+type action int
+
+const (
+	ignore action = iota // not about authorization, or not ours
+	add                  // grant, then repeat the request
+	wait                 // granted already: not yet in force
+	stop                 // growth cannot help
+)
+
+// decision is what to do about one denial.
+type decision struct {
+	action action
+	// grants is what the denial asks for: to be added, or waited for.
+	grants    []grant.Grant
+	necessity Necessity
+	// why is the reason to stop; with wait, what a wait in vain comes from.
+	why error
+}
+
+// decide says what to do about a denial of an identity whose role holds held.
+// Candidates are the grants that an opaque denial may have been about.
+//
+// Only what a denial names is granted; its resource is widened where its type
+// has ids that the cloud generates. Of an opaque denial's candidates all that
+// the rules allow are granted: one alone is Observed, since the same request
+// is then let through with it and nothing else; of several each is Assumed.
+func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, r Rules) decision {
+	switch d.Reason {
+	case refusal.ExplicitDeny, refusal.APIDisabled:
+		return decision{action: stop, why: &BlockedError{Denial: d}}
+	case refusal.MissingPermission:
+		g := grant.Grant{Permission: d.Permission, Resource: widen(d.Cloud, d.Resource)}
+		if err := r.allow(g.Permission); err != nil {
+			return decision{action: stop, why: err}
+		}
+		return added(held, Observed, g)
+	case refusal.OpaqueDenial:
+		return decideOpaque(held, d, candidates, r)
+	default:
+		return decision{action: ignore}
+	}
+}
+
+func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, r Rules) decision {
+	var grants []grant.Grant
+	var forbidden error
+	for _, c := range candidates {
+		if err := r.allow(c.Permission); err != nil {
+			forbidden = err
+			continue
+		}
+		grants = append(grants, grant.Grant{Permission: c.Permission, Resource: widen(d.Cloud, c.Resource)})
+	}
+	switch {
+	case len(grants) > 0:
+		n := Observed
+		if len(grants) > 1 {
+			n = Assumed
+		}
+		d := added(held, n, grants...)
+		d.why = forbidden // if waiting for them is in vain, this was needed too
+		return d
+	case forbidden != nil:
+		return decision{action: stop, why: forbidden}
+	default:
+		return decision{action: stop, why: &UnreadError{Denial: d}}
+	}
+}
+
+func added(held grant.Set, n Necessity, grants ...grant.Grant) decision {
+	if grant.Of(grants...).SubsetOf(held) {
+		return decision{action: wait, grants: grants, necessity: n}
+	}
+	return decision{action: add, grants: grants, necessity: n}
+}
+
+// widen gives the resource that a policy can hold. Some AWS services name a
+// resource by its bare name, which no policy takes.
+func widen(cloud refusal.Cloud, resource string) string {
+	if resource == "" || cloud == refusal.AWS && !strings.HasPrefix(resource, "arn:") {
+		return "*"
+	}
+	return catalog.Widen(resource)
+}
+
+// allow tells why the rules forbid granting the permission.
+func (r Rules) allow(permission string) error {
+	if r.ReadOnly && !reads(permission) {
+		return &ForbiddenError{Permission: permission, Rule: "access: read",
+			Hint: fmt.Sprintf("take access: read from the step if it is meant to change things; %s is of access level %s", permission, catalog.Level(permission))}
+	}
+	if len(r.Ceiling) > 0 && !matches(r.Ceiling, permission) {
+		return &ForbiddenError{Permission: permission, Rule: "ceiling", Hint: "add a pattern to ceiling: that covers " + permission}
+	}
+	if risk := catalog.Risk(permission); risk != "" && !r.Rehearsal && !matches(r.Approve, permission) {
+		return &ForbiddenError{Permission: permission, Rule: "approve",
+			Hint: fmt.Sprintf("it %s; if the step may have it, add the line\n  approve: [%s]", risk, permission)}
+	}
+	return nil
+}
+
+func reads(permission string) bool {
+	level := catalog.Level(permission)
+	return level == catalog.Read || level == catalog.List
+}
+
+func matches(patterns []string, permission string) bool {
+	for _, p := range patterns {
+		if catalog.Match(p, permission) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,251 @@
+package harness_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// call is one request of a simulated step and what the cloud checks for it.
+type call struct {
+	action   string // "ec2:CreateVpc": sent to that service as that operation
+	resource string
+	also     []grant.Grant // further grants that are checked, after the first
+	opaque   bool          // refused by S3 with nothing but "Access Denied"
+	deny     string        // refused whatever is granted, by this
+	optional bool          // the step does as well when it is refused
+	foreign  bool          // made with a credential that is not the identity's
+	header   http.Header
+}
+
+// cloud simulates identities, their roles, the delay until a role is in force,
+// and steps as lists of calls.
+type cloud struct {
+	steps       map[string][][]call // by step name: calls of an inner list run side by side
+	broken      map[string]string   // step name to the error it ends with, whatever is granted
+	prints      map[string]string   // step name to what it prints when it fails
+	propagation time.Duration
+
+	mu       sync.Mutex
+	roles    map[string][]inForce
+	puts     int
+	failPut  int // the how-manieth Put fails, from 1; 0 never
+	held     int // refusals that the client did not see
+	seen     int // refusals that it saw
+	released bool
+	saved    []string
+	restored []string
+}
+
+type inForce struct {
+	from time.Time
+	set  grant.Set
+}
+
+func (c *cloud) Acquire(_ context.Context, name string) (harness.Identity, error) {
+	return harness.Identity{Name: name, Principal: "arn:aws:sts::123456789012:assumed-role/" + name + "/probe", Role: role{c, name}, Credentials: keys(name)}, nil
+}
+
+func (c *cloud) Release(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.roles {
+		c.roles[name] = nil
+	}
+	c.released = true
+	return nil
+}
+
+func (c *cloud) Save(_ context.Context, name string) error {
+	c.saved = append(c.saved, name)
+	return nil
+}
+
+func (c *cloud) Restore(_ context.Context, name string) error {
+	c.restored = append(c.restored, name)
+	return nil
+}
+
+type keys string
+
+func (k keys) Env(context.Context) (map[string]string, error) { return nil, nil }
+func (k keys) Issued(credential string) bool                  { return credential == string(k) }
+
+type role struct {
+	cloud *cloud
+	name  string
+}
+
+func (r role) Put(_ context.Context, s grant.Set) error {
+	c := r.cloud
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.puts++
+	if c.puts == c.failPut {
+		return errors.New("throttled for ever")
+	}
+	if c.roles == nil {
+		c.roles = map[string][]inForce{}
+	}
+	c.roles[r.name] = append(c.roles[r.name], inForce{time.Now().Add(c.propagation), s})
+	return nil
+}
+
+func (r role) Settle(ctx context.Context, s grant.Set) error {
+	err := r.Put(ctx, s)
+	time.Sleep(r.cloud.propagation)
+	return err
+}
+
+// holds tells whether the role now in force allows g.
+func (c *cloud) holds(name string, g grant.Grant) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var set grant.Set
+	for _, f := range c.roles[name] {
+		if !f.from.After(time.Now()) {
+			set = f.set
+		}
+	}
+	return set.Has(g) || set.Equal(grant.Everything())
+}
+
+// Attempt runs a step's calls until one fails, repeating a refused one as the
+// proxy does.
+func (c *cloud) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome, error) {
+	began := time.Now()
+	fail := func(text string) (harness.Outcome, error) {
+		return harness.Outcome{Diagnostics: []harness.Diagnostic{{Summary: text}}, Output: c.prints[a.Step.Name], Duration: time.Since(began)}, ctx.Err()
+	}
+	for _, side := range c.steps[a.Step.Name] {
+		results := make([]error, len(side))
+		var wg sync.WaitGroup
+		for i, one := range side {
+			wg.Go(func() { results[i] = c.do(ctx, a, one) })
+		}
+		wg.Wait()
+		for i, err := range results {
+			if err != nil && !side[i].optional {
+				return fail(err.Error())
+			}
+		}
+	}
+	if text := c.broken[a.Step.Name]; text != "" {
+		return fail(text)
+	}
+	return harness.Outcome{OK: true, Duration: time.Since(began)}, ctx.Err()
+}
+
+func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
+	for repeats := 0; ; repeats++ {
+		x := one.exchange(a.Identity)
+		missing, refused := c.missing(a.Identity.Name, one)
+		if !refused {
+			x.Status, x.ReplyBody = 200, nil
+			a.Arbiter.Observed(x, repeats)
+			if repeats > 0 {
+				c.mu.Lock()
+				c.held++
+				c.mu.Unlock()
+			}
+			return nil
+		}
+		one.refuse(&x, a.Identity.Principal, missing)
+		if !a.Held || a.Arbiter.Refused(ctx, x) == refusal.Deliver {
+			a.Arbiter.Observed(x, repeats)
+			c.mu.Lock()
+			c.seen++
+			c.mu.Unlock()
+			return fmt.Errorf("%s: %s", one.action, x.ReplyBody)
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *cloud) missing(identity string, one call) (grant.Grant, bool) {
+	if one.deny != "" {
+		return grant.Grant{Permission: one.action, Resource: one.resource}, true
+	}
+	for _, g := range append([]grant.Grant{{Permission: one.action, Resource: one.resource}}, one.also...) {
+		if !c.holds(identity, g) {
+			return g, true
+		}
+	}
+	return grant.Grant{}, false
+}
+
+func (one call) exchange(id harness.Identity) refusal.Exchange {
+	service, operation, _ := strings.Cut(one.action, ":")
+	x := refusal.Exchange{Method: "POST", Header: one.header.Clone(), Credential: id.Name, Reply: http.Header{}}
+	if x.Header == nil {
+		x.Header = http.Header{}
+	}
+	if one.foreign {
+		x.Credential = "somebody-else"
+	}
+	if service == "s3" {
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(one.resource, "arn:aws:s3:::"), "/")
+		x.Method = map[string]string{"PutObject": "PUT", "CreateBucket": "PUT", "GetObject": "GET"}[operation]
+		x.URL = &url.URL{Scheme: "https", Host: bucket + ".s3.us-east-1.amazonaws.com", Path: "/" + key}
+		return x
+	}
+	host := service + ".us-east-1.amazonaws.com"
+	if service == "iam" {
+		host = "iam.amazonaws.com"
+	}
+	x.URL = &url.URL{Scheme: "https", Host: host, Path: "/"}
+	x.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	x.Body = []byte("Action=" + operation + "&Version=2016-11-15")
+	return x
+}
+
+func (one call) refuse(x *refusal.Exchange, principal string, g grant.Grant) {
+	x.Status = http.StatusForbidden
+	x.Reply.Set("Content-Type", "text/xml")
+	if one.opaque {
+		x.ReplyBody = []byte(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message><RequestId>R</RequestId><HostId>H</HostId></Error>`)
+		return
+	}
+	why := "because no identity-based policy allows the " + g.Permission + " action"
+	if one.deny != "" {
+		why = "with an explicit deny in " + one.deny
+	}
+	x.ReplyBody = fmt.Appendf(nil, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation. User: %s is not authorized to perform: %s on resource: %s %s</Message></Error></Errors><RequestID>r</RequestID></Response>`,
+		principal, g.Permission, g.Resource, why)
+	if strings.HasPrefix(one.action, "iam:") {
+		x.ReplyBody = fmt.Appendf(nil, `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: %s is not authorized to perform: %s on resource: %s %s</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
+			principal, g.Permission, g.Resource, why)
+	}
+}
+
+// memory is a journal in memory.
+type memory struct {
+	mu     sync.Mutex
+	events []journal.Event
+	failAt int // the how-manieth Append fails, from 1; 0 never
+}
+
+func (m *memory) Append(e journal.Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.events)+1 == m.failAt {
+		m.failAt = 0
+		return errors.New("disk full")
+	}
+	m.events = append(m.events, e)
+	return nil
+}

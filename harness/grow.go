@@ -1,0 +1,267 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/parsers"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// maxRuns bounds the runs of one step. The classic loop needs one per link of
+// the longest chain of refusals; the limit is far above any seen, and only
+// there so that a tool that invents names cannot run for ever.
+const maxRuns = 200
+
+// growAll grows every step's role from nothing, in the lifecycle's order.
+func (l *loop) growAll(ctx context.Context) error {
+	start := map[string]grant.Set{}
+	for _, s := range l.Lifecycle.Steps {
+		start[s.Name] = setOf(l.Known[s.Name].Entries)
+	}
+	if err := l.settle(ctx, start); err != nil {
+		return err
+	}
+	for i := range l.result.Steps {
+		if err := l.grow(ctx, &l.result.Steps[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grow runs one step until it needs nothing more.
+func (l *loop) grow(ctx context.Context, r *StepResult) error {
+	step := r.Step
+	known := l.Known[step.Name]
+	entries := map[grant.Grant]Entry{}
+	for _, e := range known.Entries {
+		entries[e.Grant] = e
+	}
+	if known.Done && l.World == nil {
+		// The real cloud still holds what the interrupted run made.
+		r.Entries = sorted(entries)
+		return nil
+	}
+	if err := l.save(ctx, snapshotBefore(step.Name)); err != nil {
+		return err
+	}
+	m := hold
+	if l.Strategy == Rerun {
+		m = collect
+	}
+	pause := newPause()
+	since := map[grant.Grant]time.Time{}
+	var wanted []Entry // granted before the next run
+	for r.Runs < maxRuns {
+		set := setOf(sorted(entries))
+		arb := l.newArbiter(ctx, step, passGrow, m, l.identities[step.Name], set)
+		if r.Runs > 0 {
+			if err := l.prepareRerun(ctx, arb, set, wanted); err != nil {
+				return err
+			}
+		}
+		for _, e := range wanted {
+			since[e.Grant] = time.Now()
+		}
+		maps.Copy(arb.since, since)
+		r.Runs++
+		out, err := l.attempt(ctx, step, arb, r.Runs)
+		r.Grow += out.Duration
+		r.Refusals += arb.held
+		maps.Copy(since, arb.since)
+		wanted = afterRun(arb, entries)
+		r.Entries = sorted(entries)
+		if err != nil {
+			return err
+		}
+		if out.OK && (m == collect || len(wanted) == 0) {
+			// What the classic loop's step did without, it does not need. In
+			// flight there is nothing of the kind: a refusal that could not be
+			// held (a partial one) is granted and the step run again.
+			r.Optional = wanted
+			return l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: step.Name, Pass: passGrow, OK: true})
+		}
+		if len(wanted) == 0 {
+			wanted = l.hinted(out, arb.rules, setOf(r.Entries))
+		}
+		if len(wanted) == 0 {
+			if err := l.giveUp(ctx, step.Name, arb, out, pause); err != nil {
+				return errors.Join(err, l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: step.Name, Pass: passGrow}))
+			}
+			continue
+		}
+		pause.Reset()
+		for _, e := range wanted {
+			entries[e.Grant] = e
+		}
+	}
+	return fmt.Errorf("step %s: not converged after %d runs", step.Name, maxRuns)
+}
+
+// prepareRerun grants what the last run wanted, intent first. In flight the
+// step starts again from where it first did; the classic loop goes on in what
+// the failed run left behind.
+func (l *loop) prepareRerun(ctx context.Context, arb *arbiter, set grant.Set, wanted []Entry) error {
+	all := map[grant.Grant]Entry{}
+	var grants []grant.Grant
+	for _, e := range wanted {
+		all[e.Grant] = e
+		grants = append(grants, e.Grant)
+	}
+	if err := arb.writeGrants(journal.KindIntent, grants, all); err != nil {
+		return err
+	}
+	if arb.mode == hold {
+		if err := l.restore(ctx, snapshotBefore(arb.step.Name)); err != nil {
+			return err
+		}
+	}
+	if err := arb.identity.Role.Put(ctx, set); err != nil {
+		return fmt.Errorf("step %s: grant %s: %w", arb.step.Name, join(grants), err)
+	}
+	return arb.writeGrants(journal.KindGranted, grants, all)
+}
+
+func snapshotBefore(step string) string { return "before-" + step }
+
+// afterRun takes over what was granted in flight, and gives what was refused
+// in the client's sight and is not granted yet.
+func afterRun(arb *arbiter, entries map[grant.Grant]Entry) (wanted []Entry) {
+	arb.mu.Lock()
+	defer arb.mu.Unlock()
+	for g, e := range arb.entries {
+		if arb.role.Has(g) {
+			entries[g] = e
+		} else {
+			wanted = append(wanted, e)
+		}
+	}
+	slices.SortFunc(wanted, func(a, b Entry) int { return grant.Compare(a.Grant, b.Grant) })
+	return wanted
+}
+
+// hinted gives what the tool's output names as refused, if the lifecycle
+// trusts it. A module can print anything: without "trust: output" it never
+// grants.
+func (l *loop) hinted(out Outcome, rules Rules, held grant.Set) []Entry {
+	if !l.Lifecycle.TrustOutput {
+		return nil
+	}
+	var wanted []Entry
+	for _, d := range parsers.FromOutput(spoken(out)) {
+		if dec := decide(held, d, nil, rules); dec.action == add {
+			for _, g := range dec.grants {
+				wanted = append(wanted, Entry{Grant: g, Necessity: Assumed, Class: "output of the tool"})
+			}
+		}
+	}
+	return wanted
+}
+
+// spoken is all that a tool said of its failure.
+func spoken(out Outcome) string {
+	var b strings.Builder
+	for _, d := range out.Diagnostics {
+		b.WriteString(d.Summary + "\n" + d.Detail + "\n")
+	}
+	return b.String() + out.Output
+}
+
+// giveUp says why a failed step cannot be grown further. If all that was
+// refused is granted and merely not in force yet, it waits a little instead,
+// and the step is to be run again.
+func (l *loop) giveUp(ctx context.Context, step string, arb *arbiter, out Outcome, pause *backoff.ExponentialBackOff) error {
+	arb.mu.Lock()
+	stops, delivered := slices.Clone(arb.stops), slices.Clone(arb.delivered)
+	arb.mu.Unlock()
+	for _, err := range stops {
+		if _, unread := err.(*UnreadError); !unread {
+			return err
+		}
+	}
+	again := false
+	for _, d := range delivered {
+		if len(d.grants) == 0 {
+			continue
+		}
+		if waited := time.Since(arb.lastGrant(d.grants)); waited > arb.patience {
+			return &StuckError{Step: step, Class: d.class, Denial: d.denial, Grants: d.grants, Waited: waited}
+		}
+		again = true
+	}
+	if again {
+		select {
+		case <-time.After(pause.NextBackOff()):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if len(stops) > 0 {
+		return stops[0]
+	}
+	return &FailedError{Step: step, Diagnostics: out.Diagnostics, Output: out.Output, Notes: l.explain(step, arb, out)}
+}
+
+// lastGrant is when the newest of the grants was made. One that the attempt
+// began with counts from the first time it is asked for.
+func (a *arbiter) lastGrant(grants []grant.Grant) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var last time.Time
+	for _, g := range grants {
+		if _, ok := a.since[g]; !ok {
+			a.since[g] = time.Now()
+		}
+		if a.since[g].After(last) {
+			last = a.since[g]
+		}
+	}
+	return last
+}
+
+// newPause is the wait between reruns for a grant to come into force.
+func newPause() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(time.Second),
+		backoff.WithMaxInterval(30*time.Second),
+		backoff.WithMaxElapsedTime(0)) // the patience bounds it
+}
+
+// explain lists what on the wire may account for a failure without a readable
+// refusal: calls that the reference had answered otherwise, and refusals that
+// the tool printed and nobody saw on the wire.
+func (l *loop) explain(step string, arb *arbiter, out Outcome) []string {
+	var notes []string
+	arb.mu.Lock()
+	for _, class := range slices.Sorted(maps.Keys(arb.calls)) {
+		for _, status := range slices.Sorted(maps.Keys(arb.calls[class])) {
+			if ref, ok := l.calls[step]; status >= 400 && ok && ref[class] != nil && ref[class][status] == 0 {
+				notes = append(notes, fmt.Sprintf("%s answered %d here, and never so for the administrator", class, status))
+			}
+		}
+	}
+	arb.mu.Unlock()
+	for _, d := range parsers.FromOutput(spoken(out)) {
+		if d.Reason == refusal.MissingPermission && d.Permission != "" {
+			notes = append(notes, fmt.Sprintf("the tool's output speaks of %s, which no reply on the wire refused; output is not trusted unless whittle.yaml says trust: output", d.Permission))
+		}
+	}
+	return notes
+}
+
+func setOf(entries []Entry) grant.Set { return StepResult{Entries: entries}.Set() }
+
+func sorted(entries map[grant.Grant]Entry) []Entry {
+	return slices.SortedFunc(maps.Values(entries), func(a, b Entry) int { return grant.Compare(a.Grant, b.Grant) })
+}

@@ -1,0 +1,359 @@
+package harness_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"net/http"
+)
+
+const (
+	vpcs    = "arn:aws:ec2:us-east-1:123456789012:vpc/*"
+	subnets = "arn:aws:ec2:us-east-1:123456789012:subnet/*"
+	worker  = "arn:aws:iam::123456789012:role/worker"
+)
+
+func ec2(op, resource string) call { return call{action: "ec2:" + op, resource: resource} }
+
+// stack is a lifecycle of an apply, which makes two things side by side, and a
+// destroy.
+func stack() map[string][][]call {
+	return map[string][][]call{
+		"apply": {
+			{ec2("DescribeVpcs", "*")},
+			{
+				{action: "ec2:CreateVpc", resource: vpcs, also: []grant.Grant{{Permission: "ec2:CreateTags", Resource: vpcs}}},
+				{action: "iam:CreateRole", resource: worker},
+			},
+			{ec2("CreateSubnet", subnets), ec2("DescribeVpcs", "*")},
+		},
+		"destroy": {{ec2("DeleteVpc", vpcs), {action: "iam:DeleteRole", resource: worker}}},
+	}
+}
+
+func steps() []lifecycle.Step {
+	return []lifecycle.Step{
+		{Name: "apply", Phase: lifecycle.Init, Command: []string{"apply"}},
+		{Name: "destroy", Phase: lifecycle.Teardown, Command: []string{"destroy"}},
+	}
+}
+
+func config(c *cloud, j *memory) harness.Config {
+	return harness.Config{
+		Lifecycle: lifecycle.Lifecycle{Cloud: "aws", Reference: true, Sandbox: lifecycle.Sandbox{Embedded: true}, Steps: steps()},
+		Executor:  c, Pool: c, World: c, Journal: j, Account: "123456789012",
+	}
+}
+
+var applySet = grant.Of(
+	grant.Grant{Permission: "ec2:CreateSubnet", Resource: subnets},
+	grant.Grant{Permission: "ec2:CreateTags", Resource: vpcs},
+	grant.Grant{Permission: "ec2:CreateVpc", Resource: vpcs},
+	grant.Grant{Permission: "ec2:DescribeVpcs", Resource: "*"},
+	grant.Grant{Permission: "iam:CreateRole", Resource: worker},
+)
+
+var destroySet = grant.Of(
+	grant.Grant{Permission: "ec2:DeleteVpc", Resource: vpcs},
+	grant.Grant{Permission: "iam:DeleteRole", Resource: worker},
+)
+
+func TestInFlightTakesOneRunOfEachStep(t *testing.T) {
+	for _, propagation := range []time.Duration{0, 3 * time.Second, 2 * time.Minute} {
+		t.Run(propagation.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, j := &cloud{steps: stack(), propagation: propagation}, &memory{}
+				got, err := harness.Run(t.Context(), config(c, j))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !got.Verified {
+					t.Error("not verified")
+				}
+				for i, want := range []grant.Set{applySet, destroySet} {
+					if diff := cmp.Diff(want.Slice(), got.Steps[i].Set().Slice()); diff != "" {
+						t.Errorf("step %s (-want +got):\n%s", got.Steps[i].Step.Name, diff)
+					}
+					if got.Steps[i].Runs != 1 {
+						t.Errorf("step %s took %d runs", got.Steps[i].Step.Name, got.Steps[i].Runs)
+					}
+				}
+				if c.seen != 0 {
+					t.Errorf("the client saw %d refusals", c.seen)
+				}
+				if !c.released {
+					t.Error("the roles were not emptied")
+				}
+			})
+		})
+	}
+}
+
+// Every grant is on disk as an intent before the role changes.
+func TestIntentIsJournaledBeforeTheGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, j := &cloud{steps: stack()}, &memory{}
+		if _, err := harness.Run(t.Context(), config(c, j)); err != nil {
+			t.Fatal(err)
+		}
+		intended := map[grant.Grant]bool{}
+		granted := 0
+		for _, e := range j.events {
+			for _, g := range e.Grants {
+				switch e.Kind {
+				case journal.KindIntent:
+					intended[g] = true
+				case journal.KindGranted:
+					granted++
+					if !intended[g] {
+						t.Errorf("granted before it was intended: %s", g)
+					}
+				}
+			}
+		}
+		if want := applySet.Len() + destroySet.Len(); granted != want {
+			t.Errorf("%d grants journaled, want %d", granted, want)
+		}
+	})
+}
+
+func TestDenialsOfOneMomentShareAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		side := []call{}
+		for _, op := range []string{"CreateVpc", "CreateInternetGateway", "CreateRouteTable", "CreateSecurityGroup"} {
+			side = append(side, ec2(op, "*"))
+		}
+		c := &cloud{steps: map[string][][]call{"apply": {side}}}
+		cfg := config(c, &memory{})
+		cfg.Lifecycle.Reference, cfg.SkipVerify = false, true
+		cfg.Lifecycle.Steps = steps()[:1]
+		if _, err := harness.Run(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if c.puts != 2 { // the empty start, and one change for all four
+			t.Errorf("%d changes of the role, want 2", c.puts)
+		}
+	})
+}
+
+func TestRerunIsTheClassicLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, j := &cloud{steps: stack(), propagation: 3 * time.Second}, &memory{}
+		cfg := config(c, j)
+		cfg.Strategy = harness.Rerun
+		got, err := harness.Run(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.Verified || !got.Steps[0].Set().Equal(applySet) {
+			t.Errorf("verified %t, apply %v", got.Verified, got.Steps[0].Set().Slice())
+		}
+		// Describe; both creates; the tag; the subnet; and the run that passes:
+		// at least five, with more for grants not in force yet.
+		if got.Steps[0].Runs < 5 {
+			t.Errorf("apply took %d runs, want at least 5", got.Steps[0].Runs)
+		}
+		for _, name := range c.restored {
+			if strings.HasPrefix(name, "before-") {
+				t.Errorf("the classic loop restored %s; it goes on in what the failed run left", name)
+			}
+		}
+	})
+}
+
+func TestHowAStepEnds(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*cloud, *harness.Config)
+		want   func(error) bool
+		text   string
+	}{
+		{
+			name: "stuck",
+			change: func(c *cloud, cfg *harness.Config) {
+				c.propagation = time.Hour
+				cfg.Lifecycle.Reference = false
+				cfg.Patience = 10 * time.Second
+			},
+			want: is[*harness.StuckError], text: "ec2:DescribeVpcs",
+		},
+		{
+			name: "blocked",
+			change: func(c *cloud, cfg *harness.Config) {
+				cfg.Lifecycle.Reference = false
+				c.steps["apply"][1][0].deny = "a service control policy"
+			},
+			want: is[*harness.BlockedError], text: "service control policy",
+		},
+		{
+			name:   "failed even as administrator",
+			change: func(c *cloud, _ *harness.Config) { c.broken = map[string]string{"destroy": "no such bucket"} },
+			want:   is[*harness.FailedError], text: "no such bucket",
+		},
+		{
+			name: "failed after growth",
+			change: func(c *cloud, cfg *harness.Config) {
+				cfg.Lifecycle.Reference = false
+				c.broken = map[string]string{"apply": "invalid CIDR"}
+			},
+			want: is[*harness.FailedError], text: "invalid CIDR",
+		},
+		{
+			name:   "a plan that writes",
+			change: func(_ *cloud, cfg *harness.Config) { cfg.Lifecycle.Steps[0].ReadOnly = true },
+			want:   is[*harness.ForbiddenError], text: "access: read",
+		},
+		{
+			name: "ceiling",
+			change: func(_ *cloud, cfg *harness.Config) {
+				cfg.Lifecycle.Ceiling = []string{"ec2:*"}
+			},
+			want: is[*harness.ForbiddenError], text: "iam:CreateRole",
+		},
+		{
+			name: "a real account needs approval for what escalates",
+			change: func(c *cloud, cfg *harness.Config) {
+				cfg.Lifecycle.Sandbox = lifecycle.Sandbox{Account: "123456789012"}
+				c.steps["apply"][1][1] = call{action: "iam:PutRolePolicy", resource: worker}
+			},
+			want: is[*harness.ForbiddenError], text: "iam:PutRolePolicy",
+		},
+		{
+			name: "a foreign credential never grows the role",
+			change: func(c *cloud, cfg *harness.Config) {
+				cfg.Lifecycle.Reference = false
+				c.steps["apply"][0][0].foreign = true
+			},
+			want: is[*harness.FailedError], text: "DescribeVpcs",
+		},
+		{
+			name: "what a module prints never grants",
+			change: func(c *cloud, cfg *harness.Config) {
+				cfg.Lifecycle.Reference = false
+				c.broken = map[string]string{"apply": "User: arn:aws:sts::123456789012:assumed-role/apply/probe is not authorized to perform: iam:AttachRolePolicy on resource: " + worker + " because no identity-based policy allows the iam:AttachRolePolicy action"}
+			},
+			want: is[*harness.FailedError], text: "iam:AttachRolePolicy",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, j := &cloud{steps: stack()}, &memory{}
+				cfg := config(c, j)
+				tt.change(c, &cfg)
+				got, err := harness.Run(t.Context(), cfg)
+				if err == nil {
+					t.Fatalf("no error; found %v", got.Steps[0].Set().Slice())
+				}
+				if !tt.want(err) || !strings.Contains(err.Error(), tt.text) {
+					t.Errorf("%T: %v; want it to speak of %q", err, err, tt.text)
+				}
+				if got.Verified {
+					t.Error("verified")
+				}
+				if !c.released {
+					t.Error("the roles were not emptied")
+				}
+			})
+		})
+	}
+}
+
+func is[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
+// A bare Access Denied for a request that may have lacked several permissions:
+// all of them are granted, and those the step does without are taken away.
+func TestOpaqueCandidatesAreSettledByRemoval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		put := call{action: "s3:PutObject", resource: "arn:aws:s3:::artifacts/app.zip", opaque: true,
+			header: http.Header{"X-Amz-Acl": {"private"}}}
+		c, j := &cloud{steps: map[string][][]call{"apply": {{put}}}}, &memory{}
+		cfg := config(c, j)
+		cfg.Lifecycle.Steps = steps()[:1]
+		got, err := harness.Run(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := grant.Of(grant.Grant{Permission: "s3:PutObject", Resource: "arn:aws:s3:::artifacts/app.zip"})
+		if s := got.Steps[0]; !s.Set().Equal(want) || s.Entries[0].Necessity != harness.Certified || len(s.Optional) == 0 {
+			t.Errorf("entries %+v, optional %+v; want %v certified and the ACL optional", s.Entries, s.Optional, want.Slice())
+		}
+	})
+}
+
+// The journal or the role failing at any point ends the run with an error; a
+// run that is told what the journal says then finds the same.
+func TestACrashAnywhereLosesNothing(t *testing.T) {
+	clean := &memory{}
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := harness.Run(t.Context(), config(&cloud{steps: stack()}, clean)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for n := 1; n <= len(clean.events); n++ {
+		synctest.Test(t, func(t *testing.T) {
+			j := &memory{failAt: n}
+			c := &cloud{steps: stack()}
+			_, err := harness.Run(t.Context(), config(c, j))
+			if err == nil {
+				t.Fatalf("append %d failed and nobody said so", n)
+			}
+			if !c.released {
+				t.Errorf("append %d failed: the roles were not emptied", n)
+			}
+			known := map[string]harness.Known{}
+			for _, e := range j.events {
+				if e.Kind == journal.KindIntent {
+					k := known[e.Step]
+					for _, g := range e.Grants {
+						k.Entries = append(k.Entries, harness.Entry{Grant: g, Necessity: harness.Observed, Class: e.Class})
+					}
+					known[e.Step] = k
+				}
+			}
+			cfg := config(&cloud{steps: stack()}, &memory{})
+			cfg.Known = known
+			got, err := harness.Run(t.Context(), cfg)
+			if err != nil {
+				t.Fatalf("append %d: resumed: %v", n, err)
+			}
+			if !got.Verified || !got.Steps[0].Set().Equal(applySet) || !got.Steps[1].Set().Equal(destroySet) {
+				t.Errorf("append %d: resumed to %v and %v", n, got.Steps[0].Set().Slice(), got.Steps[1].Set().Slice())
+			}
+		})
+	}
+}
+
+func TestARoleThatCannotBeChangedEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cloud{steps: stack(), failPut: 4}
+		cfg := config(c, &memory{})
+		cfg.Lifecycle.Reference = false
+		_, err := harness.Run(t.Context(), cfg)
+		if err == nil || !strings.Contains(err.Error(), "throttled for ever") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAPassMustStartWhereTheLastOneDid(t *testing.T) {
+	c := &cloud{steps: stack()}
+	cfg := config(c, &memory{})
+	cfg.World = nil
+	cfg.Lifecycle.Steps = cfg.Lifecycle.Steps[:1]
+	if _, err := harness.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "teardown") {
+		t.Errorf("got %v; want an error that asks for a teardown step", err)
+	}
+}
