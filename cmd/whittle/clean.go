@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
@@ -51,7 +52,7 @@ func runClean(ctx context.Context, file, work string, purge bool, g *globals) er
 	} else if err := cleanRoles(ctx, lc, purge, g); err != nil {
 		return err
 	}
-	dirs, err := runDirs(work)
+	dirs, err := journal.Runs(work)
 	if err != nil {
 		return err
 	}
@@ -88,16 +89,5 @@ func cleanRun(dir string, purge bool) error {
 	if purge {
 		return os.RemoveAll(dir)
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return keepJournal(dir)
 }

@@ -70,5 +70,5 @@ func newExitCodes() *cobra.Command {
 	for _, m := range exitMeaning() {
 		fmt.Fprintf(&b, "%5d  %s\n", m.code, m.text)
 	}
-	return &cobra.Command{Use: "exit-codes", Short: "The meaning of the exit codes", Long: b.String()}
+	return &cobra.Command{Use: "exit-codes", Short: "The meaning of the exit codes", Long: strings.TrimSuffix(b.String(), "\n")}
 }

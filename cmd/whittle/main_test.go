@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 					e.Setenv(name, v)
 				}
 			}
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -125,18 +126,15 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 		_, err = iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &arg, PolicyName: aws.String("p"), PolicyDocument: &doc})
 	case "unknown-call":
 		_, err = sqs.NewFromConfig(cfg).StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &arg})
-	case "touch":
-		err = os.WriteFile(arg, nil, 0o600)
-	case "sleep":
-		d, derr := time.ParseDuration(arg)
-		if derr != nil {
-			return derr
+	case "pause-once": // until interrupted, the first time; the file tells which time it is
+		if _, serr := os.Stat(arg); serr == nil {
+			return nil
 		}
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-			return ctx.Err()
+		if werr := os.WriteFile(arg, nil, 0o600); werr != nil {
+			return werr
 		}
+		<-ctx.Done()
+		err = ctx.Err()
 	case "env": // fails, and tells, if the variable is set to something secret
 		if v, ok := os.LookupEnv(arg); ok {
 			return fmt.Errorf("%s is set, to %d characters", arg, len(v))

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
@@ -31,12 +30,9 @@ func openRun(work, digest string, resume bool) (*rundir, error) {
 	if resume {
 		return resumeRun(work, digest)
 	}
-	if err := os.MkdirAll(work, 0o700); err != nil {
-		return nil, fmt.Errorf("work folder: %w; name another with --work", err)
-	}
-	dir, err := newRunDir(work, time.Now())
+	dir, err := journal.NewRun(work)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; name another folder with --work", err)
 	}
 	j, err := journal.Create(dir)
 	if err != nil {
@@ -48,36 +44,8 @@ func openRun(work, digest string, resume bool) (*rundir, error) {
 	return &rundir{dir: dir, journal: j}, nil
 }
 
-// newRunDir makes run-TIME, or run-TIME-2 and so on when that is there.
-func newRunDir(work string, now time.Time) (string, error) {
-	base := filepath.Join(work, "run-"+now.UTC().Format("20060102-150405"))
-	for n := 1; ; n++ {
-		dir := base
-		if n > 1 {
-			dir = fmt.Sprintf("%s-%d", base, n)
-		}
-		err := os.Mkdir(dir, 0o700)
-		if err == nil {
-			return dir, nil
-		}
-		if !errors.Is(err, os.ErrExist) {
-			return "", fmt.Errorf("work folder: %w; name another with --work", err)
-		}
-	}
-}
-
-// runDirs lists the runs in work, the newest last.
-func runDirs(work string) ([]string, error) {
-	dirs, err := filepath.Glob(filepath.Join(work, "run-*"))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(dirs)
-	return dirs, nil
-}
-
 func resumeRun(work, digest string) (*rundir, error) {
-	dirs, err := runDirs(work)
+	dirs, err := journal.Runs(work)
 	if err != nil {
 		return nil, err
 	}
@@ -156,11 +124,15 @@ func (r *rundir) close(done bool) error {
 	if !done {
 		return err
 	}
-	entries, rerr := os.ReadDir(r.dir)
-	err = errors.Join(err, rerr)
+	return errors.Join(err, keepJournal(r.dir))
+}
+
+// keepJournal removes all that a run's folder holds but the journal.
+func keepJournal(dir string) error {
+	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if e.IsDir() {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(r.dir, e.Name())))
+		if e.Name() != journalName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}
 	return err

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/record"
+)
+
+// The main job: the real terraform with the real hashicorp/aws provider, the
+// example as it stands in docs, and only the cloud simulated.
+const smallStack = "../../docs/examples/aws-small/whittle.yaml"
+
+// probed is what one `whittle probe` left behind.
+type probed struct {
+	rec    record.Record
+	bytes  []byte
+	sum    probeSummary
+	events []journal.Event
+}
+
+// probeSmall probes the example. It fails the test where terraform or moto is
+// missing: nothing here is skipped.
+func probeSmall(t *testing.T, flags ...string) (probed, error) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: needs terraform, the aws provider and moto")
+	}
+	dir := t.TempDir()
+	file, work := filepath.Join(dir, "whittle.lock.json"), filepath.Join(dir, "work")
+	var stdout, stderr strings.Builder
+	args := append([]string{"probe", "--json", "--file", smallStack, "--record", file, "--work", work}, flags...)
+	code := run(t.Context(), args, streams{in: strings.NewReader(""), out: &stdout, err: io.MultiWriter(&stderr, testWriter{t})})
+	if code != exitDone {
+		return probed{}, fmt.Errorf("whittle %s: exit %d\n%s", strings.Join(args, " "), code, stderr.String())
+	}
+	var p probed
+	var err error
+	if p.rec, err = record.Read(file); err != nil {
+		return p, err
+	}
+	if p.bytes, err = os.ReadFile(file); err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal([]byte(stdout.String()), &p.sum); err != nil {
+		return p, err
+	}
+	runs, err := journal.Runs(work)
+	if err != nil || len(runs) != 1 {
+		return p, fmt.Errorf("runs %v: %w", runs, err)
+	}
+	f, err := os.Open(filepath.Join(runs[0], journalName))
+	if err != nil {
+		return p, err
+	}
+	defer f.Close()
+	p.events, err = journal.Read(f)
+	return p, err
+}
+
+// testWriter shows progress in the test's log.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSuffix(string(p), "\n"))
+	return len(p), nil
+}
+
+var generated = regexp.MustCompile(`\b(vpc|subnet|rtb|sg|acl)-[0-9a-f]{8,}|[0-9a-f]{8}-[0-9a-f]{4}-|\b\d{12}\b`)
+
+// checkSmall says what is wrong with a record of the example.
+func checkSmall(p probed) error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	must := map[string][]string{
+		"apply": {"ec2:CreateVpc", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:ModifyVpcAttribute", "s3:CreateBucket",
+			"s3:PutBucketVersioning", "sqs:CreateQueue", "kms:CreateKey", "iam:CreateRole"},
+		"replan":  {"ec2:DescribeVpcs", "s3:ListBucket", "sqs:GetQueueAttributes", "kms:DescribeKey", "iam:GetRole"},
+		"update":  {"sqs:SetQueueAttributes", "s3:PutBucketVersioning"},
+		"destroy": {"ec2:DeleteVpc", "ec2:DeleteSubnet", "s3:DeleteBucket", "sqs:DeleteQueue", "kms:ScheduleKeyDeletion", "iam:DeleteRole"},
+	}
+	for _, s := range p.rec.Steps {
+		if s.Runs != 1 {
+			wrong("step %s took %d runs of growth, want 1", s.Name, s.Runs)
+		}
+		have := s.Set().Permissions()
+		for _, want := range must[s.Name] {
+			if !slices.Contains(have, want) {
+				wrong("step %s lacks %s", s.Name, want)
+			}
+		}
+		for _, e := range s.Grants {
+			_, verb, _ := strings.Cut(e.Permission, ":")
+			if s.Name != "destroy" && (strings.HasPrefix(verb, "Delete") || strings.HasPrefix(verb, "ScheduleKeyDeletion")) {
+				wrong("step %s holds %s: clean-up that it does not need", s.Name, e.Permission)
+			}
+			if strings.HasSuffix(s.Name, "plan") && !catalog.Level(e.Permission).Reads() {
+				wrong("step %s holds %s, which does not only read", s.Name, e.Permission)
+			}
+			if strings.Contains(e.Permission, "*") || e.Necessity != "observed" {
+				wrong("step %s: %s is %s", s.Name, e.Permission, e.Necessity)
+			}
+		}
+	}
+	if len(p.rec.Steps) != 5 {
+		wrong("%d steps, want 5", len(p.rec.Steps))
+	}
+	if id := generated.Find(p.bytes); id != nil {
+		wrong("the record holds the generated id %s", id)
+	}
+	for _, e := range p.events {
+		if e.Pass == journal.PassGrow && e.Kind == journal.KindDelivered {
+			wrong("step %s: the client saw a refusal of %s", e.Step, e.Class)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func TestProbeSmallStack(t *testing.T) {
+	t.Parallel()
+	p, err := probeSmall(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkSmall(p); err != nil {
+		t.Error(err)
+	}
+	if !p.rec.Verified {
+		t.Error("not verified")
+	}
+	// The same facts give the same bytes, and propagation changes nothing but
+	// the time. A second verification would show nothing new.
+	slow, err := probeSmall(t, "--propagation=3s", "--no-reference", "--no-verify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkSmall(slow); err != nil {
+		t.Errorf("with 3 s of propagation: %v", err)
+	}
+	unverified := strings.Replace(string(p.bytes), `"verified": true`, `"verified": false`, 1)
+	if string(slow.bytes) != unverified {
+		t.Errorf("two runs gave different records:\n%s\n%s", p.bytes, slow.bytes)
+	}
+}
+
+// With the gate open nothing is refused, and the check of the record must fail.
+func TestProbeSmallStackFailsWithTheGateOpen(t *testing.T) {
+	t.Parallel()
+	p, err := probeSmall(t, "--gate=open", "--no-reference", "--no-verify")
+	if err != nil {
+		return // the canary would not believe an open gate: also a failure
+	}
+	if checkSmall(p) == nil {
+		t.Error("the check passes with the gate open: it shows nothing")
+	}
+}
