@@ -32,13 +32,19 @@ func (l *loop) removeAssumed(ctx context.Context) error {
 				return err
 			}
 			j := slices.Index(r.Entries, e)
+			found := "the step fails without it, so it stays"
 			if needed {
 				r.Entries[j].Necessity = Certified
-				continue
+			} else {
+				// A guess that was wrong is not optional: nothing ever refused it.
+				found = "the step does as well without it, so it goes"
+				r.Entries = slices.Delete(r.Entries, j, j+1)
 			}
-			r.Entries = slices.Delete(r.Entries, j, j+1)
-			e.Necessity = Optional
-			r.Optional = append(r.Optional, e)
+			note := journal.Event{Kind: journal.KindNote, Step: r.Step.Name, Pass: passRemove, Grants: []grant.Grant{e.Grant},
+				Text: e.Grant.Permission + " was only assumed: " + found}
+			if err := l.Journal.Append(note); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -130,8 +130,13 @@ func (p *progress) event(e journal.Event) {
 func (p *progress) lineOf(e journal.Event) string {
 	took := time.Since(p.since).Seconds()
 	switch e.Kind {
+	case journal.KindNote:
+		if e.Pass == "remove" {
+			return fmt.Sprintf("%-9s  %-12s %s", e.Pass, e.Step, e.Text)
+		}
 	case journal.KindAttemptEnd:
 		switch {
+		case e.Pass == "remove": // its note says what it showed
 		case e.Pass != "grow" && e.OK:
 			return fmt.Sprintf("%-9s  %-12s ok      %6.1fs", e.Pass, e.Step, took)
 		case e.Pass == "grow" && !e.OK:
