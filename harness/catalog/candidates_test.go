@@ -210,8 +210,12 @@ func TestCandidatesOfSDK(t *testing.T) {
 			_, err := s3.NewFromConfig(c).ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: bucket})
 			return err
 		}, []string{"s3:ListBucket " + b}},
+		{"CreateBucket with a private ACL", func(ctx context.Context, c aws.Config) error {
+			_, err := s3.NewFromConfig(c).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket, ACL: "private"})
+			return err
+		}, []string{"s3:CreateBucket " + b}},
 		{"CreateBucket with everything", func(ctx context.Context, c aws.Config) error {
-			_, err := s3.NewFromConfig(c).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket, ACL: "private", ObjectLockEnabledForBucket: aws.Bool(true), ObjectOwnership: "ObjectWriter"})
+			_, err := s3.NewFromConfig(c).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket, ACL: "public-read", ObjectLockEnabledForBucket: aws.Bool(true), ObjectOwnership: "ObjectWriter"})
 			return err
 		}, []string{
 			"s3:CreateBucket " + b, "!s3:PutBucketAcl " + b, "s3:PutBucketObjectLockConfiguration " + b, "s3:PutBucketVersioning " + b, "s3:PutBucketOwnershipControls " + b,

@@ -116,7 +116,9 @@ func bucketCandidates(r request, bucket string) []Candidate {
 		add("s3:DeleteBucket")
 	case http.MethodPut:
 		add("s3:CreateBucket")
-		if hasACL(r.header) {
+		// A private ACL is the default and needs nothing more (S3 API Reference,
+		// CreateBucket, "Permissions").
+		if hasACL(r.header) && r.header.Get("X-Amz-Acl") != "private" {
 			add("s3:PutBucketAcl")
 		}
 		if strings.EqualFold(r.header.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true") {
