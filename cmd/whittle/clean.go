@@ -10,6 +10,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/sandbox/embedded"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
 
@@ -70,7 +71,7 @@ func cleanRoles(ctx context.Context, lc lifecycle.Lifecycle, purge bool, g *glob
 	if err != nil {
 		return err
 	}
-	p, err := openPlace(ctx, lc.Sandbox, false, log)
+	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Log: log})
 	if err != nil {
 		return err
 	}

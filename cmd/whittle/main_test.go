@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -119,6 +120,17 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 	case "put-object": // bucket/key
 		bucket, key, _ := strings.Cut(arg, "/")
 		_, err = s3.NewFromConfig(cfg).PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("content")})
+	case "get-object": // bucket/key
+		bucket, key, _ := strings.Cut(arg, "/")
+		out, gerr := s3.NewFromConfig(cfg).GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+		if gerr == nil {
+			gerr = out.Body.Close()
+		}
+		err = gerr
+	case "create-vpc":
+		_, err = ec2.NewFromConfig(cfg).CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: &arg})
+	case "describe-vpcs":
+		_, err = ec2.NewFromConfig(cfg).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
 	case "create-key":
 		_, err = kms.NewFromConfig(cfg).CreateKey(ctx, &kms.CreateKeyInput{})
 	case "put-role-policy": // role; any document

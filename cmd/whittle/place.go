@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,13 +31,15 @@ type place struct {
 	embedded *embedded.Cloud // nil on a real cloud
 }
 
-// openPlace starts the embedded sandbox, or loads the operator's own
-// configuration for a real account.
-func openPlace(ctx context.Context, s lifecycle.Sandbox, gateOpen bool, log *slog.Logger) (*place, error) {
+// openPlace starts the embedded sandbox, with the region and the propagation
+// that the lifecycle names, or loads the operator's own configuration for a
+// real account.
+func openPlace(ctx context.Context, s lifecycle.Sandbox, c embedded.Config) (*place, error) {
 	if s.Embedded {
-		return openEmbedded(ctx, embedded.Config{Cloud: "aws", Region: s.Region, Propagation: s.Propagation, Open: gateOpen, Log: log})
+		c.Cloud, c.Region, c.Propagation = "aws", s.Region, s.Propagation
+		return openEmbedded(ctx, c)
 	}
-	if gateOpen {
+	if c.Open {
 		return nil, &usageError{err: errors.New("--gate=open is for the embedded sandbox only"), hint: "leave it out, or say sandbox: embedded in whittle.yaml"}
 	}
 	sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(s.Region))

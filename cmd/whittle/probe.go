@@ -18,6 +18,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/sandbox/attempt"
+	"github.com/whittle-iam/whittle/sandbox/embedded"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
 
@@ -33,6 +34,7 @@ type probeOptions struct {
 	resume      bool
 	gate        string
 	propagation time.Duration
+	olderForms  bool
 }
 
 func newProbe(g *globals) *cobra.Command {
@@ -63,7 +65,9 @@ to whittle.lock.json. Your own working copy is never written to.`,
 	f.BoolVar(&o.resume, "resume", false, "go on where the last run was interrupted")
 	f.DurationVar(&o.propagation, "propagation", 0, "let the embedded sandbox take this long to bring a change of a policy into force")
 	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
+	f.BoolVar(&o.olderForms, "older-forms", false, "embedded sandbox: refuse as EC2 did until 2024, with an encoded message only")
 	must(f.MarkHidden("gate"))
+	must(f.MarkHidden("older-forms"))
 	must(c.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{string(harness.InFlight), string(harness.Rerun)}, cobra.ShellCompDirectiveNoFileComp)))
 	return c
 }
@@ -131,7 +135,7 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 	show.line("probing %s: %s on %s; journal %s", o.file, count(len(lc.Steps), "step"), sandboxName(lc.Sandbox), rd.journalPath())
 	show.now("starting the sandbox")
 
-	p, err := openPlace(ctx, lc.Sandbox, o.gate == "open", log)
+	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Log: log})
 	if err != nil {
 		return err
 	}
