@@ -29,16 +29,27 @@ var mayImport = map[string][]string{
 	"harness/grant":   {},
 
 	// Reading refusals.
-	"parsers/aws":   {"parsers/refusal"},
-	"parsers/gcp":   {"parsers/refusal"},
-	"parsers/azure": {"parsers/refusal"},
-	"parsers":       {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
+	"parsers/aws": {"parsers/refusal", "parsers/aws/..."},
+	// A request, a reply's error elements, the words in them: apart, so that
+	// only parsers/aws joins them to a denial.
+	"parsers/aws/request": {"parsers/refusal"},
+	"parsers/aws/wire":    {"parsers/refusal"},
+	"parsers/aws/words":   {"parsers/refusal"},
+	"parsers/gcp":         {"parsers/refusal"},
+	"parsers/azure":       {"parsers/refusal"},
+	"parsers":             {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
 
 	// Deciding. Nothing here knows a process or a cloud's API: harness never
 	// imports sandbox.
-	"harness/policy":    {"harness/grant"},
-	"harness/catalog":   {},
-	"harness/lifecycle": {"harness/grant", "harness/lifecycle/strictyaml"},
+	"harness/policy": {"harness/grant"},
+	// What documents allow.
+	"harness/policy/evaluate": {"harness/policy"},
+	"harness/catalog":         {"harness/catalog/..."},
+	// Its parts: a request taken apart, and what those of two services need.
+	"harness/catalog/request": {},
+	"harness/catalog/ec2":     {"harness/catalog/request"},
+	"harness/catalog/s3":      {"harness/catalog/request"},
+	"harness/lifecycle":       {"harness/grant", "harness/lifecycle/strictyaml"},
 	// Keys, places and carets of a YAML file, whatever it is about.
 	"harness/lifecycle/strictyaml": {},
 	"harness/journal":              {"harness/grant", "parsers/refusal"},
@@ -56,26 +67,39 @@ var mayImport = map[string][]string{
 	},
 
 	// The world outside: processes, the wire, clouds.
-	"sandbox/proc":           {},
-	"sandbox/intercept":      {"parsers/refusal"},
-	"sandbox/step/terraform": {"harness/lifecycle", "sandbox/proc"},
-	"sandbox/step/packer":    {"harness/lifecycle", "sandbox/proc"},
-	"sandbox/step/command":   {"harness/lifecycle", "sandbox/proc"},
+	"sandbox/proc":      {},
+	"sandbox/intercept": {"parsers/refusal", "sandbox/intercept/..."},
+	// Its parts: none knows the proxy, or what a refusal means.
+	"sandbox/intercept/authority": {},
+	"sandbox/intercept/conn":      {},
+	"sandbox/intercept/endpoint":  {"parsers/refusal"},
+	"sandbox/intercept/exchange":  {"parsers/refusal"},
+	"sandbox/intercept/forward":   {},
+	"sandbox/intercept/hold":      {"parsers/refusal"},
+	"sandbox/intercept/outside":   {"sandbox/intercept/conn", "sandbox/intercept/endpoint"},
+	"sandbox/intercept/spool":     {"parsers/refusal"},
+	"sandbox/step/terraform":      {"harness/lifecycle", "sandbox/proc"},
+	"sandbox/step/packer":         {"harness/lifecycle", "sandbox/proc"},
+	"sandbox/step/command":        {"harness/lifecycle", "sandbox/proc"},
 	"sandbox/attempt": {
 		"harness", "harness/lifecycle", "parsers/refusal",
 		"sandbox/intercept", "sandbox/proc", "sandbox/step/terraform", "sandbox/step/packer", "sandbox/step/command",
 	},
-	"sandbox/role/aws":   {"harness", "harness/grant", "harness/policy"},
-	"sandbox/role/gcp":   {"harness", "harness/grant", "harness/policy"},
-	"sandbox/role/azure": {"harness", "harness/grant", "harness/policy"},
+	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/..."},
+	"sandbox/role/aws/owned":    {},
+	"sandbox/role/aws/content":  {"harness/grant", "harness/policy", "sandbox/role/aws/owned"},
+	"sandbox/role/aws/canary":   {"harness/grant", "harness/policy", "harness/policy/evaluate", "sandbox/role/aws/owned"},
+	"sandbox/role/aws/endpoint": {},
+	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy"},
+	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy"},
 
 	// The simulated cloud. What its gate lets through comes from tables of its
 	// own, which see nothing of what Whittle knows (harness/catalog, parsers),
 	// and which nobody else sees: else the test would mark its own work.
-	"sandbox/embedded":             {"harness/grant", "harness/policy", "sandbox/embedded/..."},
-	"sandbox/embedded/aws":         {"harness/grant", "harness/policy", "sandbox/embedded/aws/..."},
-	"sandbox/embedded/aws/account": {"harness/grant", "harness/policy"},
-	"sandbox/embedded/aws/facts":   {"harness/grant", "harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded":             {"sandbox/embedded/..."},
+	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/account": {"harness/policy", "harness/policy/evaluate"},
+	"sandbox/embedded/aws/facts":   {"harness/policy", "sandbox/embedded/aws/..."},
 	"sandbox/embedded/aws/sts":     {"harness/grant", "harness/policy", "sandbox/embedded/aws/..."},
 	"sandbox/embedded/aws/moto":    {},
 	"sandbox/embedded/aws/sigv4":   {},

@@ -29,6 +29,8 @@ type place struct {
 	roots    *x509.CertPool
 	upstream func(*http.Request) (*url.URL, error)
 	embedded *embedded.Cloud // nil on a real cloud
+	// propagation is the embedded sandbox's.
+	propagation time.Duration
 }
 
 // openPlace starts the embedded sandbox, with the region and the propagation
@@ -63,7 +65,7 @@ func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
 		},
 		dial:     cloud.Dial,
 		roots:    cloud.RootCAs(),
-		embedded: cloud,
+		embedded: cloud, propagation: c.Propagation,
 	}, nil
 }
 
@@ -90,7 +92,7 @@ func (p *place) poll() roleaws.Poll {
 	if p.embedded == nil {
 		return roleaws.Poll{}
 	}
-	return roleaws.Poll{Initial: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+	return roleaws.Poll{Initial: 10 * time.Millisecond, Max: 100 * time.Millisecond, Limit: 30*time.Second + 3*p.propagation}
 }
 
 func (p *place) close() error {
