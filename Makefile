@@ -44,7 +44,6 @@ demo: demo-aws ## probe the example stacks on the embedded sandboxes
 demo-aws: setup build ## probe docs/examples/aws-small on the embedded AWS sandbox
 	@mkdir -p out/demo-aws
 	bin/whittle probe --file docs/examples/aws-small/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
-	@bin/whittle show --record out/demo-aws/whittle.lock.json
 
 test: setup lint ## every check and every test, with the race detector
 	$(GO) test -race -timeout 40m ./...

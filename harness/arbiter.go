@@ -41,9 +41,8 @@ type calls map[string]map[int]int
 type refused struct {
 	class  string
 	denial refusal.Denial
-	grants []grant.Grant
-	// missing tells whether the role lacked one of the grants then.
-	missing bool
+	// decision is what growth would have done about it with the role as it was.
+	decision
 }
 
 // arbiter decides what becomes of the refusals of one attempt.
@@ -68,7 +67,8 @@ type arbiter struct {
 	since     map[grant.Grant]time.Time
 	next      *batch // collects until its window ends
 	entries   map[grant.Grant]Entry
-	held      int // refusals that no client saw
+	through   map[string]bool // request classes that were let through
+	held      int             // refusals that no client saw
 	delivered []refused
 	stops     []error // why growth could not go on
 	broken    error   // the journal or the role could not be written
@@ -86,14 +86,19 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 	decoder, _ := l.Pool.(Decoder)
 	return &arbiter{
 		step: s, pass: pass, mode: m, identity: id,
-		rules: Rules{
-			Ceiling:   l.Lifecycle.Ceiling,
-			Approve:   l.Lifecycle.Approve,
-			ReadOnly:  s.ReadOnly,
-			Rehearsal: l.Lifecycle.Sandbox.Embedded,
-		},
+		rules:   l.rules(s),
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, done: ctx.Done(),
-		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, calls: calls{},
+		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{},
+	}
+}
+
+// rules are the bounds of growth for a step.
+func (l *loop) rules(s lifecycle.Step) Rules {
+	return Rules{
+		Ceiling:   l.Lifecycle.Ceiling,
+		Approve:   l.Lifecycle.Approve,
+		ReadOnly:  s.ReadOnly,
+		Rehearsal: l.Lifecycle.Sandbox.Embedded,
 	}
 }
 
@@ -120,6 +125,13 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 				a.stopped(x, err)
 				return refusal.Deliver
 			}
+			a.mu.Lock()
+			for g, e := range entriesOf(dec, parsers.Class(x)) {
+				if _, ok := a.entries[g]; ok {
+					a.entries[g] = least(a.entries, e)
+				}
+			}
+			a.mu.Unlock()
 			verdict = refusal.Repeat
 		case add:
 			if err := a.write(journal.Event{Kind: journal.KindRefused, Denial: &d, Class: parsers.Class(x), Status: x.Status}); err != nil {
@@ -152,19 +164,28 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 		}
 		denied = true
 		a.mu.Lock()
-		a.delivered = append(a.delivered, refused{class: class, denial: d, grants: dec.grants, missing: dec.action == add})
+		a.delivered = append(a.delivered, refused{class, d, dec})
 		if dec.action == add && a.mode != watch {
 			for g, e := range entriesOf(dec, class) {
-				a.entries[g] = e
+				if !a.role.Has(g) {
+					a.entries[g] = least(a.entries, e)
+				}
 			}
 		}
 		a.mu.Unlock()
-		if dec.action == stop && a.mode == collect {
+		// A whole refusal that was held has been through Refused already.
+		if dec.action == stop && (a.mode == collect || a.mode == hold && x.Status < 400) {
 			a.stopped(x, dec.why)
 		}
 		_ = a.write(journal.Event{Kind: journal.KindDelivered, Denial: &d, Class: class, Status: x.Status, Repeats: repeats})
 	}
-	if repeats > 0 && !denied && x.Status < 500 {
+	passed := !denied && x.Status >= 200 && x.Status < 500
+	a.mu.Lock()
+	if passed {
+		a.through[class] = true
+	}
+	a.mu.Unlock()
+	if repeats > 0 && passed {
 		a.mu.Lock()
 		a.held++
 		a.mu.Unlock()
@@ -199,19 +220,30 @@ func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) []refusal.Den
 
 // decide applies the pure [decide] to the role as it is now.
 func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
-	var candidates []catalog.Candidate
-	if d.Reason == refusal.OpaqueDenial {
-		candidates = catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
+	// A denial of somebody else says nothing about this identity's role.
+	if d.Principal != "" && !a.identity.Credentials.Is(d.Principal) {
+		return decision{action: ignore}
 	}
+	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
+	carries := carriesWildcard(x)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return decide(a.role, d, candidates, a.rules)
+	return decide(a.role, d, candidates, carries, a.rules)
+}
+
+// least gives the entry with the least request class of e and what is there
+// for its grant: which of two requests came first is chance.
+func least(there map[grant.Grant]Entry, e Entry) Entry {
+	if old, ok := there[e.Grant]; ok && old.Class <= e.Class {
+		return old
+	}
+	return e
 }
 
 func entriesOf(d decision, class string) map[grant.Grant]Entry {
 	entries := make(map[grant.Grant]Entry, len(d.grants))
 	for _, g := range d.grants {
-		entries[g] = Entry{Grant: g, Necessity: d.necessity, Class: class}
+		entries[g] = Entry{Grant: g, Necessity: d.necessity, Class: class, Guess: d.necessity == Assumed}
 	}
 	return entries
 }
@@ -227,9 +259,7 @@ func (a *arbiter) add(ctx context.Context, entries map[grant.Grant]Entry) error 
 		a.next = b
 	}
 	for g, e := range entries {
-		if _, ok := b.entries[g]; !ok {
-			b.entries[g] = e
-		}
+		b.entries[g] = least(b.entries, e)
 	}
 	a.mu.Unlock()
 
@@ -237,9 +267,7 @@ func (a *arbiter) add(ctx context.Context, entries map[grant.Grant]Entry) error 
 		time.Sleep(batchWindow)
 		// Others wait for this batch: the leader's client may hang up without
 		// taking theirs with it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
-		defer cancel()
-		a.carryOut(ctx, b)
+		a.carryOut(context.WithoutCancel(ctx), b)
 		return b.err
 	}
 	select {
@@ -256,6 +284,8 @@ func (a *arbiter) carryOut(ctx context.Context, b *batch) {
 	a.putting.Lock()
 	defer a.putting.Unlock()
 	defer close(b.done)
+	ctx, cancel := context.WithTimeout(ctx, putTimeout)
+	defer cancel()
 
 	a.mu.Lock()
 	a.next = nil
@@ -312,19 +342,26 @@ func (a *arbiter) overdue(x refusal.Exchange, d refusal.Denial, grants []grant.G
 	return nil
 }
 
+// named puts the step's name, and the request class, into an error that a
+// decision made without knowing them.
+func named(why error, step, class string) error {
+	switch e := why.(type) {
+	case *StuckError:
+		e.Step = step
+	case *BlockedError:
+		e.Step = step
+	case *ForbiddenError:
+		e.Step = step
+	case *UnreadError:
+		e.Step, e.Class = step, class
+	}
+	return why
+}
+
 // stopped keeps why growth could not go on, with the step and the class.
 func (a *arbiter) stopped(x refusal.Exchange, why error) {
 	class := parsers.Class(x)
-	switch e := why.(type) {
-	case *StuckError:
-		e.Step = a.step.Name
-	case *BlockedError:
-		e.Step = a.step.Name
-	case *ForbiddenError:
-		e.Step = a.step.Name
-	case *UnreadError:
-		e.Step, e.Class = a.step.Name, class
-	}
+	why = named(why, a.step.Name, class)
 	a.mu.Lock()
 	a.stops = append(a.stops, why)
 	a.mu.Unlock()

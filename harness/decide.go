@@ -2,7 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
@@ -48,27 +47,32 @@ type decision struct {
 // Candidates are the grants that an opaque denial may have been about.
 //
 // Only what a denial names is granted; its resource is widened where its type
-// has ids that the cloud generates. Of an opaque denial's candidates all that
+// has ids that the cloud generates, and nowhere else. Of an opaque denial's candidates all that
 // the rules allow are granted: one alone is Observed, since the same request
 // is then let through with it and nothing else; of several each is Assumed.
-func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, r Rules) decision {
+// Carries tells whether the request itself holds a wildcard; see resourceOf.
+func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) decision {
 	switch d.Reason {
 	case refusal.ExplicitDeny, refusal.APIDisabled:
 		return decision{action: stop, why: &BlockedError{Denial: d}}
 	case refusal.MissingPermission:
-		g := grant.Grant{Permission: d.Permission, Resource: widen(d.Cloud, d.Resource)}
+		resource, ok := resourceOf(d, candidates, carries)
+		if !ok {
+			return decision{action: stop, why: &UnreadError{Denial: d}}
+		}
+		g := grant.Grant{Permission: d.Permission, Resource: resource}
 		if err := r.allow(g.Permission); err != nil {
-			return decision{action: stop, why: err}
+			return decision{action: stop, grants: []grant.Grant{g}, why: err}
 		}
 		return added(held, Observed, g)
 	case refusal.OpaqueDenial:
-		return decideOpaque(held, d, candidates, r)
+		return decideOpaque(held, d, candidates, carries, r)
 	default:
 		return decision{action: ignore}
 	}
 }
 
-func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, r Rules) decision {
+func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) decision {
 	var grants []grant.Grant
 	var forbidden error
 	for _, c := range candidates {
@@ -76,7 +80,9 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 			forbidden = err
 			continue
 		}
-		grants = append(grants, grant.Grant{Permission: c.Permission, Resource: widen(d.Cloud, c.Resource)})
+		if resource, ok := plain(c.Resource, carries); ok {
+			grants = append(grants, grant.Grant{Permission: c.Permission, Resource: resource})
+		}
 	}
 	switch {
 	case len(grants) > 0:
@@ -99,15 +105,6 @@ func added(held grant.Set, n Necessity, grants ...grant.Grant) decision {
 		return decision{action: wait, grants: grants, necessity: n}
 	}
 	return decision{action: add, grants: grants, necessity: n}
-}
-
-// widen gives the resource that a policy can hold. Some AWS services name a
-// resource by its bare name, which no policy takes.
-func widen(cloud refusal.Cloud, resource string) string {
-	if resource == "" || cloud == refusal.AWS && !strings.HasPrefix(resource, "arn:") {
-		return "*"
-	}
-	return catalog.Widen(resource)
 }
 
 // allow tells why the rules forbid granting the permission.

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,10 +10,13 @@ import (
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
+// ErrNotReleased: the roles could not be emptied.
+var ErrNotReleased = errors.New("the roles could not be emptied and may still hold grants; whittle clean empties them")
+
 // FailedError: a step failed, and not for lack of authorization.
 type FailedError struct {
 	Step        string
-	As          string // who ran it, when not the probe identity
+	How         string // under what role, when not the one under growth
 	Diagnostics []Diagnostic
 	Output      string   // the end of what the tool printed
 	Notes       []string // what the wire showed that may explain it
@@ -21,8 +25,8 @@ type FailedError struct {
 func (e *FailedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "step %s failed", e.Step)
-	if e.As != "" {
-		fmt.Fprintf(&b, " even as %s", e.As)
+	if e.How != "" {
+		b.WriteString(" " + e.How)
 	}
 	b.WriteString(", and not for a missing permission")
 	for _, d := range e.Diagnostics {
@@ -121,7 +125,7 @@ func (e *UnreadError) Unwrap() error { return e.Err }
 
 // Hints says how to go on.
 func (e *UnreadError) Hints() []string {
-	return []string{"the journal has the request; give the step what it lacks with start:, and report the refusal"}
+	return []string{"the journal names the request; please report the refusal with it"}
 }
 
 func join(grants []grant.Grant) string {

@@ -25,6 +25,8 @@ type call struct {
 	deny     string        // refused whatever is granted, by this
 	optional bool          // the step does as well when it is refused
 	foreign  bool          // made with a credential that is not the identity's
+	as       string        // the principal that the refusal names, if another
+	stubborn bool          // refused for its first grant whatever is granted
 	header   http.Header
 }
 
@@ -80,6 +82,9 @@ type keys string
 
 func (k keys) Env(context.Context) (map[string]string, error) { return nil, nil }
 func (k keys) Issued(credential string) bool                  { return credential == string(k) }
+func (k keys) Is(principal string) bool {
+	return principal == "arn:aws:sts::123456789012:assumed-role/"+string(k)+"/probe"
+}
 
 type role struct {
 	cloud *cloud
@@ -177,7 +182,7 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 }
 
 func (c *cloud) missing(identity string, one call) (grant.Grant, bool) {
-	if one.deny != "" {
+	if one.deny != "" || one.stubborn {
 		return grant.Grant{Permission: one.action, Resource: one.resource}, true
 	}
 	for _, g := range append([]grant.Grant{{Permission: one.action, Resource: one.resource}}, one.also...) {
@@ -219,6 +224,9 @@ func (one call) refuse(x *refusal.Exchange, principal string, g grant.Grant) {
 	if one.opaque {
 		x.ReplyBody = []byte(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message><RequestId>R</RequestId><HostId>H</HostId></Error>`)
 		return
+	}
+	if one.as != "" {
+		principal = one.as
 	}
 	why := "because no identity-based policy allows the " + g.Permission + " action"
 	if one.deny != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -26,9 +28,9 @@ const maxRuns = 200
 func (l *loop) growAll(ctx context.Context) error {
 	start := map[string]grant.Set{}
 	for _, s := range l.Lifecycle.Steps {
-		start[s.Name] = setOf(l.Known[s.Name].Entries)
+		start[s.Name] = setOf(l.trusted(s, l.Known[s.Name].Entries))
 	}
-	if err := l.settle(ctx, start); err != nil {
+	if err := l.settle(ctx, passGrow, start); err != nil {
 		return err
 	}
 	for i := range l.result.Steps {
@@ -44,12 +46,12 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 	step := r.Step
 	known := l.Known[step.Name]
 	entries := map[grant.Grant]Entry{}
-	for _, e := range known.Entries {
+	for _, e := range l.trusted(step, known.Entries) {
 		entries[e.Grant] = e
 	}
 	if known.Done && l.World == nil {
 		// The real cloud still holds what the interrupted run made.
-		r.Entries = sorted(entries)
+		r.Entries, r.Runs = sorted(entries), known.Runs
 		return nil
 	}
 	if err := l.save(ctx, snapshotBefore(step.Name)); err != nil {
@@ -61,6 +63,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 	}
 	pause := newPause()
 	since := map[grant.Grant]time.Time{}
+	through := map[string]bool{}
 	var wanted []Entry // granted before the next run
 	for r.Runs < maxRuns {
 		set := setOf(sorted(entries))
@@ -80,6 +83,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 		r.Refusals += arb.held
 		maps.Copy(since, arb.since)
 		wanted = afterRun(arb, entries)
+		maps.Copy(through, arb.through)
 		r.Entries = sorted(entries)
 		if err != nil {
 			return err
@@ -88,7 +92,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 			// What the classic loop's step did without, it does not need. In
 			// flight there is nothing of the kind: a refusal that could not be
 			// held (a partial one) is granted and the step run again.
-			r.Optional = wanted
+			r.Entries, r.Optional = unproven(r.Entries, through), done(arb, wanted)
 			return l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: step.Name, Pass: passGrow, OK: true})
 		}
 		if len(wanted) == 0 {
@@ -107,6 +111,60 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 	}
 	return fmt.Errorf("step %s: not converged after %d runs", step.Name, maxRuns)
 }
+
+// done lists what a step that passed did without: what the classic loop would
+// have granted next, and what the rules forbid.
+func done(arb *arbiter, wanted []Entry) []Entry {
+	all := map[grant.Grant]Entry{}
+	for _, e := range wanted {
+		all[e.Grant] = e
+	}
+	for _, d := range arb.delivered {
+		if _, ok := d.why.(*ForbiddenError); !ok {
+			continue
+		}
+		for _, g := range d.grants {
+			all[g] = least(all, Entry{Grant: g, Class: d.class})
+		}
+	}
+	optional := sorted(all)
+	for i := range optional {
+		optional[i].Necessity = Optional
+	}
+	return optional
+}
+
+// unproven marks as assumed what was granted for requests that were never seen
+// to be let through: a client that hung up, say.
+func unproven(entries []Entry, through map[string]bool) []Entry {
+	for i, e := range entries {
+		if e.Necessity == Observed && !through[e.Class] {
+			entries[i].Necessity = Assumed
+		}
+	}
+	return entries
+}
+
+// trusted gives those of an interrupted run's entries that growth itself could
+// have granted. The journal lies where a step can write: what it says is
+// subject to the same rules as a refusal is.
+func (l *loop) trusted(s lifecycle.Step, known []Entry) []Entry {
+	rules := l.rules(s)
+	var entries []Entry
+	for _, e := range known {
+		if !permissionName.MatchString(e.Grant.Permission) || rules.allow(e.Grant.Permission) != nil {
+			continue
+		}
+		if r, ok := plain(e.Grant.Resource, false); ok && r == e.Grant.Resource {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// permissionName is a single permission in any cloud's notation; a wildcard is
+// none.
+var permissionName = regexp.MustCompile(`^[A-Za-z0-9-]+[:./][A-Za-z0-9./-]+$`)
 
 // prepareRerun grants what the last run wanted, intent first. In flight the
 // step starts again from where it first did; the classic loop goes on in what
@@ -159,7 +217,7 @@ func (l *loop) hinted(out Outcome, rules Rules, held grant.Set) []Entry {
 	}
 	var wanted []Entry
 	for _, d := range parsers.FromOutput(spoken(out)) {
-		if dec := decide(held, d, nil, rules); dec.action == add {
+		if dec := decide(held, d, nil, true, rules); dec.action == add {
 			for _, g := range dec.grants {
 				wanted = append(wanted, Entry{Grant: g, Necessity: Assumed, Class: "output of the tool"})
 			}
@@ -191,7 +249,7 @@ func (l *loop) giveUp(ctx context.Context, step string, arb *arbiter, out Outcom
 	}
 	again := false
 	for _, d := range delivered {
-		if len(d.grants) == 0 {
+		if d.action != wait {
 			continue
 		}
 		if waited := time.Since(arb.lastGrant(d.grants)); waited > arb.patience {

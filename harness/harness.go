@@ -42,10 +42,10 @@ const (
 
 // The passes over a lifecycle, as the journal names them.
 const (
-	passReference = "reference"
-	passGrow      = "grow"
-	passRemove    = "remove"
-	passVerify    = "verify"
+	passReference = journal.PassReference
+	passGrow      = journal.PassGrow
+	passRemove    = journal.PassRemove
+	passVerify    = journal.PassVerify
 )
 
 // DefaultPatience is how long a denial may outlive its grant. Google names 7
@@ -85,8 +85,9 @@ type Config struct {
 // Known is what an interrupted run's journal says of one step.
 type Known struct {
 	Entries []Entry
-	// Done tells whether the step had converged.
+	// Done tells whether the step had converged, in how many Runs.
 	Done bool
+	Runs int
 }
 
 // Necessity is how well it is known that a grant is needed.
@@ -110,6 +111,9 @@ type Entry struct {
 	Necessity Necessity
 	// Class is the request class that was refused without the grant.
 	Class string
+	// Guess marks one of several grants that were made together for a refusal
+	// that named none.
+	Guess bool
 }
 
 // StepResult is what was found for one step.
@@ -156,7 +160,7 @@ type loop struct {
 
 // Run finds the least set of grants for every step of the lifecycle. On an
 // error the result holds what was found until then. The roles are empty when
-// it returns, whatever happened.
+// it returns, or the error wraps ErrNotReleased.
 func Run(ctx context.Context, c Config) (result Result, err error) {
 	if c.Strategy == "" {
 		c.Strategy = InFlight
@@ -181,12 +185,11 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		if rerr := c.Pool.Release(ctx); rerr != nil {
-			err = errors.Join(err, fmt.Errorf("empty the roles: %w", rerr))
-		}
-		result = l.result
-		if jerr := c.Journal.Append(journal.Event{Kind: journal.KindReleased}); jerr != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w", ErrNotReleased, rerr))
+		} else if jerr := c.Journal.Append(journal.Event{Kind: journal.KindReleased}); jerr != nil {
 			err = errors.Join(err, jerr)
 		}
+		result = l.result
 	}()
 	return l.result, l.run(ctx)
 }
@@ -211,7 +214,8 @@ func (l *loop) run(ctx context.Context) error {
 	if err := l.save(ctx, snapshotStart); err != nil {
 		return err
 	}
-	if l.Lifecycle.Reference {
+	// Without snapshots a reference would tear down what an interrupted run made.
+	if l.Lifecycle.Reference && (l.World != nil || len(l.Known) == 0) {
 		if err := l.reference(ctx); err != nil {
 			return err
 		}
@@ -225,9 +229,6 @@ func (l *loop) run(ctx context.Context) error {
 	if l.SkipVerify {
 		return nil
 	}
-	if err := l.removeAssumed(ctx); err != nil {
-		return err
-	}
 	return l.verify(ctx)
 }
 
@@ -237,7 +238,7 @@ const snapshotStart = "start"
 // referenceIdentity is the pool's name for the administrator of the reference
 // pass. It is never used for anything else, so that no step's identity has
 // ever held what it must not.
-const referenceIdentity = "reference"
+const referenceIdentity = "_reference" // no step is called so
 
 // acquire makes all identities before the first snapshot, so that they are in it.
 func (l *loop) acquire(ctx context.Context) error {
@@ -260,7 +261,11 @@ func (l *loop) acquire(ctx context.Context) error {
 
 // settle brings roles into force, side by side: on a real cloud each takes as
 // long as its propagation does.
-func (l *loop) settle(ctx context.Context, sets map[string]grant.Set) error {
+func (l *loop) settle(ctx context.Context, pass string, sets map[string]grant.Set) error {
+	note := journal.Event{Kind: journal.KindNote, Pass: pass, Text: "bringing roles into force"}
+	if err := l.Journal.Append(note); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for name, set := range sets {
 		g.Go(func() error {
@@ -275,7 +280,7 @@ func (l *loop) settle(ctx context.Context, sets map[string]grant.Set) error {
 
 // reference runs the lifecycle as administrator.
 func (l *loop) reference(ctx context.Context) error {
-	if err := l.settle(ctx, map[string]grant.Set{referenceIdentity: grant.Everything()}); err != nil {
+	if err := l.settle(ctx, passReference, map[string]grant.Set{referenceIdentity: l.administrator()}); err != nil {
 		return err
 	}
 	for i, s := range l.Lifecycle.Steps {
@@ -287,10 +292,28 @@ func (l *loop) reference(ctx context.Context) error {
 		l.result.Steps[i].Reference = out.Duration
 		l.calls[s.Name] = arb.calls
 		if !out.OK {
-			return &FailedError{Step: s.Name, As: "administrator", Diagnostics: out.Diagnostics, Output: out.Output}
+			for _, d := range arb.delivered {
+				if _, ok := d.why.(*BlockedError); ok {
+					return named(d.why, s.Name, d.class)
+				}
+			}
+			return &FailedError{Step: s.Name, How: "even as administrator", Diagnostics: out.Diagnostics, Output: out.Output}
 		}
 	}
-	return l.settle(ctx, map[string]grant.Set{referenceIdentity: {}})
+	return l.settle(ctx, passReference, map[string]grant.Set{referenceIdentity: {}})
+}
+
+// administrator is what the reference may do: everything, but on a real cloud
+// nothing above the ceiling.
+func (l *loop) administrator() grant.Set {
+	if l.Lifecycle.Sandbox.Embedded || len(l.Lifecycle.Ceiling) == 0 {
+		return grant.Everything()
+	}
+	var grants []grant.Grant
+	for _, pattern := range l.Lifecycle.Ceiling {
+		grants = append(grants, grant.Grant{Permission: pattern, Resource: "*"})
+	}
+	return grant.Of(grants...)
 }
 
 // attempt runs the step once under the arbiter and journals its start and end.

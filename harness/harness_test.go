@@ -195,6 +195,19 @@ func TestHowAStepEnds(t *testing.T) {
 			want: is[*harness.BlockedError], text: "service control policy",
 		},
 		{
+			name:   "blocked in the reference",
+			change: func(c *cloud, _ *harness.Config) { c.steps["apply"][1][0].deny = "a service control policy" },
+			want:   is[*harness.BlockedError], text: "service control policy",
+		},
+		{
+			name: "refused as somebody else",
+			change: func(c *cloud, cfg *harness.Config) {
+				cfg.Lifecycle.Reference = false
+				c.steps["apply"][0][0].as = "arn:aws:iam::123456789012:user/somebody-else"
+			},
+			want: is[*harness.FailedError], text: "DescribeVpcs",
+		},
+		{
 			name:   "failed even as administrator",
 			change: func(c *cloud, _ *harness.Config) { c.broken = map[string]string{"destroy": "no such bucket"} },
 			want:   is[*harness.FailedError], text: "no such bucket",
@@ -289,6 +302,53 @@ func TestOpaqueCandidatesAreSettledByRemoval(t *testing.T) {
 		want := grant.Of(grant.Grant{Permission: "s3:PutObject", Resource: "arn:aws:s3:::artifacts/app.zip"})
 		if s := got.Steps[0]; !s.Set().Equal(want) || s.Entries[0].Necessity != harness.Certified || len(s.Optional) != 0 || s.Set().Len() != 1 {
 			t.Errorf("entries %+v, optional %+v; want %v certified and nothing of the ACL", s.Entries, s.Optional, want.Slice())
+		}
+	})
+}
+
+// A grant whose request was never let through is not observed to be needed: it
+// is taken away again when the step does as well without it, and listed.
+func TestWhatWasNeverLetThroughIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		steps := stack()
+		steps["apply"] = append(steps["apply"], []call{{action: "ec2:DescribeImages", resource: "*", optional: true,
+			also: []grant.Grant{{Permission: "ec2:DescribeRegions", Resource: "arn:aws:ec2:us-east-1:123456789012:vpc/never"}}, stubborn: true}})
+		c := &cloud{steps: steps}
+		cfg := config(c, &memory{})
+		cfg.Lifecycle.Reference = false
+		cfg.Patience = 5 * time.Second
+		got, err := harness.Run(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := got.Steps[0]; !s.Set().Equal(applySet) || len(s.Optional) != 1 || !got.Verified {
+			t.Errorf("entries %v, optional %+v, verified %t", s.Set().Slice(), s.Optional, got.Verified)
+		}
+	})
+}
+
+// On a real cloud a resumed run neither repeats what is done nor tears it down
+// for a reference.
+func TestResumeWithoutSnapshots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &memory{}
+		cfg := config(&cloud{steps: stack()}, j)
+		cfg.World, cfg.SkipVerify = nil, true
+		cfg.Known = map[string]harness.Known{"apply": {Done: true, Runs: 1, Entries: []harness.Entry{
+			{Grant: grant.Grant{Permission: "ec2:DescribeVpcs", Resource: "*"}, Necessity: harness.Observed},
+			{Grant: grant.Grant{Permission: "*", Resource: "*"}, Necessity: harness.Observed},
+		}}}
+		got, err := harness.Run(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range j.events {
+			if e.Kind == journal.KindAttempt && (e.Pass != journal.PassGrow || e.Step != "destroy") {
+				t.Errorf("ran %s in pass %s", e.Step, e.Pass)
+			}
+		}
+		if s := got.Steps[0]; s.Set().Len() != 1 || s.Runs != 1 {
+			t.Errorf("apply: %v in %d runs; want what was known, and not everything", s.Set().Slice(), s.Runs)
 		}
 	})
 }

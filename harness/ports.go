@@ -79,6 +79,9 @@ type Credentials interface {
 	// Issued tells whether credential (see [refusal.Exchange]) is one of this
 	// identity's.
 	Issued(credential string) bool
+	// Is tells whether a refusal's principal, as the cloud names it, is this
+	// identity.
+	Is(principal string) bool
 }
 
 // Identity is a probe identity: what a step runs as.

@@ -13,10 +13,34 @@ import (
 // verified again.
 const maxVerifications = 5
 
-// removeAssumed settles what was granted for a refusal that named nothing:
-// each such grant is really taken away and the step run from where it started.
-// If it does as well, the grant goes. Without snapshots a step cannot be run
-// alone, and the grants stay, assumed.
+// verify settles what was only assumed, and then runs the lifecycle under the
+// final roles, with nothing held, granted or answered by Whittle. Only if every
+// step passes is the result verified. A refusal that fails a step puts its
+// grant back, and all is verified again.
+func (l *loop) verify(ctx context.Context) error {
+	var last error
+	for range maxVerifications {
+		if err := l.removeAssumed(ctx); err != nil {
+			return err
+		}
+		again, err := l.verifyOnce(ctx)
+		if again == nil && err == nil {
+			l.result.Verified = true
+			return l.Journal.Append(journal.Event{Kind: journal.KindVerify, Pass: passVerify, OK: true})
+		}
+		if err != nil {
+			return err
+		}
+		last = again
+	}
+	return fmt.Errorf("not verified in %d runs under the final roles: %w", maxVerifications, last)
+}
+
+// removeAssumed settles what was granted without a refusal that named it, or
+// was never seen to let its request through: each such grant is really taken
+// away and the step run from where it started. If it does as well, the grant
+// goes. Without snapshots a step cannot be run alone, and the grants stay,
+// assumed.
 func (l *loop) removeAssumed(ctx context.Context) error {
 	if l.World == nil {
 		return nil
@@ -27,21 +51,24 @@ func (l *loop) removeAssumed(ctx context.Context) error {
 			if e.Necessity != Assumed {
 				continue
 			}
-			needed, err := l.needs(ctx, r, e)
+			found, err := l.needs(ctx, r, e)
 			if err != nil {
 				return err
 			}
 			j := slices.Index(r.Entries, e)
-			found := "the step fails without it, so it stays"
-			if needed {
+			switch found {
+			case fails:
 				r.Entries[j].Necessity = Certified
-			} else {
-				// A guess that was wrong is not optional: nothing ever refused it.
-				found = "the step does as well without it, so it goes"
+			case passes:
 				r.Entries = slices.Delete(r.Entries, j, j+1)
+				// A guess that was wrong is not optional: nothing refused it.
+				if !e.Guess {
+					e.Necessity = Optional
+					r.Optional = append(r.Optional, e)
+				}
 			}
 			note := journal.Event{Kind: journal.KindNote, Step: r.Step.Name, Pass: passRemove, Grants: []grant.Grant{e.Grant},
-				Text: e.Grant.Permission + " was only assumed: " + found}
+				Text: e.Grant.Permission + " was only assumed: " + string(found)}
 			if err := l.Journal.Append(note); err != nil {
 				return err
 			}
@@ -50,106 +77,122 @@ func (l *loop) removeAssumed(ctx context.Context) error {
 	return nil
 }
 
-// needs runs the step without e. A run that fails on a refusal shows that e is
-// needed; one that fails otherwise shows nothing, and is an error.
-func (l *loop) needs(ctx context.Context, r *StepResult, e Entry) (bool, error) {
+// removal is what a run without a grant showed.
+type removal string
+
+const (
+	passes       removal = "the step does as well without it, so it goes"
+	fails        removal = "the step fails without it, so it stays"
+	inconclusive removal = "the run without it failed for another reason, so it stays, assumed"
+)
+
+// removals is how often a run that shows nothing is repeated.
+const removals = 2
+
+// needs runs the step without e. Only a run that fails on a refusal of e shows
+// that it is needed.
+func (l *loop) needs(ctx context.Context, r *StepResult, e Entry) (removal, error) {
 	step := r.Step
-	if err := l.restore(ctx, snapshotBefore(step.Name)); err != nil {
-		return false, err
-	}
 	less := r.Set().Without(e.Grant)
-	if err := l.settle(ctx, map[string]grant.Set{step.Name: less}); err != nil {
-		return false, err
-	}
-	arb := l.newArbiter(ctx, step, passRemove, watch, l.identities[step.Name], less)
-	out, err := l.attempt(ctx, step, arb, 1)
-	if err != nil {
-		return false, err
-	}
-	r.Verify += out.Duration
-	if out.OK {
-		return false, nil
-	}
-	for _, d := range arb.delivered {
-		if slices.Contains(d.grants, e.Grant) {
-			return true, nil
+	for n := range removals {
+		if err := l.restore(ctx, snapshotBefore(step.Name)); err != nil {
+			return "", err
 		}
-	}
-	return false, &FailedError{Step: step.Name, As: "without " + e.Grant.String(), Diagnostics: out.Diagnostics, Output: out.Output}
-}
-
-// verify runs the lifecycle under the final roles, with nothing held, granted
-// or answered by Whittle. Only if every step passes is the result verified. A
-// refusal that fails a step puts its grant back, and all is verified again.
-func (l *loop) verify(ctx context.Context) error {
-	for range maxVerifications {
-		again, err := l.verifyOnce(ctx)
+		if err := l.settle(ctx, passRemove, map[string]grant.Set{step.Name: less}); err != nil {
+			return "", err
+		}
+		arb := l.newArbiter(ctx, step, passRemove, watch, l.identities[step.Name], less)
+		out, err := l.attempt(ctx, step, arb, n+1)
 		if err != nil {
-			return err
+			return "", err
 		}
-		if !again {
-			l.result.Verified = true
-			return l.Journal.Append(journal.Event{Kind: journal.KindVerify, Pass: passVerify, OK: true})
+		if out.OK {
+			return passes, nil
+		}
+		if slices.ContainsFunc(arb.delivered, func(d refused) bool { return slices.Contains(d.grants, e.Grant) }) {
+			return fails, nil
 		}
 	}
-	return fmt.Errorf("not verified: every one of %d runs under the final roles was refused something new", maxVerifications)
+	return inconclusive, nil
 }
 
-func (l *loop) verifyOnce(ctx context.Context) (again bool, err error) {
+// verifyOnce runs all steps under their final roles. Again is why the roles
+// must be verified once more.
+func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 	if err := l.restore(ctx, snapshotStart); err != nil {
-		return false, err
+		return nil, err
 	}
 	final := map[string]grant.Set{}
 	for _, r := range l.result.Steps {
 		final[r.Step.Name] = r.Set()
 	}
-	if err := l.settle(ctx, final); err != nil {
-		return false, err
+	if err := l.settle(ctx, passVerify, final); err != nil {
+		return nil, err
 	}
 	for i := range l.result.Steps {
 		r := &l.result.Steps[i]
 		arb := l.newArbiter(ctx, r.Step, passVerify, watch, l.identities[r.Step.Name], r.Set())
 		out, err := l.attempt(ctx, r.Step, arb, 1)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		r.Verify += out.Duration
 		if out.OK {
 			continue
 		}
-		back := putBack(r.Set(), arb.delivered, arb.rules)
-		if len(back) == 0 && slices.ContainsFunc(arb.delivered, func(d refused) bool { return len(d.grants) > 0 && !d.missing }) {
-			return true, nil // refused what the role holds: the canary was ahead of it
+		back, late, stopped := putBack(r.Set(), arb.delivered)
+		switch {
+		case len(back) > 0:
+			return l.putBack(r, arb, back)
+		case late != nil: // the canary was ahead of it
+			return &StuckError{Step: r.Step.Name, Class: late.class, Denial: late.denial, Grants: late.grants, Waited: out.Duration}, nil
+		case stopped != nil:
+			return nil, named(stopped, r.Step.Name, "")
 		}
-		if len(back) == 0 {
-			return false, &FailedError{Step: r.Step.Name, As: "its final role", Diagnostics: out.Diagnostics, Output: out.Output, Notes: l.explain(r.Step.Name, arb, out)}
-		}
-		for _, e := range back {
-			if err := arb.write(journal.Event{Kind: journal.KindPutBack, Grants: []grant.Grant{e.Grant}, Class: e.Class, Necessity: string(e.Necessity)}); err != nil {
-				return false, err
-			}
-		}
-		r.Entries = mergeEntries(r.Entries, back)
-		r.Optional = slices.DeleteFunc(r.Optional, func(o Entry) bool {
-			return slices.ContainsFunc(back, func(b Entry) bool { return b.Grant == o.Grant })
-		})
-		return true, nil
+		return nil, &FailedError{Step: r.Step.Name, How: "under its final role", Diagnostics: out.Diagnostics, Output: out.Output, Notes: l.explain(r.Step.Name, arb, out)}
 	}
-	return false, nil
+	return nil, nil
 }
 
-// putBack lists the grants that a failed verification was refused for. The
-// wire showed each refused and the step failed: certified.
-func putBack(held grant.Set, delivered []refused, rules Rules) []Entry {
-	var back []Entry
+// putBack sorts what a failed verification was refused: what to put back, a
+// refusal of what the role holds, and one that growth could not help. The wire
+// showed what is put back refused and the step failed: certified, unless the
+// refusal named none.
+func putBack(held grant.Set, delivered []refused) (back []Entry, late *refused, stopped error) {
 	for _, d := range delivered {
-		for _, g := range d.grants {
-			if !held.Has(g) && rules.allow(g.Permission) == nil {
-				back = append(back, Entry{Grant: g, Necessity: Certified, Class: d.class})
+		switch d.action {
+		case stop:
+			stopped = d.why
+		case wait:
+			late = &d
+		case add:
+			if slices.ContainsFunc(d.grants, held.Has) {
+				late = &d
+				continue
+			}
+			for _, g := range d.grants {
+				e := Entry{Grant: g, Necessity: Certified, Class: d.class}
+				if len(d.grants) > 1 {
+					e.Necessity, e.Guess = Assumed, true
+				}
+				back = append(back, e)
 			}
 		}
 	}
-	return back
+	return back, late, stopped
+}
+
+func (l *loop) putBack(r *StepResult, arb *arbiter, back []Entry) (again, err error) {
+	for _, e := range back {
+		if err := arb.write(journal.Event{Kind: journal.KindPutBack, Grants: []grant.Grant{e.Grant}, Class: e.Class, Necessity: string(e.Necessity)}); err != nil {
+			return nil, err
+		}
+	}
+	r.Entries = mergeEntries(r.Entries, back)
+	r.Optional = slices.DeleteFunc(r.Optional, func(o Entry) bool {
+		return slices.ContainsFunc(back, func(b Entry) bool { return b.Grant == o.Grant })
+	})
+	return fmt.Errorf("step %s was refused %s", r.Step.Name, join(setOf(back).Slice())), nil
 }
 
 func mergeEntries(a, b []Entry) []Entry {

@@ -100,14 +100,16 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/..."},
 	"sandbox/embedded/aws/account": {"harness/policy", "harness/policy/evaluate"},
 	"sandbox/embedded/aws/facts":   {"harness/policy", "sandbox/embedded/aws/..."},
-	"sandbox/embedded/aws/sts":     {"harness/grant", "harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/sts":     {"harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/ledger":  {},
 	"sandbox/embedded/aws/moto":    {},
 	"sandbox/embedded/aws/sigv4":   {},
 	"sandbox/embedded/aws/wire":    {},
 	// The tables themselves.
-	"sandbox/embedded/aws/rules":      {"harness/grant", "sandbox/embedded/aws/rules/..."},
-	"sandbox/embedded/aws/rules/rows": {"harness/grant", "sandbox/embedded/aws/rules/..."},
-	"sandbox/embedded/aws/rules/wire": {"harness/grant"},
+	"sandbox/embedded/aws/rules":        {"sandbox/embedded/aws/rules/..."},
+	"sandbox/embedded/aws/rules/rows":   {"sandbox/embedded/aws/rules/..."},
+	"sandbox/embedded/aws/rules/wire":   {"sandbox/embedded/aws/rules/params"},
+	"sandbox/embedded/aws/rules/params": {},
 
 	// Wiring.
 	"cmd/whittle": {everything},

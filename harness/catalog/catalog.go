@@ -9,7 +9,11 @@
 // its name.
 package catalog
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/whittle-iam/whittle/harness/catalog/request"
+)
 
 // Match tells whether a pattern of a ceiling or an approval takes in a
 // permission. "*" stands for any run of characters, also none; everything else
@@ -52,24 +56,5 @@ func Purpose(permission string) string {
 	if !ok {
 		action = permission
 	}
-	return strings.ToLower(strings.Join(words(action), " "))
-}
-
-// words splits a camel-case name; a run of capitals is one word up to the one
-// that starts the next: "GetBucketCORS", "ListSAMLProviders".
-func words(name string) []string {
-	var out []string
-	start := 0
-	upper := func(i int) bool { return i < len(name) && name[i] >= 'A' && name[i] <= 'Z' }
-	lower := func(i int) bool { return i < len(name) && name[i] >= 'a' && name[i] <= 'z' }
-	for i := 1; i < len(name); i++ {
-		if upper(i) && (!upper(i-1) || lower(i+1)) {
-			out = append(out, name[start:i])
-			start = i
-		}
-	}
-	if start < len(name) {
-		out = append(out, name[start:])
-	}
-	return out
+	return strings.ToLower(strings.Join(request.Words(action), " "))
 }

@@ -1,6 +1,10 @@
 package catalog
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/whittle-iam/whittle/harness/catalog/request"
+)
 
 // Access is an AWS access level (Service Authorization Reference, "Access
 // levels in AWS").
@@ -26,7 +30,7 @@ func (a Access) Reads() bool { return a == List || a == Read }
 func Level(permission string) Access {
 	service, action, ok := strings.Cut(permission, ":")
 	service = strings.ToLower(service)
-	w := words(action)
+	w := request.Words(action)
 	if !ok || len(w) == 0 || strings.ContainsAny(action, "*?") {
 		return Write
 	}

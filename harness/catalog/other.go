@@ -1,42 +1,43 @@
 package catalog
 
-import "strings"
+import (
+	"strings"
 
-// otherCandidates reads a request of a query or JSON service. The permission is
-// called like the operation, as it is in all but a few services (Service
-// Authorization Reference).
-func otherCandidates(r request) []Candidate {
-	if r.service == "s3-control" {
-		return s3ControlCandidates(r)
-	}
-	permission := r.service + ":" + r.operation
+	"github.com/whittle-iam/whittle/harness/catalog/request"
+)
+
+// otherNeeds lists what a request of a query or JSON service needs. The
+// permission is called like the operation, as it is in all but a few services
+// (Service Authorization Reference).
+func otherNeeds(r request.Request) []request.Need {
+	permission := r.Service + ":" + r.Operation
 	if other, ok := renamed[permission]; ok {
 		permission = other
 	}
-	list := []Candidate{{Permission: permission, Resource: resourceOf(r)}}
-	if tagOnCreate[r.service] != "" && strings.HasPrefix(r.operation, "Create") && (r.has("Tags") || r.has("tags") || r.has("Tag")) {
-		list = append(list, Candidate{Permission: tagPermission(r.service, r.operation), Resource: list[0].Resource})
+	list := []request.Need{{Permission: permission, Resource: resourceOf(r)}}
+	if tagOnCreate[r.Service] != "" && strings.HasPrefix(r.Operation, "Create") && (r.Has("Tags") || r.Has("tags") || r.Has("Tag")) {
+		list = append(list, request.Need{Permission: tagPermission(r.Service, r.Operation), Resource: list[0].Resource})
 	}
 	switch permission {
 	case "iam:AddRoleToInstanceProfile":
-		if role := r.param("RoleName"); role != "" {
-			list = append(list, Candidate{Permission: "iam:PassRole", Resource: "arn:" + r.partition + ":iam::" + r.account + ":role/" + role})
+		if role := r.Param("RoleName"); role != "" {
+			list = append(list, request.Need{Permission: "iam:PassRole", Resource: "arn:" + r.Partition + ":iam::" + r.Account + ":role/" + role})
 		}
 	case "sts:AssumeRole":
-		if r.has("Tags") {
-			list = append(list, Candidate{Permission: "sts:TagSession", Resource: list[0].Resource})
+		if r.Has("Tags") {
+			list = append(list, request.Need{Permission: "sts:TagSession", Resource: list[0].Resource})
 		}
 	case "kms:CreateKey":
-		if r.has("Policy") {
-			list = append(list, Candidate{Permission: "kms:PutKeyPolicy", Resource: r.arn("kms", "key/*")})
+		if r.Has("Policy") {
+			list = append(list, request.Need{Permission: "kms:PutKeyPolicy", Resource: r.ARN("kms", "key/*")})
 		}
 	case "kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias":
 		// Both the alias and the key are checked (KMS Developer Guide,
 		// "Controlling access to aliases").
 		if key := kmsKey(r, "TargetKeyId"); key != "" {
-			list = append(list, Candidate{Permission: permission, Resource: key})
+			list = append(list, request.Need{Permission: permission, Resource: key})
 		} else {
-			list = append(list, Candidate{Permission: permission, Resource: r.arn("kms", "key/*")})
+			list = append(list, request.Need{Permission: permission, Resource: r.ARN("kms", "key/*")})
 		}
 	}
 	return list
@@ -72,21 +73,21 @@ func tagPermission(service, operation string) string {
 }
 
 // resourceOf names the resource of the request, "*" if its parameters do not.
-func resourceOf(r request) string {
-	switch r.service {
+func resourceOf(r request.Request) string {
+	switch r.Service {
 	case "sqs":
-		if u := r.param("QueueUrl"); u != "" {
+		if u := r.Param("QueueUrl"); u != "" {
 			return queueARN(r, u)
 		}
-		if name := r.param("QueueName"); name != "" {
-			return r.arn("sqs", name)
+		if name := r.Param("QueueName"); name != "" {
+			return r.ARN("sqs", name)
 		}
 	case "kms":
-		if r.operation == "CreateKey" || strings.HasPrefix(r.operation, "List") && !r.has("KeyId") {
+		if r.Operation == "CreateKey" || strings.HasPrefix(r.Operation, "List") && !r.Has("KeyId") {
 			return "*"
 		}
-		if alias := r.param("AliasName"); alias != "" {
-			return r.arn("kms", alias)
+		if alias := r.Param("AliasName"); alias != "" {
+			return r.ARN("kms", alias)
 		}
 		if key := kmsKey(r, "KeyId"); key != "" {
 			return key
@@ -94,12 +95,12 @@ func resourceOf(r request) string {
 	case "iam":
 		return iamResource(r)
 	case "sts":
-		if role := r.param("RoleArn"); role != "" {
+		if role := r.Param("RoleArn"); role != "" {
 			return role
 		}
 	}
 	for _, name := range arnParams {
-		if v := r.param(name); strings.HasPrefix(v, "arn:") {
+		if v := r.Param(name); strings.HasPrefix(v, "arn:") {
 			return v
 		}
 	}
@@ -112,29 +113,29 @@ var arnParams = []string{"ResourceArn", "ResourceARN", "resourceArn", "TopicArn"
 
 // queueARN reads a queue's URL: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME
 // (SQS Developer Guide, "Queue name and URL").
-func queueARN(r request, queueURL string) string {
+func queueARN(r request.Request, queueURL string) string {
 	_, rest, _ := strings.Cut(queueURL, "://")
 	_, path, _ := strings.Cut(rest, "/")
 	account, name, ok := strings.Cut(path, "/")
-	if !ok || !accountID.MatchString(account) || name == "" || strings.Contains(name, "/") {
+	if !ok || !request.IsAccount(account) || name == "" || strings.Contains(name, "/") {
 		return "*"
 	}
-	r.account = account
-	return r.arn("sqs", name)
+	r.Account = account
+	return r.ARN("sqs", name)
 }
 
 // kmsKey gives the ARN of a KMS key parameter; an alias stands for a key that
 // the request does not name.
-func kmsKey(r request, param string) string {
-	switch id := r.param(param); {
+func kmsKey(r request.Request, param string) string {
+	switch id := r.Param(param); {
 	case id == "":
 		return ""
 	case strings.Contains(id, "alias/"):
-		return r.arn("kms", "key/*")
+		return r.ARN("kms", "key/*")
 	case strings.HasPrefix(id, "arn:"):
 		return id
 	default:
-		return r.arn("kms", "key/"+id)
+		return r.ARN("kms", "key/"+id)
 	}
 }
 
@@ -149,40 +150,40 @@ var iamKinds = []struct{ param, kind string }{
 // iamResource names an IAM resource. Attaching a policy is checked on the role,
 // user or group, adding a role on the instance profile (Service Authorization
 // Reference, "Resource types defined by IAM").
-func iamResource(r request) string {
+func iamResource(r request.Request) string {
 	kinds := iamKinds
-	if strings.HasPrefix(r.operation, "Attach") || strings.HasPrefix(r.operation, "Detach") {
+	if strings.HasPrefix(r.Operation, "Attach") || strings.HasPrefix(r.Operation, "Detach") {
 		kinds = kinds[3:6]
 	}
-	if strings.HasSuffix(r.operation, "InstanceProfile") {
+	if strings.HasSuffix(r.Operation, "InstanceProfile") {
 		kinds = iamKinds[6:7]
 	}
-	iam := "arn:" + r.partition + ":iam::" + r.account + ":"
-	switch r.operation {
+	iam := "arn:" + r.Partition + ":iam::" + r.Account + ":"
+	switch r.Operation {
 	case "AddUserToGroup", "RemoveUserFromGroup":
 		kinds = iamKinds[5:6]
 	case "CreateOpenIDConnectProvider": // called by its URL without the scheme
-		if _, host, ok := strings.Cut(r.param("Url"), "://"); ok {
+		if _, host, ok := strings.Cut(r.Param("Url"), "://"); ok {
 			return iam + "oidc-provider/" + strings.TrimSuffix(host, "/")
 		}
 	case "CreateSAMLProvider":
-		if name := r.param("Name"); name != "" {
+		if name := r.Param("Name"); name != "" {
 			return iam + "saml-provider/" + name
 		}
 	case "CreateServiceLinkedRole": // IAM chooses the name below the service's path
-		if service := r.param("AWSServiceName"); service != "" {
+		if service := r.Param("AWSServiceName"); service != "" {
 			return iam + "role/aws-service-role/" + service + "/*"
 		}
 	}
 	for _, k := range kinds {
-		v := r.param(k.param)
-		if v == "" || k.kind == "policy" && r.operation != "CreatePolicy" {
+		v := r.Param(k.param)
+		if v == "" || k.kind == "policy" && r.Operation != "CreatePolicy" {
 			continue
 		}
 		if k.kind == "" {
 			return v
 		}
-		path := r.param("Path")
+		path := r.Param("Path")
 		if path == "" {
 			path = "/"
 		}

@@ -1,6 +1,10 @@
 package catalog
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/whittle-iam/whittle/harness/catalog/s3"
+)
 
 // Widen replaces the generated parts of an AWS resource name by wildcards, so
 // that what one run learned holds for the next, whose resources have other
@@ -23,7 +27,7 @@ func Widen(resource string) string {
 	service, name := part[2], part[5]
 	if service == "s3" && part[3] == "" && part[4] == "" {
 		if bucket, key, ok := strings.Cut(name, "/"); ok {
-			part[5] = bucket + "/" + escapeKey(key)
+			part[5] = bucket + "/" + s3.EscapeKey(key)
 		}
 		return strings.Join(part, ":")
 	}
@@ -165,24 +169,4 @@ func widenSecret(resource string) string {
 		}
 	}
 	return "secret:" + name[:i+1] + "??????"
-}
-
-// escapeKey writes an object's key so that it stands for itself in a policy.
-// What is escaped already stays.
-func escapeKey(key string) string {
-	var b strings.Builder
-	for i := 0; i < len(key); i++ {
-		switch c := key[i]; {
-		case strings.HasPrefix(key[i:], "${*}"), strings.HasPrefix(key[i:], "${?}"), strings.HasPrefix(key[i:], "${$}"):
-			b.WriteString(key[i : i+4])
-			i += 3
-		case c == '*' || c == '?':
-			b.WriteString("${" + string(c) + "}")
-		case c == '$' && strings.HasPrefix(key[i:], "${"):
-			b.WriteString("${$}")
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }

@@ -71,6 +71,7 @@ var kinds = []Kind{
 const (
 	PassReference = "reference" // as administrator
 	PassGrow      = "grow"      // adding what is refused
+	PassRemove    = "remove"    // a step without a grant that was only assumed
 	PassVerify    = "verify"    // nothing added, nothing held
 )
 

@@ -40,12 +40,12 @@ func (d Document) Set() (grant.Set, error) {
 	for i, s := range d.Statements {
 		if s.Effect != EffectAllow || s.Action == nil || s.Resource == nil ||
 			s.Principal != nil || s.NotPrincipal != nil || s.NotAction != nil || s.NotResource != nil || s.Condition != nil {
-			return grant.Set{}, fmt.Errorf("policy document: %s: cannot be said as grants, which are Allow, Action and Resource alone", place(i, s.Sid))
+			return grant.Set{}, fmt.Errorf("policy document: %s: cannot be said as grants, which are Allow, Action and Resource alone", s.Place(i))
 		}
 		for _, r := range s.Resource {
 			plain, ok := unliteral(r, d.Version)
 			if !ok {
-				return grant.Set{}, fmt.Errorf("policy document: %s: resource %q holds a policy variable, which a grant cannot", place(i, s.Sid), r)
+				return grant.Set{}, fmt.Errorf("policy document: %s: resource %q holds a policy variable, which a grant cannot", s.Place(i), r)
 			}
 			for _, a := range s.Action {
 				grants = append(grants, grant.Grant{Permission: a, Resource: plain})

@@ -1,12 +1,15 @@
-package policy
+package policy_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/whittle-iam/whittle/harness/grant"
 	"pgregory.net/rapid"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 )
 
 // grants draws sets from few permissions and resources, so that they meet.
@@ -24,12 +27,12 @@ func grants() *rapid.Generator[grant.Set] {
 func TestFromSetIsLossless(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := grants().Draw(t, "set")
-		d := FromSet(s)
+		d := policy.FromSet(s)
 		back, err := d.Set()
 		if err != nil || !back.Equal(s) {
 			t.Fatalf("%v came back as %v, %v", s.Slice(), back.Slice(), err)
 		}
-		parsed, err := Parse(d.Print())
+		parsed, err := policy.Parse(d.Print())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,16 +58,16 @@ func TestFromSetAllowsExactlyTheSet(t *testing.T) {
 	resources := []string{"*", "arn:aws:s3:::a/x", "arn:aws:s3:::a/y", "arn:aws:s3:::b/${aws:username}", "arn:aws:s3:::b/bob", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"}
 	rapid.Check(t, func(t *rapid.T) {
 		s := grants().Draw(t, "set")
-		r := Request{Action: rapid.SampledFrom(actions).Draw(t, "action"), Resource: rapid.SampledFrom(resources).Draw(t, "resource"),
+		r := evaluate.Request{Action: rapid.SampledFrom(actions).Draw(t, "action"), Resource: rapid.SampledFrom(resources).Draw(t, "resource"),
 			Context: map[string][]string{"aws:username": {"bob"}}}
-		want := ImplicitDeny
+		want := evaluate.ImplicitDeny
 		for g := range s.All() {
 			// A grant is a pattern with * and nothing else.
 			if glob(g.Permission, r.Action) && glob(g.Resource, r.Resource) {
-				want = Allow
+				want = evaluate.Allow
 			}
 		}
-		got, err := Evaluate([]Document{FromSet(s)}, r)
+		got, err := evaluate.Documents([]policy.Document{policy.FromSet(s)}, r)
 		if err != nil || got != want {
 			t.Fatalf("%v on %v: got %v, %v; want %v", s.Slice(), r, got, err, want)
 		}
@@ -106,10 +109,10 @@ func TestFromSetGolden(t *testing.T) {
   ]
 }
 `
-	if got := string(FromSet(s).Print()); got != want {
+	if got := string(policy.FromSet(s).Print()); got != want {
 		t.Errorf("got %s", got)
 	}
-	if got := string(FromSet(grant.Set{}).compact()); got != `{"Version":"2012-10-17","Statement":[]}` {
+	if got, err := policy.FromSet(grant.Set{}).MarshalJSON(); err != nil || string(got) != `{"Version":"2012-10-17","Statement":[]}` {
 		t.Errorf("the empty set is written as %s", got)
 	}
 }
@@ -123,7 +126,7 @@ func TestSetRefusesWhatGrantsCannotSay(t *testing.T) {
 		`{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}`,
 		`{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::${aws:username}"}`,
 	} {
-		d, err := Parse([]byte(`{"Version":"2012-10-17","Statement":[` + in + `]}`))
+		d, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":[` + in + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +140,7 @@ func TestSplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := grants().Draw(t, "set")
 		limit := rapid.IntRange(150, 400).Draw(t, "limit")
-		docs, err := Split(FromSet(s), limit)
+		docs, err := policy.Split(policy.FromSet(s), limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,15 +159,15 @@ func TestSplit(t *testing.T) {
 			t.Fatalf("%v was split into %v", s.Slice(), back.Slice())
 		}
 	})
-	whole := Document{Version: Version2012, Statements: []Statement{{Sid: "big", Effect: EffectAllow,
+	whole := policy.Document{Version: policy.Version2012, Statements: []policy.Statement{{Sid: "big", Effect: policy.EffectAllow,
 		NotAction: []string{"s3:" + strings.Repeat("a", 60), "s3:" + strings.Repeat("b", 60)}, Resource: []string{"*"}}}}
-	if _, err := Split(whole, 150); err == nil || !strings.Contains(err.Error(), "statement 1 (big)") {
+	if _, err := policy.Split(whole, 150); err == nil || !strings.Contains(err.Error(), "statement 1 (big)") {
 		t.Errorf("a NotAction was divided: %v", err)
 	}
 }
 
 func TestSize(t *testing.T) {
-	d := Document{Version: Version2012, Statements: []Statement{{Sid: "é", Effect: EffectAllow, Action: []string{"s3:*"}, Resource: []string{"arn:aws:s3:::a b<"}}}}
+	d := policy.Document{Version: policy.Version2012, Statements: []policy.Statement{{Sid: "é", Effect: policy.EffectAllow, Action: []string{"s3:*"}, Resource: []string{"arn:aws:s3:::a b<"}}}}
 	// Counted by hand: whitespace is free, é is one character, < is one.
 	if want := len(`{"Version":"2012-10-17","Statement":[{"Sid":"e","Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::ab<"}]}`); d.Size() != want {
 		t.Errorf("got %d, want %d", d.Size(), want)

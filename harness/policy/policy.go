@@ -1,15 +1,10 @@
-// Package policy reads, writes and evaluates AWS IAM policy documents.
+// Package policy reads and writes AWS IAM policy documents.
 //
 // It goes both ways between a [grant.Set] and a document without adding or
-// losing anything, measures documents against IAM's quotas, and decides what
-// documents allow by the rules of the IAM user guide. What it cannot decide (an
-// operator it does not know, a value that is malformed) is an error, never an
-// allow.
+// losing anything, and measures documents against IAM's quotas. What documents
+// allow is decided by package evaluate, below.
 //
-// It does no I/O, holds no table of what services and actions exist, and does
-// not know which documents apply to a request: permissions boundaries, session
-// policies and organization policies are further calls of [Evaluate], to be
-// combined by the caller.
+// It does no I/O and holds no table of what services and actions exist.
 //
 // Rules are cited by page of the IAM user guide: "elements_resource" stands for
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html,
@@ -131,7 +126,7 @@ func parseStatements(raw json.RawMessage) ([]Statement, error) {
 	for i, item := range items {
 		s, err := parseStatement(item)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", place(i, s.Sid), err)
+			return nil, fmt.Errorf("%s: %w", s.Place(i), err)
 		}
 		list = append(list, s)
 	}
@@ -377,10 +372,10 @@ func scalar(raw json.RawMessage) (string, error) {
 	return "", fmt.Errorf("%.40s is not a string, boolean or number", raw)
 }
 
-// place names a statement in errors.
-func place(i int, sid string) string {
-	if sid != "" {
-		return fmt.Sprintf("statement %d (%s)", i+1, sid)
+// Place names the statement in errors, as the one with index i in its document.
+func (s Statement) Place(i int) string {
+	if s.Sid != "" {
+		return fmt.Sprintf("statement %d (%s)", i+1, s.Sid)
 	}
 	return fmt.Sprintf("statement %d", i+1)
 }

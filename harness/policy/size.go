@@ -45,7 +45,7 @@ func Split(d Document, limit int) ([]Document, error) {
 	for i, s := range d.Statements {
 		parts, err := divide(d, s, limit)
 		if err != nil {
-			return nil, fmt.Errorf("policy document: %s: %w", place(i, s.Sid), err)
+			return nil, fmt.Errorf("policy document: %s: %w", s.Place(i), err)
 		}
 		pieces = append(pieces, parts...)
 	}

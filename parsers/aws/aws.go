@@ -14,6 +14,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/aws/request"
+	"github.com/whittle-iam/whittle/parsers/aws/wire"
+	"github.com/whittle-iam/whittle/parsers/aws/words"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -29,9 +32,16 @@ const badSignature = "AWS was not able to validate the provided access credentia
 // account as a whole; only AWS Support can lift it.
 const unverified = "Your account must be verified"
 
-// maxEvidence bounds, in bytes, what a denial keeps of the message it was read
-// from.
-const maxEvidence = 2 << 10
+// Host tells whether a host is one of AWS's own API endpoints, whose replies
+// are AWS's own words (see [request.Host]).
+func Host(host string) bool { return request.Host(host) }
+
+// Class gives the request class of an exchange (see [request.Class]).
+func Class(x refusal.Exchange) string { return request.Class(x) }
+
+// Operation gives the service (its prefix in IAM) and the operation that a
+// request calls (see [request.Operation]).
+func Operation(x refusal.Exchange) (service, operation string, ok bool) { return request.Operation(x) }
 
 // Read reads the refusal that an exchange with an AWS endpoint ended in.
 //
@@ -46,7 +56,7 @@ const maxEvidence = 2 << 10
 // Guide, and of "Troubleshoot access denied (403 Forbidden) errors" in the S3
 // User Guide.
 func Read(x refusal.Exchange) ([]refusal.Denial, error) {
-	at, known := locate(x)
+	at, known := request.Locate(x)
 	if !known {
 		return nil, unread(x)
 	}
@@ -56,7 +66,7 @@ func Read(x refusal.Exchange) ([]refusal.Denial, error) {
 	if x.Status < 400 {
 		return nil, nil
 	}
-	found := wireErrors(x)
+	found := wire.Errors(x)
 	if len(found) == 0 {
 		// A reply to HEAD has no body, so S3 can give no code: "If the HEAD
 		// request generates an error, it returns a generic code" (S3 API
@@ -89,9 +99,9 @@ func unread(x refusal.Exchange) error {
 
 // judge turns one error of the wire into a denial; ok is false for an error
 // that is not known to be about authorization, credentials or rate.
-func judge(x refusal.Exchange, at place, e wireError) (d refusal.Denial, ok bool) {
-	d = refusal.Denial{Cloud: refusal.AWS, Evidence: e.evidence()}
-	reason := reasonOf(e.Code)
+func judge(x refusal.Exchange, at request.Place, e wire.Error) (d refusal.Denial, ok bool) {
+	d = refusal.Denial{Cloud: refusal.AWS, Evidence: evidence(e)}
+	reason := words.ReasonOf(e.Code)
 	switch reason {
 	case refusal.QuotaOrRate, refusal.BadCredentials, refusal.NotAuthorization, refusal.APIDisabled:
 		// EC2 says AuthFailure for a bad signature and for an image of someone
@@ -109,7 +119,7 @@ func judge(x refusal.Exchange, at place, e wireError) (d refusal.Denial, ok bool
 		d.Reason = refusal.NotAuthorization
 		return d, true
 	}
-	s, named := readSentence(e.Text)
+	s, named := words.Read(e.Text)
 	if reason == "" {
 		// A code of its own kind is believed when the status says refused and
 		// the message is the sentence; a 400 with an unknown code is an
@@ -118,36 +128,36 @@ func judge(x refusal.Exchange, at place, e wireError) (d refusal.Denial, ok bool
 			return refusal.Denial{}, false
 		}
 	}
-	d.Encoded = s.encoded
+	d.Encoded = s.Encoded
 	if !named {
 		d.Reason = refusal.OpaqueDenial
-		if s.blocker != "" {
-			d.Reason, d.Blocker = refusal.ExplicitDeny, s.blocker
+		if s.Blocker != "" {
+			d.Reason, d.Blocker = refusal.ExplicitDeny, s.Blocker
 		}
 		return d, true
 	}
-	if s.principal == "anonymous" {
-		d.Reason, d.Principal = refusal.BadCredentials, s.principal
+	if s.Principal == "anonymous" {
+		d.Reason, d.Principal = refusal.BadCredentials, s.Principal
 		return d, true
 	}
-	permission := canonical(x, at, s.action)
+	permission := canonical(x, at, s.Action)
 	if !Fits(x, permission) {
 		// A denial of something else than what was asked for is not believed.
 		// That the request was refused still is.
 		d.Reason = refusal.OpaqueDenial
 		return d, true
 	}
-	d.Permission, d.Resource, d.Principal = permission, s.resource, s.principal
-	d.Reason, d.Blocker = s.reason, s.blocker
+	d.Permission, d.Resource, d.Principal = permission, s.Resource, s.Principal
+	d.Reason, d.Blocker = s.Reason, s.Blocker
 	return d, true
 }
 
 // canonical gives the action in lower-case service and the operation's case.
 // SQS prints its actions in lower case, SNS its service in upper case.
-func canonical(x refusal.Exchange, at place, action string) string {
+func canonical(x refusal.Exchange, at request.Place, action string) string {
 	service, name, _ := strings.Cut(action, ":")
 	service = strings.ToLower(service)
-	if _, op, ok := Operation(x); ok && service == at.service && strings.EqualFold(op, name) {
+	if _, op, ok := request.Operation(x); ok && service == at.Service && strings.EqualFold(op, name) {
 		return service + ":" + op
 	}
 	return service + ":" + properCase(service, name)

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/whittle-iam/whittle/parsers/aws/words"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -177,7 +178,7 @@ func checkLaws(t testing.TB, x refusal.Exchange) {
 
 func checkDenial(t testing.TB, d refusal.Denial, input string) {
 	t.Helper()
-	if d.Permission != "" && !plainAction.MatchString(d.Permission) {
+	if d.Permission != "" && !words.IsAction(d.Permission) {
 		t.Fatalf("permission %q", d.Permission)
 	}
 	if !strings.Contains(input, d.Evidence) {

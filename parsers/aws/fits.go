@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/aws/request"
+	"github.com/whittle-iam/whittle/parsers/aws/words"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -13,21 +15,21 @@ import (
 // that does not fit is not believed, so that no text which a reply carries can
 // turn a harmless request into a grant somewhere else.
 func Fits(x refusal.Exchange, permission string) bool {
-	if !plainAction.MatchString(permission) {
+	if !words.IsAction(permission) {
 		return false
 	}
-	at, known := locate(x)
+	at, known := request.Locate(x)
 	if !known {
 		return false
 	}
 	service, action, _ := strings.Cut(permission, ":")
 	switch {
-	case service == at.service:
+	case service == at.Service:
 		return true
 	case slices.Contains(anywhere[service], action):
 		return true
 	}
-	return slices.Contains(behind[at.service], service)
+	return slices.Contains(behind[at.Service], service)
 }
 
 // anywhere holds what many services check with the caller's rights: a role

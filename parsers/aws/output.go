@@ -5,15 +5,16 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/aws/words"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
 // In text the sentence can stand anywhere, behind any prefix of a tool, and be
 // wrapped at any column.
 var (
-	said     = regexp.MustCompile(`(?:User:? *(\S+(?: \S+)??) |User:? )?(?:is )?not authorized (?:to )?perform:? (` + action + `)`)
-	saidAPI  = regexp.MustCompile(`(?:doesn't have permission to call|API:) (` + action + `)(?: Access Denied)?`)
-	clause   = regexp.MustCompile(`^[ .]*(?:because no (` + kind + `) allows(?: the (` + action + `) action)?|(with|due to) an explicit deny(?: in (?:an?|the) (identity-based policy|resource-based policy|permissions boundary|service control policy|resource control policy|session policy|VPC endpoint policy|role trust policy))?)`)
+	said     = regexp.MustCompile(`(?:User:? *(\S+(?: \S+)??) |User:? )?(?:is )?not authorized (?:to )?perform:? (` + words.Action + `)`)
+	saidAPI  = regexp.MustCompile(`(?:doesn't have permission to call|API:) (` + words.Action + `)(?: Access Denied)?`)
+	clause   = regexp.MustCompile(`^[ .]*(?:because no (` + words.Kind + `) allows(?: the (` + words.Action + `) action)?|(with|due to) an explicit deny(?: in (?:an?|the) (identity-based policy|resource-based policy|permissions boundary|service control policy|resource control policy|session policy|VPC endpoint policy|role trust policy))?)`)
 	resource = regexp.MustCompile(`^ on resource: ?(?:\\*"([^"\\]+)\\*"|((?:role|user|group|instance profile|policy path) [A-Za-z0-9+=,.@_/-]+)|(arn:(?:[^\s"'<>()]|\([^\s)]*\))+|\*|[^\s"'<>()]+))`)
 	coded    = regexp.MustCompile(`\b([A-Z][A-Za-z0-9]*(?:\.[A-Z][A-Za-z0-9]*)?)(?::|\)|</Code>|'|"|,)`)
 	// The AWS CLI prints the status where HEAD gives it no code.
@@ -36,9 +37,9 @@ func Output(text string) []refusal.Denial {
 	var spans []span
 	var denials []refusal.Denial
 	for _, m := range said.FindAllStringSubmatchIndex(flat, -1) {
-		s := sentence{action: flat[m[4]:m[5]], reason: refusal.MissingPermission}
+		s := words.Sentence{Action: flat[m[4]:m[5]], Reason: refusal.MissingPermission}
 		if m[2] >= 0 {
-			s.principal = strings.ReplaceAll(flat[m[2]:m[3]], " ", "")
+			s.Principal = strings.ReplaceAll(flat[m[2]:m[3]], " ", "")
 		}
 		end := m[1]
 		if end < len(flat) && (flat[end] == '*' || flat[end] == '?') {
@@ -47,7 +48,7 @@ func Output(text string) []refusal.Denial {
 		if r := resource.FindStringSubmatchIndex(flat[end:]); r != nil {
 			for g := 2; g < len(r); g += 2 {
 				if r[g] >= 0 {
-					s.resource = strings.TrimRight(flat[end+r[g]:end+r[g+1]], ".,;")
+					s.Resource = strings.TrimRight(flat[end+r[g]:end+r[g+1]], ".,;")
 				}
 			}
 			end += r[1]
@@ -60,29 +61,29 @@ func Output(text string) []refusal.Denial {
 				return flat[end+c[g] : end+c[g+1]]
 			}
 			if no := strings.ToLower(sub(2)); no != "" {
-				if p, known := policies[no]; known && !p.grantHelps {
-					s.reason = refusal.ExplicitDeny
+				if !words.GrantHelps(no) {
+					s.Reason = refusal.ExplicitDeny
 				}
 				if no != "identity-based policy" {
-					s.blocker = no
+					s.Blocker = no
 				}
-				if named := sub(4); named != "" && !strings.EqualFold(named, s.action) {
-					s.action = named
+				if named := sub(4); named != "" && !strings.EqualFold(named, s.Action) {
+					s.Action = named
 				}
 			} else {
-				s.reason, s.blocker = refusal.ExplicitDeny, strings.ToLower(sub(8))
-				if s.blocker == "" {
-					s.blocker = "a policy that the refusal does not name"
+				s.Reason, s.Blocker = refusal.ExplicitDeny, strings.ToLower(sub(8))
+				if s.Blocker == "" {
+					s.Blocker = "a policy that the refusal does not name"
 				}
 			}
-			s.blocker = strings.Replace(s.blocker, "vpc", "VPC", 1)
+			s.Blocker = strings.Replace(s.Blocker, "vpc", "VPC", 1)
 			end += c[1]
 		}
-		service, name, _ := strings.Cut(s.action, ":")
+		service, name, _ := strings.Cut(s.Action, ":")
 		service = strings.ToLower(service)
 		denials = append(denials, refusal.Denial{
-			Cloud: refusal.AWS, Reason: s.reason, Permission: service + ":" + properCase(service, name),
-			Resource: s.resource, Principal: s.principal, Blocker: s.blocker, Evidence: evidence(m[0], end),
+			Cloud: refusal.AWS, Reason: s.Reason, Permission: service + ":" + properCase(service, name),
+			Resource: s.Resource, Principal: s.Principal, Blocker: s.Blocker, Evidence: evidence(m[0], end),
 		})
 		spans = append(spans, span{m[0], end})
 	}
@@ -109,7 +110,7 @@ func Output(text string) []refusal.Denial {
 	opaque := map[string]bool{}
 	for _, m := range coded.FindAllStringSubmatchIndex(flat, -1) {
 		code := flat[m[2]:m[3]]
-		reason := reasonOf(strings.TrimPrefix(code, "Client."))
+		reason := words.ReasonOf(strings.TrimPrefix(code, "Client."))
 		if reason == "" || covered(m[2], m[3]) {
 			continue
 		}
@@ -138,8 +139,8 @@ func Output(text string) []refusal.Denial {
 		if reason == refusal.ExplicitDeny {
 			d.Blocker = "disabled by AWS (" + code + ")"
 		}
-		if i := strings.Index(flat[m[1]:end], encodedIntro); i >= 0 {
-			d.Encoded, _, _ = strings.Cut(strings.TrimSpace(flat[m[1]+i+len(encodedIntro):]), " ")
+		if i := strings.Index(flat[m[1]:end], words.EncodedIntro); i >= 0 {
+			d.Encoded, _, _ = strings.Cut(strings.TrimSpace(flat[m[1]+i+len(words.EncodedIntro):]), " ")
 			d.Evidence = evidence(m[2], m[1]+i)
 		}
 		// A tool says the same code many times for one refusal.

@@ -44,7 +44,9 @@ type CloudState interface {
 type Config struct {
 	Lifecycle lifecycle.Lifecycle
 	// Work is the run's folder. It is made if it is not there, for the operator
-	// alone; a working copy that it holds already is taken up again.
+	// alone. A working copy that it holds already is taken up again where Cloud
+	// is nil, and made anew where it is not: it then holds the Terraform state
+	// of a cloud that is gone.
 	Work string
 	// Environ is the operator's environment, of which a step sees the few
 	// variables that [proc.Environment] allows; nil means os.Environ().
@@ -84,7 +86,8 @@ var _ harness.Executor = (*Executor)(nil)
 
 // New checks what can be checked before anything runs, copies the lifecycle's
 // folder into c.Work, finds Terraform if a step needs it, and makes the run's
-// certificate authority, whose key stays in memory.
+// certificate authority, whose key stays in memory. A symbolic link that leads
+// out of the lifecycle's folder is an error.
 func New(ctx context.Context, c Config) (*Executor, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -120,6 +123,11 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	}
 	e := &Executor{c: c, copy: filepath.Join(work, "copy")}
 	e.c.Work = work
+	if c.Cloud != nil {
+		if err := forget(work, e.copy); err != nil {
+			return nil, err
+		}
+	}
 	if err := workingCopy(ctx, root, e.copy, work); err != nil {
 		return nil, err
 	}
@@ -191,22 +199,20 @@ func (e *Executor) tools(ctx context.Context, root string) error {
 }
 
 // Attempt implements harness.Executor. The proxy outlives the end of ctx, as
-// the step does: a tool that was asked to stop still has calls to finish.
+// the step does: a tool that was asked to stop still has calls to finish. Its
+// errors do not name the step: whoever asks for an attempt knows it.
 func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome, error) {
 	e.busy.Lock()
 	defer e.busy.Unlock()
 	s := a.Step
-	fail := func(err error) (harness.Outcome, error) {
-		return harness.Outcome{}, fmt.Errorf("step %s: %w", s.Name, err)
-	}
 	if err := ctx.Err(); err != nil {
-		return fail(err)
+		return harness.Outcome{}, err
 	}
 	var credentials map[string]string
 	if a.Identity.Credentials != nil {
 		var err error
 		if credentials, err = a.Identity.Credentials.Env(ctx); err != nil {
-			return fail(fmt.Errorf("credentials of %s: %w", a.Identity.Name, err))
+			return harness.Outcome{}, fmt.Errorf("credentials of %s: %w", a.Identity.Name, err)
 		}
 	}
 	proxy, err := intercept.Start(context.WithoutCancel(ctx), intercept.Config{
@@ -214,7 +220,7 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 		UpstreamProxy: e.c.UpstreamProxy, Hold: e.c.Hold, Log: e.c.Log,
 	})
 	if err != nil {
-		return fail(err)
+		return harness.Outcome{}, err
 	}
 	defer func() {
 		if err := proxy.Close(); err != nil {
@@ -223,7 +229,7 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 	}()
 	env, err := e.environment(s, credentials, proxy.URL())
 	if err != nil {
-		return fail(err)
+		return harness.Outcome{}, err
 	}
 	started := time.Now()
 	var out harness.Outcome
@@ -237,9 +243,6 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 	}
 	out.Duration = time.Since(started)
 	out = scrub(out, secrets(credentials, proxy.URL()))
-	if err != nil {
-		err = fmt.Errorf("step %s: %w", s.Name, err)
-	}
 	return out, err
 }
 

@@ -137,6 +137,7 @@ type credentials map[string]string
 
 func (c credentials) Env(context.Context) (map[string]string, error) { return c, nil }
 func (c credentials) Issued(string) bool                             { return true }
+func (c credentials) Is(string) bool                                 { return true }
 
 // self is the path of the test binary.
 func self(t *testing.T) string {
@@ -334,13 +335,14 @@ func TestAttemptErrors(t *testing.T) {
 	step := lifecycle.Step{Name: "s", Command: []string{"true"}, Env: map[string]string{"X": "1"}}
 	e := executor(t, Config{Lifecycle: lifecycle.Lifecycle{Dir: files(t, nil), Steps: []lifecycle.Step{step}}})
 	for want, a := range map[string]harness.Attempt{
-		"step s: env: X is set by the probe identity": {Step: step, Identity: harness.Identity{Credentials: credentials{"X": "2"}}},
-		"neither terraform nor command":               {Step: lifecycle.Step{Name: "s"}},
-		"not a step of the lifecycle":                 {Step: lifecycle.Step{Name: "s", Terraform: &lifecycle.Terraform{Command: "plan"}}},
-		"step s: run none: executable file not found": {Step: lifecycle.Step{Name: "s", Command: []string{"none"}}},
-		"HTTPS_PROXY is set by whittle itself":        {Step: lifecycle.Step{Name: "s", Command: []string{"true"}, Env: map[string]string{"HTTPS_PROXY": ""}}},
+		"env: X is set by the probe identity":  {Step: step, Identity: harness.Identity{Credentials: credentials{"X": "2"}}},
+		"neither terraform nor command":        {Step: lifecycle.Step{Name: "s"}},
+		"not a step of the lifecycle":          {Step: lifecycle.Step{Name: "s", Terraform: &lifecycle.Terraform{Command: "plan"}}},
+		"run none: executable file not found":  {Step: lifecycle.Step{Name: "s", Command: []string{"none"}}},
+		"HTTPS_PROXY is set by whittle itself": {Step: lifecycle.Step{Name: "s", Command: []string{"true"}, Env: map[string]string{"HTTPS_PROXY": ""}}},
 	} {
-		if _, err := e.Attempt(t.Context(), a); err == nil || !strings.Contains(err.Error(), want) {
+		// The step is named by whoever asked for the attempt.
+		if _, err := e.Attempt(t.Context(), a); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "step s") {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // oldSuffix marks the working copy that a restore has put aside.
@@ -18,7 +19,8 @@ const oldSuffix = ".old"
 // then holds the state of what an interrupted run has made, and is taken up.
 //
 // Not copied are .git, .terraform, .whittle and the run's own folder, and
-// Terraform state with its backups and locks: a probe starts from nothing.
+// Terraform state with its backups and locks: a probe starts from nothing. A
+// symbolic link that leads out of the tree is an error: see [copyLink].
 func workingCopy(ctx context.Context, root, dst, work string) error {
 	if _, err := os.Stat(dst); err == nil {
 		return nil
@@ -46,6 +48,15 @@ func workingCopy(ctx context.Context, root, dst, work string) error {
 	return nil
 }
 
+// forget removes what an earlier run has left in its folder: the working copy,
+// and what was saved of it along with snapshots that nobody has any more.
+func forget(work, dst string) error {
+	if err := errors.Join(os.RemoveAll(dst), os.RemoveAll(dst+oldSuffix), os.RemoveAll(filepath.Join(work, savesName))); err != nil {
+		return fmt.Errorf("remove the working copy of the interrupted run: %w", err)
+	}
+	return nil
+}
+
 // leftOut tells by its name whether something stays out of the working copy.
 func leftOut(name string) bool {
 	switch name {
@@ -57,30 +68,62 @@ func leftOut(name string) bool {
 	return strings.HasSuffix(name, ".tfstate") || strings.Contains(name, ".tfstate.")
 }
 
-// copyLink copies a symbolic link of the user's tree. One that stays within
-// the tree stays a link, a relative one, so that what is written through it is
-// written in the copy. One to a file outside becomes a file. One to a folder
-// outside (a store of packages, a big data set) keeps pointing there: nothing
-// of Whittle's writes through it, and copying could take the whole disk.
+// copyLink copies a symbolic link of the user's tree, whose content nobody
+// vouches for. One that stays within the tree stays a link, a relative one, so
+// that what is written through it is written in the copy. One that leads out
+// of the tree, to a file or a folder, by itself or by way of others, is an
+// error: the target may be the operator's own secret (a file of credentials,
+// the environment of this very process), which must not come into the sandbox,
+// and a step could write through it. One that leads nowhere stays as broken as
+// it is.
 func copyLink(root, path, to string) error {
 	target, err := os.Readlink(path)
 	if err != nil {
 		return err
 	}
-	if !filepath.IsAbs(target) {
-		target = filepath.Join(filepath.Dir(path), target)
+	// Names alone, which do not tell where the link leads: "d/.." is another
+	// folder than this one if d is a link.
+	named := target
+	if !filepath.IsAbs(named) {
+		named = filepath.Join(filepath.Dir(path), named)
 	}
-	if inside(root, target) {
-		rel, err := filepath.Rel(filepath.Dir(path), target)
+	refuse := func(how string) error {
+		at, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
 		}
-		return os.Symlink(rel, to)
+		return fmt.Errorf("link %s -> %s %s %s, the folder of whittle.yaml, which alone is copied into the sandbox: "+
+			"put what it leads to into the folder, or move whittle.yaml up to a folder that holds both", at, target, how, root)
 	}
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-		return copyFile(path, to, info)
+	resolved, err := filepath.EvalSymlinks(path)
+	switch {
+	case err != nil && !broken(path):
+		return refuse(fmt.Sprintf("cannot be followed (%v), and may lead out of", err))
+	case err != nil && !inside(root, named):
+		return os.Symlink(named, to)
+	case err != nil:
+		resolved = named
+	case !inside(root, resolved) && resolved == named:
+		return refuse("leads out of")
+	case !inside(root, resolved):
+		return refuse("leads to " + resolved + ", out of")
+	case filepath.Clean(target) == target && inside(root, named):
+		// The names are the way: ".." stands at their beginning only. Links that
+		// are on it are copied themselves, and stay on it.
+		resolved = named
 	}
-	return os.Symlink(target, to)
+	rel, err := filepath.Rel(filepath.Dir(path), resolved)
+	if err != nil {
+		return err
+	}
+	return os.Symlink(rel, to)
+}
+
+// broken tells whether a link leads nowhere at all, in place of somewhere that
+// cannot be looked at.
+func broken(link string) bool {
+	_, err := os.Stat(link)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
 // inside tells whether path is root or below it. Both are absolute.
@@ -144,10 +187,11 @@ func copyTree(ctx context.Context, src, dst string, skip func(path string) bool,
 	})
 }
 
-// copyFile copies a file with its mode and its time (make looks at it). The
-// copy can be written to by its owner.
+// copyFile copies a file with its mode and its time (make looks at it), and
+// nothing through a link that has taken the file's place. The copy can be
+// written to by its owner.
 func copyFile(path, to string, info fs.FileInfo) (err error) {
-	from, err := os.Open(path)
+	from, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package attempt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,6 @@ func symlink(t *testing.T, target, at string) {
 
 func TestWorkingCopy(t *testing.T) {
 	t.Parallel()
-	outside := files(t, map[string]string{"data/big": "x", "secret.tfvars": "outside"})
 	dir := files(t, map[string]string{
 		"main.tf": "main", "empty/": "", "a/b/c.txt": "c", "a/.terraform.lock.hcl": "lock", "notes.tfstate.md": "",
 		".git/HEAD": "", "a/.git": "gitdir: x", ".terraform/x": "", "a/.terraform/y": "", ".whittle/run-1/journal.jsonl": "",
@@ -33,9 +33,13 @@ func TestWorkingCopy(t *testing.T) {
 	work := filepath.Join(dir, "out/run")
 	symlink(t, "a/b", filepath.Join(dir, "inside"))
 	symlink(t, filepath.Join(dir, "a/b/c.txt"), filepath.Join(dir, "a/absolute"))
-	symlink(t, "../"+filepath.Base(outside)+"/none", filepath.Join(dir, "dangling"))
-	symlink(t, filepath.Join(outside, "secret.tfvars"), filepath.Join(dir, "vars"))
-	symlink(t, filepath.Join(outside, "data"), filepath.Join(dir, "data"))
+	symlink(t, "inside/c.txt", filepath.Join(dir, "chain"))
+	symlink(t, "inside/../b/c.txt", filepath.Join(dir, "roundabout"))
+	symlink(t, "../"+filepath.Base(dir)+"/main.tf", filepath.Join(dir, "out and back"))
+	symlink(t, "terraform.tfstate", filepath.Join(dir, "state"))
+	symlink(t, "../none/at/all", filepath.Join(dir, "dangling"))
+	symlink(t, "main.tf/below", filepath.Join(dir, "below a file"))
+	symlink(t, "loop", filepath.Join(dir, "loop"))
 	stamp := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
 	main := filepath.Join(dir, "main.tf")
 	if err := errors.Join(os.Chmod(main, 0o444), os.Chtimes(main, stamp, stamp)); err != nil {
@@ -49,8 +53,9 @@ func TestWorkingCopy(t *testing.T) {
 	}
 	want := map[string]string{
 		"main.tf": "main", "empty/": "", "a/": "", "a/b/": "", "a/b/c.txt": "c", "a/.terraform.lock.hcl": "lock", "out/": "",
-		"inside": "-> a/b", "a/absolute": "-> b/c.txt", "vars": "outside", "data": "-> " + filepath.Join(outside, "data"),
-		"dangling": "-> " + filepath.Join(filepath.Dir(dir), filepath.Base(outside), "none"),
+		"inside": "-> a/b", "a/absolute": "-> b/c.txt", "chain": "-> inside/c.txt", "roundabout": "-> a/b/c.txt",
+		"out and back": "-> main.tf", "state": "-> terraform.tfstate",
+		"dangling": "-> " + filepath.Join(filepath.Dir(dir), "none/at/all"), "below a file": "-> main.tf/below", "loop": "-> loop",
 	}
 	if diff := cmp.Diff(want, listing(t, dst)); diff != "" {
 		t.Error(diff)
@@ -61,7 +66,7 @@ func TestWorkingCopy(t *testing.T) {
 	}
 
 	// What is written in the copy stays there, and is taken up the next time.
-	for _, name := range []string{"main.tf", "a/absolute", "vars"} {
+	for _, name := range []string{"main.tf", "a/absolute", "chain"} {
 		if err := os.WriteFile(filepath.Join(dst, name), []byte("changed"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -77,6 +82,78 @@ func TestWorkingCopy(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
 		t.Errorf("the user's tree was changed: %s", diff)
+	}
+}
+
+// A link that leads out of the folder by any way is refused, and nothing of what
+// it leads to is in the working copy: it may be the operator's secret.
+func TestLinksThatLeadOut(t *testing.T) {
+	t.Parallel()
+	outside := files(t, map[string]string{"home/credentials": "SECRET", "data/big": "SECRET"})
+	name := filepath.Base(outside) // beside the folder of whittle.yaml
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	pipe := fmt.Sprintf("/proc/self/fd/%d", in.Fd())
+	for _, test := range []struct {
+		name  string
+		links map[string]string // at: target
+		want  string
+	}{
+		{"a file", map[string]string{"env.txt": outside + "/home/credentials"}, "link env.txt -> " + outside + "/home/credentials leads out of "},
+		{"a relative one", map[string]string{"sub/f": "../../" + name + "/home/credentials"}, "link sub/f -> ../../" + name + "/home/credentials leads out of "},
+		{"a folder", map[string]string{"data": outside + "/data"}, "link data -> " + outside + "/data leads out of "},
+		{"the parent", map[string]string{"up": ".."}, "link up -> .. leads out of "},
+		{"the process itself", map[string]string{"env.txt": "/proc/self/environ"}, fmt.Sprintf("link env.txt -> /proc/self/environ leads to /proc/%d/environ, out of ", os.Getpid())},
+		{"a chain", map[string]string{"a": "b", "b": outside + "/home/credentials"}, "link a -> b leads to " + outside + "/home/credentials, out of "},
+		{"a chain by a folder", map[string]string{"a": "z/home/credentials", "z": outside}, "link a -> z/home/credentials leads to " + outside + "/home/credentials, out of "},
+		// Read as text, d/../f stays in the folder.
+		{"by a parent of a folder", map[string]string{"a": "d/../" + name + "/data", "d": "."}, "link a -> d/../" + name + "/data leads to " + outside + "/data, out of "},
+		{"a pipe of the process", map[string]string{"in": pipe}, "link in -> " + pipe + " cannot be followed"},
+	} {
+		if _, err := os.Stat(pipe); err != nil && strings.Contains(test.name, "process") {
+			continue // no Linux
+		}
+		dir := files(t, map[string]string{"main.tf": "main", "sub/": ""})
+		for at, target := range test.links {
+			symlink(t, target, filepath.Join(dir, at))
+		}
+		work := filepath.Join(t.TempDir(), "run")
+		_, err := New(t.Context(), Config{Work: work, Lifecycle: lifecycle.Lifecycle{Dir: dir}})
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), dir) ||
+			!strings.Contains(err.Error(), "put what it leads to into the folder, or move whittle.yaml up") {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		for at, text := range listing(t, work) {
+			if strings.HasPrefix(at, "copy") || strings.Contains(text, "SECRET") {
+				t.Errorf("%s: %s is in the run's folder", test.name, at)
+			}
+		}
+	}
+}
+
+// On a cloud that is made anew for each run, what an interrupted run has left
+// speaks of a cloud that is gone.
+func TestCopyOfAnInterruptedRun(t *testing.T) {
+	t.Parallel()
+	for _, c := range []CloudState{&cloud{}, nil} {
+		work := files(t, map[string]string{
+			"copy/terraform.tfstate": "old", "copy/main.tf": "old", "copy.old/x": "", "copy.new/x": "", "saves/start/cloud": "0", "plugins/cached": "1",
+		})
+		executor(t, Config{Lifecycle: lifecycle.Lifecycle{Dir: files(t, map[string]string{"main.tf": "new"})}, Work: work, Cloud: c})
+		got := listing(t, work)
+		_, state := got["copy/terraform.tfstate"]
+		_, saves := got["saves/start/cloud"]
+		_, aside := got["copy.old/x"]
+		if kept := c == nil; state != kept || saves != kept || aside != kept || got["copy/main.tf"] != map[bool]string{true: "old", false: "new"}[kept] {
+			t.Errorf("want all kept: %v; state %v, saves %v, put aside %v, main.tf %q", kept, state, saves, aside, got["copy/main.tf"])
+		}
+		if got["plugins/cached"] != "1" {
+			t.Error("the plugin cache was thrown away, which holds nothing of a cloud")
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 )
 
+// savesName is the folder of saves in the run's folder.
+const savesName = "saves"
+
 // World is the cloud and the working copy, Terraform's state with it, as
 // harness.World; nil where the cloud cannot be saved.
 func (e *Executor) World() harness.World {
@@ -29,7 +32,7 @@ func (w world) dir(name string) (string, error) {
 	if name == "" || name[0] == '.' {
 		return "", fmt.Errorf("save %q: cannot be the name of a save", name)
 	}
-	return filepath.Join(w.e.c.Work, "saves", safe), nil
+	return filepath.Join(w.e.c.Work, savesName, safe), nil
 }
 
 // Save keeps the world under name, in place of what was kept under it.

@@ -231,7 +231,7 @@ func (u UnknownRequest) String() string {
 // cannot tell what AWS would check. A run that has any proves nothing.
 func (c *Cloud) Unknown() []UnknownRequest {
 	var list []UnknownRequest
-	for _, u := range c.gate.Unknown() {
+	for _, u := range c.gate.Ledger().Unknown() {
 		list = append(list, UnknownRequest(u))
 	}
 	return list
@@ -240,7 +240,7 @@ func (c *Cloud) Unknown() []UnknownRequest {
 // Problems lists what kept the sandbox from answering as the cloud would: a
 // policy that it cannot evaluate, state that failed. Each was answered with
 // 500, and none was let through.
-func (c *Cloud) Problems() []error { return c.gate.Problems() }
+func (c *Cloud) Problems() []error { return c.gate.Ledger().Problems() }
 
 // Count is how often an operation was asked for and let through, and how often
 // refused.
@@ -250,7 +250,7 @@ type Count struct{ Allowed, Refused int }
 // "ec2:CreateVpc".
 func (c *Cloud) Stats() map[string]Count {
 	stats := map[string]Count{}
-	for name, n := range c.gate.Stats() {
+	for name, n := range c.gate.Ledger().Stats() {
 		stats[name] = Count(n)
 	}
 	return stats

@@ -2,22 +2,17 @@ package intercept
 
 import (
 	"bytes"
-	"compress/flate"
 	"compress/gzip"
-	"compress/zlib"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -130,87 +125,6 @@ func TestNoSecretGetsOut(t *testing.T) {
 	}
 }
 
-func TestExchange(t *testing.T) {
-	r, err := http.NewRequest("PUT", "https://"+s3Host+"/a%2Fb//c?acl&versionId=v%201&list-type=2&secret=x&resourceArn=arn%3Aaws%3Asqs%3Aus-east-1%3A123456789012%3Aq&empty=", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header = http.Header{
-		"X-Amz-Target": {"AmazonSQS.CreateQueue"}, "Content-Type": {"application/x-amz-json-1.0"}, "User-Agent": {goClient},
-		"X-Amz-Acl": {"public-read"}, "X-Amz-Tagging": {"a=b"}, "X-Amz-Copy-Source": {"/src/key?versionId=1"},
-		"X-Amz-Server-Side-Encryption": {"aws:kms"}, "X-Amz-Server-Side-Encryption-Customer-Key": {"secret"},
-		"X-Amz-Meta-Name": {"private"}, "X-Custom": {"x"},
-	}
-	x := newExchange(r, s3Host)
-	want := http.Header{
-		"Host": {s3Host}, "X-Amz-Target": {"AmazonSQS.CreateQueue"}, "Content-Type": {"application/x-amz-json-1.0"}, "User-Agent": {goClient},
-		"X-Amz-Acl": {"public-read"}, "X-Amz-Tagging": {"a=b"}, "X-Amz-Copy-Source": {"/src/key?versionId=1"},
-		"X-Amz-Server-Side-Encryption": {"aws:kms"}, "X-Amz-Server-Side-Encryption-Customer-Key": {"REDACTED"},
-		"X-Amz-Meta-Name": {"REDACTED"},
-	}
-	if diff := cmp.Diff(want, x.Header); diff != "" {
-		t.Error(diff)
-	}
-	if got, want := x.URL.String(), "https://"+s3Host+"/a%2Fb//c?acl&versionId=v%201&list-type=2&secret=REDACTED&resourceArn=arn%3Aaws%3Asqs%3Aus-east-1%3A123456789012%3Aq&empty="; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	if r.Header.Get("X-Amz-Meta-Name") != "private" {
-		t.Error("the request itself was changed")
-	}
-}
-
-func TestCredential(t *testing.T) {
-	for _, tt := range []struct{ authorization, query, want string }{
-		{"AWS4-HMAC-SHA256 Credential=" + akid + "/20261122/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=x", "", akid},
-		{"AWS4-HMAC-SHA256 SignedHeaders=host,Credential=" + akid + "/20261122/us-east-1/s3/aws4_request,Signature=x", "", akid},
-		{"AWS4-ECDSA-P256-SHA256 Credential=" + akid + "/20261122/s3/aws4_request, Signature=x", "", akid},
-		{"AWS " + akid + ":signature=", "", akid},
-		{"", "X-Amz-Credential=" + akid + "%2F20261122%2Fus-east-1%2Fs3%2Faws4_request", akid},
-		{"", "AWSAccessKeyId=" + akid + "&Signature=x", akid},
-		{"Bearer token", "", ""},
-		{"AWS4-HMAC-SHA256 Credential=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", ""},
-		{"AWS4-HMAC-SHA256 Credential=not+an+access+key/x", "", ""},
-		{"AWS4-HMAC-SHA256", "", ""}, {"", "X-Amz-Credential=%zz", ""}, {"", "", ""},
-	} {
-		r := &http.Request{Header: http.Header{"Authorization": {tt.authorization}}, URL: &url.URL{RawQuery: tt.query}}
-		if got := credential(r); got != tt.want {
-			t.Errorf("%q %q: %q, want %q", tt.authorization, tt.query, got, tt.want)
-		}
-	}
-}
-
-func TestDecode(t *testing.T) {
-	plain := pattern(3 * refusal.MaxBody)
-	pack := func(f func(io.Writer) io.WriteCloser) []byte {
-		var b bytes.Buffer
-		w := f(&b)
-		w.Write(plain)
-		w.Close()
-		return b.Bytes()
-	}
-	zipped := pack(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
-	for name, tt := range map[string]struct {
-		encoding   string
-		body, want []byte
-	}{
-		"none":       {"", plain, plain},
-		"gzip":       {"GZIP", zipped, plain[:refusal.MaxBody]},
-		"zlib":       {"deflate", pack(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }), plain[:refusal.MaxBody]},
-		"bare":       {"deflate", pack(func(w io.Writer) io.WriteCloser { f, _ := flate.NewWriter(w, 6); return f }), plain[:refusal.MaxBody]},
-		"not gzip":   {"gzip", []byte("<Error/>"), []byte("<Error/>")},
-		"not known":  {"br", []byte("\x01\x02"), []byte("\x01\x02")},
-		"empty gzip": {"gzip", nil, nil},
-	} {
-		if got := decode(tt.encoding, tt.body); !bytes.Equal(got, tt.want) {
-			t.Errorf("%s: %d bytes, want %d", name, len(got), len(tt.want))
-		}
-	}
-	got := decode("gzip", zipped[:len(zipped)/8])
-	if len(got) == 0 || !bytes.HasPrefix(plain, got) {
-		t.Errorf("cut gzip: %d bytes, not the body's start", len(got))
-	}
-}
-
 // A compressed refusal is read decoded and delivered as it came.
 func TestCompressedRefusal(t *testing.T) {
 	var zipped bytes.Buffer
@@ -233,31 +147,4 @@ func TestCompressedRefusal(t *testing.T) {
 			t.Errorf("the arbiter got %d %q", x.Status, x.ReplyBody)
 		}
 	}
-}
-
-func FuzzRedactQuery(f *testing.F) {
-	for _, q := range []string{"", "a", "a=b&X-Amz-Signature=s", "versionId=1&&=x", "%zz=1", "Action=A;b=c", "%58-Amz-Signature=1"} {
-		f.Add(q)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		got := redactQuery(raw)
-		if redactQuery(got) != got {
-			t.Errorf("%q: %q is redacted again", raw, got)
-		}
-		before, after := strings.Split(raw, "&"), strings.Split(got, "&")
-		if len(before) != len(after) {
-			t.Fatalf("%q became %q", raw, got)
-		}
-		for i, pair := range after {
-			if pair == before[i] {
-				continue
-			}
-			if _, value, ok := strings.Cut(pair, "="); ok && value != redacted || !ok && pair != redacted {
-				t.Errorf("%q became %q", before[i], pair)
-			}
-		}
-		if i := slices.Index(before, "X-Amz-Signature=s"); i >= 0 && after[i] != "X-Amz-Signature=REDACTED" {
-			t.Errorf("a signature stays: %q", got)
-		}
-	})
 }

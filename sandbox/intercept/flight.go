@@ -6,10 +6,19 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/sandbox/intercept/endpoint"
+	"github.com/whittle-iam/whittle/sandbox/intercept/exchange"
+	"github.com/whittle-iam/whittle/sandbox/intercept/forward"
+	"github.com/whittle-iam/whittle/sandbox/intercept/hold"
+	"github.com/whittle-iam/whittle/sandbox/intercept/spool"
 )
+
+// keepMost is how much of a body is kept for sending it again, in bytes.
+const keepMost = 16 << 20
 
 // serveInner serves the requests within opened connections.
 func (p *Proxy) serveInner(w http.ResponseWriter, r *http.Request) {
@@ -19,7 +28,7 @@ func (p *Proxy) serveInner(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.leave()
 	host, _ := r.Context().Value(hostKey{}).(string)
-	cloud, ok := Endpoint(host)
+	cloud, ok := endpoint.Of(host)
 	if !ok || !sameHost(r.Host, host) {
 		// What a host says is trusted because its certificate was verified; a
 		// request for another host over the same connection is not that
@@ -31,8 +40,15 @@ func (p *Proxy) serveInner(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusMethodNotAllowed, "CONNECT within a connection to "+host)
 		return
 	}
-	f := &flight{p: p, w: w, r: r, host: host, cloud: cloud, start: time.Now(), seen: newExchange(r, host)}
+	f := &flight{p: p, w: w, r: r, host: host, cloud: cloud, start: time.Now(), seen: exchange.Of(r, host)}
 	f.serve()
+}
+
+// sameHost tells whether a request's Host names the host, in canonical form,
+// that its connection was opened for.
+func sameHost(given, host string) bool {
+	name, ok := endpoint.Canonical(strings.TrimSuffix(given, ":443"))
+	return ok && name == host
 }
 
 // flight is one request to an opened host, from its receipt to the last byte
@@ -45,7 +61,7 @@ type flight struct {
 	cloud refusal.Cloud
 	start time.Time
 
-	body *spool // nil without a body
+	body *spool.Spool // nil without a body
 	// trailers are the announced ones' names. The request's own map is written
 	// by whoever reads the end of the body.
 	trailers []string
@@ -58,11 +74,11 @@ func (f *flight) serve() {
 	if f.r.ContentLength != 0 && f.r.Body != http.NoBody {
 		// What is kept without a hold is for net/http alone, which sends a
 		// request again when an idle connection turns out to be closed.
-		limit := int64(keepMemory)
+		limit := int64(spool.InMemory)
 		if f.p.held {
 			limit = keepMost
 		}
-		f.body = newSpool(f.r.Body, f.r.ContentLength, limit)
+		f.body = spool.New(f.r.Body, f.r.ContentLength, limit)
 		for name := range f.r.Trailer {
 			f.trailers = append(f.trailers, name)
 		}
@@ -71,7 +87,7 @@ func (f *flight) serve() {
 	defer f.observed()
 
 	ctx := f.r.Context()
-	hold := newHold(f.start, f.p.hold(f.r.UserAgent()))
+	wait := hold.New(f.start, f.p.hold(f.r.UserAgent()))
 	for {
 		resp, err := f.send(ctx)
 		if err != nil {
@@ -88,12 +104,12 @@ func (f *flight) serve() {
 			f.unreachable(err)
 			return
 		}
-		if f.verdict(ctx, hold, resp, head) == refusal.Deliver {
+		if f.verdict(ctx, wait, resp, head) == refusal.Deliver {
 			f.deliver(resp, rest(head, whole, resp.Body))
 			return
 		}
-		if !hold.Next(ctx) {
-			if ctx.Err() == nil && retriesUnavailable(f.cloud, f.r.UserAgent()) {
+		if !wait.Next(ctx) {
+			if ctx.Err() == nil && hold.Retries(f.cloud, f.r.UserAgent()) {
 				resp.Body.Close()
 				f.tryAgain(resp, head)
 			} else {
@@ -108,7 +124,7 @@ func (f *flight) serve() {
 
 // send sends the request, once more if need be, and returns the reply's start.
 func (f *flight) send(ctx context.Context) (*http.Response, error) {
-	out := outgoing(ctx, f.r, "https", f.host, false)
+	out := forward.Request(ctx, f.r, "https", f.host, false)
 	if f.body != nil {
 		if f.r.ContentLength < 0 {
 			out.Trailer = make(http.Header) // filled when the body has ended
@@ -119,7 +135,7 @@ func (f *flight) send(ctx context.Context) (*http.Response, error) {
 		out.Body = f.reader(out)
 		out.GetBody = func() (io.ReadCloser, error) {
 			if !f.body.Replayable() {
-				return nil, errNotKept
+				return nil, spool.ErrNotKept
 			}
 			return f.reader(out), nil
 		}
@@ -158,10 +174,10 @@ func (t *trailing) Read(p []byte) (int, error) {
 
 // verdict asks the arbiter what becomes of a refused reply; what cannot be
 // repeated is delivered whatever it says.
-func (f *flight) verdict(ctx context.Context, h *hold, resp *http.Response, head []byte) refusal.Verdict {
-	ctx, cancel := context.WithDeadline(ctx, h.end)
+func (f *flight) verdict(ctx context.Context, h *hold.Hold, resp *http.Response, head []byte) refusal.Verdict {
+	ctx, cancel := context.WithDeadline(ctx, h.End)
 	defer cancel()
-	v := f.p.arbiter.Refused(ctx, withReply(f.exchange(), resp.StatusCode, resp.Header, head))
+	v := f.p.arbiter.Refused(ctx, exchange.WithReply(f.exchange(), resp.StatusCode, resp.Header, head))
 	if !f.p.held {
 		return refusal.Deliver
 	}
@@ -178,7 +194,7 @@ func (f *flight) exchange() refusal.Exchange {
 	if f.body == nil {
 		return f.seen
 	}
-	return withRequestBody(f.seen, f.body.Head())
+	return exchange.WithRequestBody(f.seen, f.body.Head())
 }
 
 // deliver gives the reply to the client and remembers its start.
@@ -187,16 +203,16 @@ func (f *flight) deliver(resp *http.Response, body io.Reader) {
 	if f.r.Context().Err() != nil {
 		abort() // nobody is there to get it
 	}
-	f.seen = withReply(f.seen, resp.StatusCode, resp.Header, nil)
+	f.seen = exchange.WithReply(f.seen, resp.StatusCode, resp.Header, nil)
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		f.p.switchProtocols(f.w, resp)
 		return
 	}
 	var start []byte
-	err := f.p.deliver(f.w, resp, body, func(piece []byte) {
+	err := f.p.replies.Reply(f.w, resp, body, func(piece []byte) {
 		start = append(start, piece[:min(len(piece), refusal.MaxBody-len(start))]...)
 	})
-	f.seen = withReply(f.seen, resp.StatusCode, resp.Header, start)
+	f.seen = exchange.WithReply(f.seen, resp.StatusCode, resp.Header, start)
 	if err != nil {
 		abort()
 	}
@@ -205,7 +221,7 @@ func (f *flight) deliver(resp *http.Response, body io.Reader) {
 // tryAgain tells the client to send the request again, in place of a refusal
 // that the arbiter wanted repeated when the hold was spent.
 func (f *flight) tryAgain(refused *http.Response, head []byte) {
-	header, body := tryAgain(f.host, refused.Header, decode(refused.Header.Get("Content-Encoding"), head))
+	header, body := hold.TryAgain(f.host, refused.Header, exchange.Decode(refused.Header.Get("Content-Encoding"), head))
 	f.answer(http.StatusServiceUnavailable, header, body)
 }
 
@@ -221,7 +237,7 @@ func (f *flight) unreachable(cause error) {
 
 // answer gives the client a reply of the proxy's own.
 func (f *flight) answer(status int, header http.Header, body []byte) {
-	f.seen = withReply(f.seen, status, header, body)
+	f.seen = exchange.WithReply(f.seen, status, header, body)
 	for name, values := range header {
 		f.w.Header()[name] = values
 	}

@@ -3,7 +3,6 @@ package intercept
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/sandbox/intercept/conn"
 )
 
 // inMemory runs test with a client of a proxy before handler, all of them in
@@ -23,11 +23,11 @@ import (
 func inMemory(t *testing.T, handler http.Handler, config Config, test func(t *testing.T, c *http.Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newCA(t)
-		outside := newHandoff(&net.TCPAddr{})
+		outside := conn.NewHandoff(&net.TCPAddr{})
 		server := &http.Server{Handler: handler, TLSConfig: asHost(ca, "http/1.1"), Protocols: new(http.Protocols)}
 		server.Protocols.SetHTTP1(true)
 		go server.ServeTLS(outside, "", "")
-		inside := newHandoff(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
+		inside := conn.NewHandoff(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
 
 		config.CA, config.RootCAs, config.Dial = newCA(t), pool(t, ca), pipeTo(outside)
 		p, err := serve(t.Context(), config, inside)
@@ -47,17 +47,10 @@ func inMemory(t *testing.T, handler http.Handler, config Config, test func(t *te
 	})
 }
 
-func pipeTo(l *handoff) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+func pipeTo(l *conn.Handoff) func(context.Context, string, string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
-		select {
-		case l.conns <- far:
-			return near, nil
-		case <-l.done:
-			return nil, net.ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		return near, l.Pass(far)
 	}
 }
 
@@ -216,7 +209,7 @@ func TestCloseIsGracefulThenHard(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var p *Proxy
 			synctest.Test(t, func(t *testing.T) {
-				inside, outside := newHandoff(&net.TCPAddr{}), newHandoff(&net.TCPAddr{})
+				inside, outside := conn.NewHandoff(&net.TCPAddr{}), conn.NewHandoff(&net.TCPAddr{})
 				ca := newCA(t)
 				server := &http.Server{TLSConfig: asHost(ca, "http/1.1"), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					select {
@@ -256,71 +249,6 @@ func TestCloseIsGracefulThenHard(t *testing.T) {
 				server.Close()
 			})
 		})
-	}
-}
-
-func TestTryAgainSpeaksTheProtocol(t *testing.T) {
-	for _, tt := range []struct {
-		name, host, contentType, body string
-		header                        http.Header
-		want                          string
-	}{
-		{"query", "iam.amazonaws.com", "text/xml", `<ErrorResponse><Error/></ErrorResponse>`, nil,
-			`<ErrorResponse><Error><Type>Receiver</Type><Code>ServiceUnavailable</Code><Message>` + heldOut + `</Message></Error><RequestId>id-1</RequestId></ErrorResponse>`},
-		{"ec2", "ec2.us-east-1.amazonaws.com", "text/xml;charset=UTF-8", "\n<?xml version=\"1.0\"?><Response><Errors/></Response>", nil,
-			`<Response><Errors><Error><Code>ServiceUnavailable</Code><Message>` + heldOut + `</Message></Error></Errors><RequestID>id-1</RequestID></Response>`},
-		{"s3", s3Host, "application/xml", `<Error><Code>AccessDenied</Code></Error>`, nil,
-			`<Error><Code>SlowDown</Code><Message>` + heldOut + `</Message><RequestId>id-1</RequestId></Error>`},
-		{"json", sqsHost, "application/x-amz-json-1.0", `{"__type":"x"}`, nil, `{"__type":"ServiceUnavailable","message":"` + heldOut + `"}`},
-		{"text", sqsHost, "text/plain", `no`, nil, "ServiceUnavailable: " + heldOut + "\n"},
-		{"head", s3Host, "application/xml", ``, nil, ``},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			h := http.Header{
-				"Content-Type": {tt.contentType}, "X-Amzn-Requestid": {"id-1"}, "Set-Cookie": {"x"}, "Content-Length": {"9"},
-				"X-Amzn-Errortype": {"AccessDeniedException"}, "X-Amzn-Query-Error": {"AccessDenied;Sender"}, "Content-Encoding": {"gzip"},
-			}
-			got, body := tryAgain(tt.host, h, []byte(tt.body))
-			if s := strings.TrimPrefix(string(body), xml.Header); s != tt.want {
-				t.Errorf("got  %s\nwant %s", s, tt.want)
-			}
-			if strings.Contains(tt.contentType, "json") && !json.Valid(body) {
-				t.Error("not JSON")
-			}
-			code := "ServiceUnavailable"
-			if tt.host == s3Host {
-				code = "SlowDown"
-			}
-			if got.Get("X-Amzn-Errortype") != code || got.Get("X-Amzn-Query-Error") != code+";Receiver" || got.Get("X-Amzn-Requestid") != "id-1" {
-				t.Error("header:", got)
-			}
-			for _, name := range []string{"Set-Cookie", "Content-Length", "Content-Encoding"} {
-				if got[name] != nil {
-					t.Errorf("%s is kept", name)
-				}
-			}
-		})
-	}
-	// The example of RFC 8949's appendix for text in a map has the same shape.
-	if got, want := cborError("a", "b"), []byte("\xa2\x66__type\x61a\x67message\x61b"); !bytes.Equal(got, want) {
-		t.Errorf("cbor %x, want %x", got, want)
-	}
-	if got := cborError(strings.Repeat("x", 30), strings.Repeat("y", 300)); !bytes.Contains(got, []byte("\x78\x1exxx")) || !bytes.Contains(got, []byte("\x79\x01\x2cyyy")) {
-		t.Errorf("cbor of long texts: %x", got)
-	}
-}
-
-func TestDefaultHold(t *testing.T) {
-	for ua, want := range map[string]time.Duration{
-		goClient: 100 * time.Second, "aws-sdk-go/1.55.5 (go1.22; linux; amd64)": 100 * time.Second,
-		"APN/1.0 HashiCorp/1.0 Terraform/1.11.4": 100 * time.Second,
-		"google-api-go-client/0.5 Terraform/1.11.4 (+https://www.terraform.io) terraform-provider-google/4.9.0": 100 * time.Second,
-		pythonClient: 45 * time.Second, "aws-cli/2.17.0 md/awscrt#0.20 exec-env/Terraform": 45 * time.Second,
-		"curl/8": 45 * time.Second, "": 45 * time.Second,
-	} {
-		if got := DefaultHold(ua); got != want {
-			t.Errorf("%q: %v, want %v", ua, got, want)
-		}
 	}
 }
 

@@ -10,7 +10,12 @@
 // requests leave with the path, query and header values that they came with.
 //
 // A request's way: [Proxy.ServeHTTP] (proxy credentials) → connect → TLS with a
-// leaf of the run CA → serveOpened (flight.go) → the cloud, over verified TLS.
+// leaf of the run CA → serveInner (flight.go) → the cloud, over verified TLS.
+//
+// What needs no proxy to be said is in packages of its own: which hosts are
+// opened (endpoint), the run CA (authority), how a request is passed on
+// (forward), kept for a repeat (spool), described without secrets (exchange) and
+// held (hold), the way out (outside), and connections (conn).
 package intercept
 
 import (
@@ -34,6 +39,12 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/sandbox/intercept/authority"
+	"github.com/whittle-iam/whittle/sandbox/intercept/conn"
+	"github.com/whittle-iam/whittle/sandbox/intercept/endpoint"
+	"github.com/whittle-iam/whittle/sandbox/intercept/forward"
+	"github.com/whittle-iam/whittle/sandbox/intercept/hold"
+	"github.com/whittle-iam/whittle/sandbox/intercept/outside"
 )
 
 const (
@@ -43,7 +54,25 @@ const (
 	grace = 2 * time.Second
 	// handshakeTime is how long a client may take for its TLS handshake.
 	handshakeTime = 30 * time.Second
+	// maxConfigs bounds the kept configurations: a step that speaks to ever new
+	// buckets must not grow them without end.
+	maxConfigs = 1024
 )
+
+// CA is the certificate authority of one run.
+type CA = authority.CA
+
+// NewCA makes a certificate authority with a fresh key. What it signs is good
+// for the hosts of the endpoint table's domains only.
+func NewCA() (*CA, error) { return authority.New(endpoint.Domains()) }
+
+// Endpoint tells which cloud's API host is, if it is one that is opened (see
+// [endpoint.Of]).
+func Endpoint(host string) (refusal.Cloud, bool) { return endpoint.Of(host) }
+
+// DefaultHold is how long a client with this User-Agent is kept waiting for a
+// reply (see [hold.Default]).
+func DefaultHold(userAgent string) time.Duration { return hold.Default(userAgent) }
 
 // Arbiter decides what becomes of a refused reply. It is called from many
 // goroutines.
@@ -91,10 +120,8 @@ type Proxy struct {
 	ca      *CA
 	arbiter Arbiter
 	held    bool
-	roots   *x509.CertPool
 	hold    func(string) time.Duration
-	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
-	via     func(*http.Request) (*url.URL, error)
+	way     outside.Way
 	log     *slog.Logger
 	secret  string
 	addr    string
@@ -103,16 +130,16 @@ type Proxy struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	front *http.Server // speaks to clients as a proxy
-	inner *http.Server // speaks to clients as the cloud, within opened TLS
-	door  *handoff     // from front to inner
+	front *http.Server  // speaks to clients as a proxy
+	inner *http.Server  // speaks to clients as the cloud, within opened TLS
+	door  *conn.Handoff // from front to inner
 
 	// A request that came over HTTP/1.1 leaves over HTTP/1.1, so that its
 	// framing stays what the client made; one over HTTP/2 leaves over HTTP/2 if
 	// the host speaks it.
 	http1, http2 *http.Transport
 
-	buffers sync.Pool // of *[]byte, to copy with
+	replies forward.Copier
 
 	serving sync.WaitGroup // the two Serve calls
 	conns   sync.WaitGroup // connections that the servers hold
@@ -147,26 +174,22 @@ func serve(ctx context.Context, c Config, l net.Listener) (*Proxy, error) {
 		return nil, errors.New("no certificate authority; make one with NewCA")
 	}
 	p := &Proxy{
-		ca: c.CA, arbiter: c.Arbiter, held: c.Held && c.Arbiter != nil, roots: c.RootCAs,
-		hold: c.Hold, dial: c.Dial, via: c.UpstreamProxy, log: c.Log,
+		ca: c.CA, arbiter: c.Arbiter, held: c.Held && c.Arbiter != nil, hold: c.Hold, log: c.Log,
+		way:     outside.Way{Dial: c.Dial, Roots: c.RootCAs, Proxy: c.UpstreamProxy},
 		secret:  rand.Text(),
 		addr:    l.Addr().String(),
-		door:    newHandoff(l.Addr()),
+		door:    conn.NewHandoff(l.Addr()),
 		idle:    make(chan struct{}),
 		configs: make(map[string]*tls.Config),
 		open:    make(map[net.Conn]bool),
 	}
-	p.buffers.New = func() any { b := make([]byte, 32<<10); return &b }
 	if p.hold == nil {
 		p.hold = DefaultHold
-	}
-	if p.dial == nil {
-		p.dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: guard}).DialContext
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
-	p.http1, p.http2 = p.transport(false), p.transport(true)
+	p.http1, p.http2 = p.way.Transport(false), p.way.Transport(true)
 	p.ctx, p.cancel = context.WithCancel(ctx)
 
 	base := func(net.Listener) context.Context { return p.ctx }
@@ -198,44 +221,6 @@ func (p *Proxy) ended(err error) {
 	if !errors.Is(err, http.ErrServerClosed) {
 		p.log.Error("proxy stopped", "error", err)
 	}
-}
-
-// transport makes the way to the outside. It adds nothing to a request.
-func (p *Proxy) transport(http2 bool) *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(http2)
-	t := &http.Transport{
-		DialContext:     p.dial,
-		TLSClientConfig: p.upstreamTLS(),
-		Protocols:       protocols,
-		// Accept-Encoding is often signed: it goes as it came, and so does the
-		// reply's encoding.
-		DisableCompression:    true,
-		MaxIdleConnsPerHost:   64,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   handshakeTime,
-		ExpectContinueTimeout: time.Second,
-	}
-	if p.via != nil {
-		t.Proxy = p.via
-	}
-	return t
-}
-
-func (p *Proxy) upstreamTLS() *tls.Config {
-	return &tls.Config{RootCAs: p.roots, MinVersion: tls.VersionTLS12}
-}
-
-func (p *Proxy) upstreamProxy(r *http.Request) (*url.URL, error) {
-	if p.via == nil {
-		return nil, nil
-	}
-	via, err := p.via(r)
-	if err != nil {
-		return nil, fmt.Errorf("upstream proxy: %w", err)
-	}
-	return via, nil
 }
 
 // URL is what a client's HTTPS_PROXY must be. It holds the run's secret.
@@ -358,16 +343,16 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusBadRequest, "CONNECT needs a host and a port")
 		return
 	}
-	if isMetadata(host) {
-		p.log.Warn("refused", "host", host, "error", errMetadata)
-		say(w, http.StatusForbidden, errMetadata.Error())
+	if outside.IsMetadata(host) {
+		p.log.Warn("refused", "host", host, "error", outside.ErrMetadata)
+		say(w, http.StatusForbidden, outside.ErrMetadata.Error())
 		return
 	}
-	if _, ok := Endpoint(host); !ok || port != "443" {
+	if _, ok := endpoint.Of(host); !ok || port != "443" {
 		p.tunnel(w, r, r.Host)
 		return
 	}
-	name, _ := canonicalHost(host)
+	name, _ := endpoint.Canonical(host)
 	config, err := p.leafConfig(name)
 	if err != nil {
 		p.log.Error("open", "host", name, "error", err)
@@ -391,7 +376,8 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	p.door.pass(secure)
+	// A door that is closed has closed the connection: the proxy ends.
+	_ = p.door.Pass(secure)
 }
 
 // leafConfig is the TLS configuration under which the proxy is host. It is
@@ -402,11 +388,11 @@ func (p *Proxy) leafConfig(host string) (*tls.Config, error) {
 	if c := p.configs[host]; c != nil {
 		return c, nil
 	}
-	leaf, err := p.ca.leaf(host)
+	leaf, err := p.ca.Leaf(host)
 	if err != nil {
 		return nil, err
 	}
-	if len(p.configs) >= maxLeaves {
+	if len(p.configs) >= maxConfigs {
 		clear(p.configs)
 	}
 	c := &tls.Config{
@@ -421,19 +407,19 @@ func (p *Proxy) leafConfig(host string) (*tls.Config, error) {
 // hijack takes the client's connection over and tells the client that it is
 // connected.
 func (p *Proxy) hijack(w http.ResponseWriter) (net.Conn, error) {
-	conn, rw, err := http.NewResponseController(w).Hijack()
+	client, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, fmt.Errorf("take over the client's connection: %w", err)
 	}
-	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-		conn.Close()
+	if _, err := io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		client.Close()
 		return nil, fmt.Errorf("answer CONNECT: %w", err)
 	}
 	if rw.Reader.Buffered() == 0 {
-		return conn, nil
+		return client, nil
 	}
-	return &bufferedConn{Conn: conn, in: bufio.NewReader(io.MultiReader(
-		io.LimitReader(rw.Reader, int64(rw.Reader.Buffered())), conn))}, nil
+	return &conn.Buffered{Conn: client, In: bufio.NewReader(io.MultiReader(
+		io.LimitReader(rw.Reader, int64(rw.Reader.Buffered())), client))}, nil
 }
 
 // say answers with the proxy's own words.
@@ -450,8 +436,8 @@ func (p *Proxy) unreachable(w http.ResponseWriter, r *http.Request, host string,
 		abort()
 	}
 	p.log.Warn("unreachable", "host", host, "error", cause)
-	if errors.Is(cause, errMetadata) {
-		say(w, http.StatusForbidden, errMetadata.Error())
+	if errors.Is(cause, outside.ErrMetadata) {
+		say(w, http.StatusForbidden, outside.ErrMetadata.Error())
 		return
 	}
 	say(w, http.StatusBadGateway, fmt.Sprintf("cannot reach %s: %v", host, cause))
@@ -479,40 +465,3 @@ func withHost(ctx context.Context, c net.Conn) context.Context {
 	}
 	return ctx
 }
-
-// handoff is a listener whose connections are passed to it.
-type handoff struct {
-	addr  net.Addr
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newHandoff(addr net.Addr) *handoff {
-	return &handoff{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-// pass gives c to whoever accepts, or closes it if nobody will any more.
-func (h *handoff) pass(c net.Conn) {
-	select {
-	case h.conns <- c:
-	case <-h.done:
-		c.Close()
-	}
-}
-
-func (h *handoff) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (h *handoff) Close() error {
-	h.once.Do(func() { close(h.done) })
-	return nil
-}
-
-func (h *handoff) Addr() net.Addr { return h.addr }

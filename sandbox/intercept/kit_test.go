@@ -48,7 +48,7 @@ func asHost(ca *CA, protos ...string) *tls.Config {
 	return &tls.Config{
 		NextProtos: protos,
 		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return ca.leaf(h.ServerName)
+			return ca.Leaf(h.ServerName)
 		},
 	}
 }

@@ -63,6 +63,11 @@ func TestMain(m *testing.M) {
 		fmt.Println("to stdout")
 		fmt.Fprintln(os.Stderr, "to stderr")
 		os.Exit(code)
+	case "protected":
+		if err := protected(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}

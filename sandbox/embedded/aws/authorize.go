@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/account"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/sts"
@@ -61,7 +61,7 @@ func (g *Gate) decide(ctx context.Context, r *request, need rules.Need) (account
 	for k, v := range need.Context {
 		keys[k] = v
 	}
-	reason, err := r.view.Decide(r.who, policy.Request{Action: need.Action, Resource: need.Resource, Context: keys}, resource)
+	reason, err := r.view.Decide(r.who, evaluate.Request{Action: need.Action, Resource: need.Resource, Context: keys}, resource)
 	if err == nil && g.o.Open {
 		return account.Granted, nil
 	}
@@ -108,7 +108,7 @@ func (g *Gate) context(r *request) map[string][]string {
 
 // refuse says no in the service's own form.
 func (g *Gate) refuse(w http.ResponseWriter, r *request, no refusal) {
-	g.count(r.name(), true)
+	g.ledger.Add(r.name(), true)
 	f := g.word(r, no)
 	if r.call.Service == "ec2" {
 		var err error

@@ -5,7 +5,7 @@
 // (package rules) which permissions AWS checks, evaluates the account's IAM
 // documents, and refuses in the service's own form. Only then does the request
 // reach the state. A request without a row in the tables is answered with 501
-// and listed in [Gate.Unknown]: it is never let through.
+// and listed in the [Gate.Ledger]: it is never let through.
 //
 // STS is the gate's own: it alone knows who is authenticated. All else is
 // moto's, and no reply of success is made without asking it.
@@ -31,6 +31,7 @@ import (
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/account"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/facts"
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/sigv4"
@@ -81,8 +82,7 @@ type Gate struct {
 	reading sync.Mutex
 	reader  account.Reader
 
-	mu     sync.Mutex
-	ledger ledger
+	ledger ledger.Ledger
 }
 
 // New makes a gate before a state.
@@ -94,7 +94,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	g := &Gate{
 		o: o, log: o.Log, book: &facts.Book{State: o.State}, timeline: account.Timeline{Delay: o.Propagation},
 		sts:    sts.Service{Ring: sts.NewRing(o.Account), Sealer: sealer, Account: o.Account, State: o.State},
-		reader: account.Reader{State: o.State}, snapshots: map[string]map[string]sts.Key{}, ledger: ledger{counts: map[string]Count{}},
+		reader: account.Reader{State: o.State}, snapshots: map[string]map[string]sts.Key{},
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -106,6 +106,9 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	g.timeline.Reset(view)
 	return g, nil
 }
+
+// Ledger is what the operator is told at the end.
+func (g *Gate) Ledger() *ledger.Ledger { return &g.ledger }
 
 // Operator gives the credentials of the sandbox's administrator. He is not in
 // the account's state: no stack can find or remove him.
@@ -233,7 +236,7 @@ func (g *Gate) serve(ctx context.Context, w http.ResponseWriter, r *request) {
 		g.refuse(w, r, *refused)
 		return
 	}
-	g.count(r.name(), false)
+	g.ledger.Add(r.name(), false)
 	switch {
 	case call.Service == "sts":
 		g.token(ctx, w, r)
@@ -328,7 +331,7 @@ func (g *Gate) forward(ctx context.Context, w http.ResponseWriter, r *request) {
 		g.broken(w, r, err)
 		return
 	}
-	if reply.StatusCode == http.StatusNotFound && r.call.Mask.HideMissing != nil {
+	if reply.StatusCode == http.StatusNotFound && r.call.HideMissing != nil {
 		hidden, err := g.hidden(ctx, r, body)
 		if err != nil {
 			g.broken(w, r, err)

@@ -27,7 +27,7 @@ func (g *Gate) hidden(ctx context.Context, r *request, reply []byte) (*refusal, 
 	if r.Method != http.MethodHead && !bytes.Contains(reply, []byte("<Code>NoSuchKey</Code>")) {
 		return nil, nil
 	}
-	need := *r.call.Mask.HideMissing
+	need := *r.call.HideMissing
 	reason, err := g.decide(ctx, r, need)
 	if err != nil || reason == account.Granted {
 		return nil, err
@@ -68,7 +68,7 @@ func (g *Gate) partial(ctx context.Context, w http.ResponseWriter, r *request) {
 		g.forward(ctx, w, r)
 		return
 	}
-	g.count(r.name(), true)
+	g.ledger.Add(r.name(), true)
 	var all deletion
 	if err := xml.Unmarshal(r.body, &all); err != nil {
 		g.fail(w, r, wire.Invalid, "The XML you provided was not well-formed or did not validate against our published schema")

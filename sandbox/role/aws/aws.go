@@ -6,19 +6,19 @@
 // through the SDK, on a real account and on the embedded sandbox alike. It does
 // not decide what a role should hold, and never changes a role or policy that
 // does not carry its tags.
+//
+// Below it: owned says what in the account is Whittle's, content writes what a
+// role holds, canary shows when that is in force, endpoint serves the
+// credentials.
 package aws
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -33,25 +33,20 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/policy"
-)
-
-// path keeps what Whittle makes apart: an operator's own policy can be bounded
-// to role/whittle/* and policy/whittle/*.
-const path = "/whittle/"
-
-// The tags on every role and policy that Whittle makes.
-const (
-	tagManaged  = "whittle:managed"  // always "true"
-	tagStack    = "whittle:stack"    // whose it is
-	tagIdentity = "whittle:identity" // which identity of the stack
-	tagRun      = "whittle:run"      // the run that made it
+	"github.com/whittle-iam/whittle/sandbox/role/aws/canary"
+	"github.com/whittle-iam/whittle/sandbox/role/aws/content"
+	"github.com/whittle-iam/whittle/sandbox/role/aws/endpoint"
+	"github.com/whittle-iam/whittle/sandbox/role/aws/owned"
 )
 
 // The kinds of objects that [Config].Announce is told of.
 const (
-	KindRole   = "aws:iam:role"
-	KindPolicy = "aws:iam:policy"
+	KindRole   = owned.KindRole
+	KindPolicy = owned.KindPolicy
 )
+
+// Poll says how to wait until a change has reached every place.
+type Poll = canary.Poll
 
 // Config says on whose behalf and under which names a [Pool] works.
 type Config struct {
@@ -76,46 +71,14 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Poll says how to wait until a change has reached every place.
-type Poll struct {
-	// Initial is the time between the first two looks, and between those that
-	// confirm; 0 means 200 ms. Max is where growing waits end; 0 means 5 s.
-	Initial, Max time.Duration
-	// Limit ends a wait without success; 0 means 3 minutes. IAM names no upper
-	// bound; seconds are usual, minutes have been reported.
-	Limit time.Duration
-	// InARow is how many looks in a row must agree; 0 means 3. IAM's answers
-	// come from many places, and each learns of a change in its own time.
-	InARow int
-}
-
-func (p Poll) orDefault() Poll {
-	if p.Initial <= 0 {
-		p.Initial = 200 * time.Millisecond
-	}
-	if p.Max <= 0 {
-		p.Max = 5 * time.Second
-	}
-	if p.Limit <= 0 {
-		p.Limit = 3 * time.Minute
-	}
-	if p.InARow <= 0 {
-		p.InARow = 3
-	}
-	return p
-}
-
 // Pool holds the probe identities of one stack. It implements [harness.Pool]
 // and [harness.Decoder], and can be used from many goroutines.
 type Pool struct {
-	cfg       Config
-	iam       *iam.Client
-	sts       *sts.Client
-	partition string // "aws", "aws-cn", "aws-us-gov"
-	account   string
-	operator  string // the operator's ARN, as STS has it
-	trusted   string // the principal that may assume the roles
-	server    server
+	cfg     Config
+	own     owned.Account
+	sts     *sts.Client
+	trusted string // the principal that may assume the roles
+	server  endpoint.Server
 
 	mu      sync.Mutex
 	members map[string]*member
@@ -135,6 +98,17 @@ type member struct {
 	credentials *credentials
 }
 
+// role is the custom role of one identity.
+type role struct {
+	*content.Role
+	settler canary.Settler
+}
+
+var _ harness.Role = (*role)(nil)
+
+// Settle implements [harness.Role]; see [canary.Settler].
+func (r *role) Settle(ctx context.Context, s grant.Set) error { return r.settler.Settle(ctx, s) }
+
 // Open asks who the operator is and makes an empty pool. It changes nothing.
 func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if cfg.Stack == "" {
@@ -152,7 +126,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	cfg.Poll = cfg.Poll.orDefault()
+	cfg.Poll = cfg.Poll.OrDefault()
 	if cfg.SDK.Retryer == nil {
 		cfg.SDK = cfg.SDK.Copy()
 		cfg.SDK.Retryer = func() awssdk.Retryer {
@@ -160,55 +134,58 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 			return retry.AddWithErrorCodes(retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 8 }), "ConcurrentModification")
 		}
 	}
-	p := &Pool{cfg: cfg, iam: iam.NewFromConfig(cfg.SDK), sts: sts.NewFromConfig(cfg.SDK), members: map[string]*member{}}
+	p := &Pool{
+		cfg: cfg, sts: sts.NewFromConfig(cfg.SDK), server: endpoint.Server{Log: cfg.Log}, members: map[string]*member{},
+		own: owned.Account{IAM: iam.NewFromConfig(cfg.SDK), Stack: cfg.Stack, Run: cfg.RunID, Announce: cfg.Announce},
+	}
 
 	who, err := p.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return nil, fmt.Errorf("ask who the operator is: %w; check the operator's credentials with `aws sts get-caller-identity`", err)
 	}
-	p.operator, p.account = awssdk.ToString(who.Arn), awssdk.ToString(who.Account)
+	p.own.Operator, p.own.Number = awssdk.ToString(who.Arn), awssdk.ToString(who.Account)
 	if p.trusted, err = p.trustee(ctx); err != nil {
 		return nil, err
 	}
-	p.partition = strings.Split(p.operator, ":")[1]
+	p.own.Partition = strings.Split(p.own.Operator, ":")[1]
 	return p, nil
 }
 
 // Account is the number of the operator's account.
-func (p *Pool) Account() string { return p.account }
+func (p *Pool) Account() string { return p.own.Number }
 
 // Region is the region that child processes are told to use.
 func (p *Pool) Region() string { return p.cfg.SDK.Region }
 
 // Operator is the operator's ARN.
-func (p *Pool) Operator() string { return p.operator }
+func (p *Pool) Operator() string { return p.own.Operator }
 
 // trustee is the operator as a trust policy names it: a user is itself, the
 // root is the account, and a session is its role, since a session's ARN does
 // not outlive it (IAM user guide, elements_principal).
 func (p *Pool) trustee(ctx context.Context) (string, error) {
-	parts := strings.SplitN(p.operator, ":", 6)
+	parts := strings.SplitN(p.own.Operator, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" {
-		return "", fmt.Errorf("operator %q: not an ARN", p.operator)
+		return "", fmt.Errorf("operator %q: not an ARN", p.own.Operator)
 	}
 	kind, name, _ := strings.Cut(parts[5], "/")
 	switch kind {
 	case "root", "user":
-		return p.operator, nil
+		return p.own.Operator, nil
 	case "assumed-role":
 		name, _, _ = strings.Cut(name, "/")
 		// The role's path is not in the session's ARN, but must be in the trust
 		// policy (roles of IAM Identity Center have one).
-		r, err := p.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-		if isRefused(err) {
+		r, err := p.own.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+		if owned.IsRefused(err) {
 			return strings.Join([]string{"arn", parts[1], "iam", "", parts[4], "role/" + name}, ":"), nil
 		}
 		if err != nil {
-			return "", p.explain("read the operator's own role "+name, "iam:GetRole", err)
+			return "", p.own.Explain("read the operator's own role "+name, "iam:GetRole", err)
 		}
 		return awssdk.ToString(r.Role.Arn), nil
 	}
-	return "", fmt.Errorf("operator %s: cannot manage IAM; use a user or a role", p.operator)
+	return "", fmt.Errorf("operator %s: cannot manage IAM; use a user or a role", p.own.Operator)
 }
 
 // Acquire gets or makes the role of the identity called name and waits until
@@ -235,7 +212,7 @@ func (p *Pool) Acquire(ctx context.Context, name string) (harness.Identity, erro
 }
 
 func (p *Pool) make(ctx context.Context, name string, m *member) error {
-	roleName := slug(p.cfg.Prefix+name, 64)
+	roleName := owned.Slug(p.cfg.Prefix+name, 64)
 	arn, err := p.ensureRole(ctx, roleName, name)
 	if err != nil {
 		return err
@@ -246,9 +223,22 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 	}
 	p.mu.Lock() // Release reads them
 	m.arn, m.credentials = arn, creds
-	m.role = p.newRole(roleName, name, creds)
+	held := p.content(roleName, name)
+	m.role = &role{held, canary.Settler{Role: roleName, Put: held.Put, SDK: p.as(creds), Poll: p.cfg.Poll, Log: p.cfg.Log}}
 	p.mu.Unlock()
 	return creds.await(ctx)
+}
+
+// content is what a role holds.
+func (p *Pool) content(roleName, identity string) *content.Role {
+	return content.Of(content.Options{Account: &p.own, Name: roleName, Identity: identity, Attachments: p.cfg.Attachments, Log: p.cfg.Log})
+}
+
+// as is the SDK's configuration for calls of an identity.
+func (p *Pool) as(c *credentials) awssdk.Config {
+	cfg := p.cfg.SDK.Copy()
+	cfg.Credentials = c
+	return cfg
 }
 
 // ensureRole gives the ARN of the role, making it if it is not there.
@@ -259,35 +249,35 @@ func (p *Pool) ensureRole(ctx context.Context, roleName, identity string) (strin
 	document, _ := trust.MarshalJSON()
 	text := string(document)
 
-	got, err := p.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &roleName})
-	if isMissing(err) {
-		if err := p.announce(KindRole, p.arn("role", roleName)); err != nil {
+	got, err := p.own.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: &roleName})
+	if owned.IsMissing(err) {
+		if err := p.own.Declare(KindRole, p.own.ARN("role", roleName)); err != nil {
 			return "", err
 		}
-		made, err := p.iam.CreateRole(ctx, &iam.CreateRoleInput{
-			RoleName: &roleName, Path: awssdk.String(path), AssumeRolePolicyDocument: &text,
+		made, err := p.own.IAM.CreateRole(ctx, &iam.CreateRoleInput{
+			RoleName: &roleName, Path: awssdk.String(owned.Path), AssumeRolePolicyDocument: &text,
 			Description:        awssdk.String("probe identity made by whittle; emptied by whittle clean"),
 			MaxSessionDuration: awssdk.Int32(int32(sessionLength / time.Second)),
-			Tags:               p.tags(identity),
+			Tags:               p.own.Tags(identity),
 		})
 		var exists *types.EntityAlreadyExistsException
 		if !errors.As(err, &exists) {
 			if err != nil {
-				return "", p.explain("create role "+roleName, "iam:CreateRole and iam:TagRole", err)
+				return "", p.own.Explain("create role "+roleName, "iam:CreateRole and iam:TagRole", err)
 			}
 			p.cfg.Log.Info("made role", "role", awssdk.ToString(made.Role.Arn))
 			return awssdk.ToString(made.Role.Arn), nil
 		}
 		// Made by another run in this moment, or the reading was stale.
-		got, err = p.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &roleName})
+		got, err = p.own.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: &roleName})
 		if err != nil {
-			return "", p.explain("read role "+roleName, "iam:GetRole", err)
+			return "", p.own.Explain("read role "+roleName, "iam:GetRole", err)
 		}
 	} else if err != nil {
-		return "", p.explain("read role "+roleName, "iam:GetRole", err)
+		return "", p.own.Explain("read role "+roleName, "iam:GetRole", err)
 	}
 	arn := awssdk.ToString(got.Role.Arn)
-	if !p.ours(got.Role.Tags, identity) {
+	if !p.own.Owns(got.Role.Tags, identity) {
 		return "", &ForeignError{Kind: "role", ARN: arn, Stack: p.cfg.Stack}
 	}
 	if sameDocument(awssdk.ToString(got.Role.AssumeRolePolicyDocument), trust) {
@@ -295,9 +285,9 @@ func (p *Pool) ensureRole(ctx context.Context, roleName, identity string) (strin
 	}
 	// Made by another operator, or changed by hand: only this operator may
 	// assume it now.
-	_, err = p.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &roleName, PolicyDocument: &text})
+	_, err = p.own.IAM.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &roleName, PolicyDocument: &text})
 	if err != nil {
-		return "", p.explain("set the trust policy of role "+roleName, "iam:UpdateAssumeRolePolicy", err)
+		return "", p.own.Explain("set the trust policy of role "+roleName, "iam:UpdateAssumeRolePolicy", err)
 	}
 	return arn, nil
 }
@@ -318,86 +308,11 @@ func (p *Pool) Release(ctx context.Context) error {
 
 	var all []error
 	for _, name := range slices.Sorted(maps.Keys(roles)) {
-		if err := roles[name].Put(ctx, grant.Set{}); err != nil && !isMissing(err) { // one that is gone holds nothing
+		if err := roles[name].Put(ctx, grant.Set{}); err != nil && !owned.IsMissing(err) { // one that is gone holds nothing
 			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
 		}
 	}
-	return errors.Join(append(all, p.server.close())...)
-}
-
-// Decode asks STS what an encoded authorization message (EC2's) was about. A
-// message that tells of an explicit deny is a [DeniedError]: a grant would not
-// help.
-func (p *Pool) Decode(ctx context.Context, encoded string) (grant.Grant, error) {
-	out, err := p.sts.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{EncodedMessage: &encoded})
-	if err != nil {
-		return grant.Grant{}, p.explain("decode an authorization message", "sts:DecodeAuthorizationMessage", err)
-	}
-	return readDecoded(awssdk.ToString(out.DecodedMessage))
-}
-
-// actionName is what a permission can look like; anything else in a decoded
-// message is not one that may be granted.
-var actionName = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9]+$`)
-
-// readDecoded reads what DecodeAuthorizationMessage gives (STS API reference).
-func readDecoded(text string) (grant.Grant, error) {
-	var m struct {
-		Allowed      bool
-		ExplicitDeny bool
-		Context      struct{ Action, Resource string }
-	}
-	if err := json.Unmarshal([]byte(text), &m); err != nil {
-		return grant.Grant{}, fmt.Errorf("decoded authorization message: %w", err)
-	}
-	g := grant.Grant{Permission: m.Context.Action, Resource: m.Context.Resource}
-	if g.Resource == "" {
-		g.Resource = "*"
-	}
-	switch {
-	case m.Allowed:
-		return grant.Grant{}, errors.New("decoded authorization message: tells of a request that was allowed")
-	case !actionName.MatchString(g.Permission):
-		return grant.Grant{}, fmt.Errorf("decoded authorization message: names no action but %q", g.Permission)
-	case g.Resource != "*" && !strings.HasPrefix(g.Resource, "arn:"), strings.ContainsAny(g.Resource, "*?") && g.Resource != "*":
-		// A wildcard would be granted as one.
-		return grant.Grant{}, fmt.Errorf("decoded authorization message: names no resource but %q", g.Resource)
-	case m.ExplicitDeny:
-		return grant.Grant{}, &DeniedError{Grant: g}
-	}
-	return g, nil
-}
-
-func (p *Pool) announce(kind, id string) error {
-	if p.cfg.Announce == nil {
-		return nil
-	}
-	if err := p.cfg.Announce(kind, id); err != nil {
-		return fmt.Errorf("announce %s: %w", id, err)
-	}
-	return nil
-}
-
-func (p *Pool) arn(kind, name string) string {
-	return fmt.Sprintf("arn:%s:iam::%s:%s%s%s", p.partition, p.account, kind, path, name)
-}
-
-func (p *Pool) tags(identity string) []types.Tag {
-	tag := func(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} }
-	return []types.Tag{
-		tag(tagManaged, "true"), tag(tagStack, slug(p.cfg.Stack, 128)), tag(tagIdentity, slug(identity, 128)), tag(tagRun, slug(p.cfg.RunID, 128)),
-	}
-}
-
-// ours tells whether the tags say that Whittle made it for this stack, and for
-// the identity, unless that is empty.
-func (p *Pool) ours(tags []types.Tag, identity string) bool {
-	have := map[string]string{}
-	for _, t := range tags {
-		have[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
-	}
-	return have[tagManaged] == "true" && have[tagStack] == slug(p.cfg.Stack, 128) &&
-		(identity == "" || have[tagIdentity] == slug(identity, 128))
+	return errors.Join(append(all, p.server.Close())...)
 }
 
 // sameDocument compares a document as IAM returns it, URL-encoded, with d.
@@ -408,22 +323,4 @@ func sameDocument(encoded string, d policy.Document) bool {
 	}
 	have, err := policy.Parse([]byte(text))
 	return err == nil && string(have.Print()) == string(d.Print())
-}
-
-// slug makes s fit for names and tags of IAM, at most n bytes long. Case is
-// folded, since role names that differ in case only are one name to IAM. What
-// had to be changed gets a hash of the whole, so that two never become one.
-func slug(s string, n int) string {
-	b := []byte(strings.ToLower(s))
-	for i, c := range b {
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
-			b[i] = '-'
-		}
-	}
-	if string(b) == s && len(b) <= n {
-		return s
-	}
-	sum := sha256.Sum256([]byte(s))
-	hash := "-" + hex.EncodeToString(sum[:5])
-	return string(b[:min(len(b), n-len(hash))]) + hash
 }

@@ -23,6 +23,8 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/evaluate"
+	"github.com/whittle-iam/whittle/sandbox/role/aws/owned"
 )
 
 func staticOperator(context.Context) (awssdk.Credentials, error) {
@@ -89,7 +91,7 @@ func TestAcquire(t *testing.T) {
 		t.Error(diff)
 	}
 	r := f.roles["whittle-shop-apply"]
-	if want := (map[string]string{"whittle:managed": "true", "whittle:stack": "shop", "whittle:identity": "apply", "whittle:run": slug("Run 1", 64)}); !maps.Equal(r.tags, want) {
+	if want := (map[string]string{"whittle:managed": "true", "whittle:stack": "shop", "whittle:identity": "apply", "whittle:run": owned.Slug("Run 1", 64)}); !maps.Equal(r.tags, want) {
 		t.Errorf("tags %v", r.tags)
 	}
 	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/ops/operator"},"Action":"sts:AssumeRole"}]}`
@@ -405,35 +407,6 @@ func TestPutBesideStaleReads(t *testing.T) {
 	f.stale = false
 }
 
-func TestPack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		limits := []int{rapid.IntRange(500, 3000).Draw(t, "first"), 1500, 1500}
-		s, old := many(0, rapid.IntRange(0, 12).Draw(t, "new")), many(rapid.IntRange(0, 6).Draw(t, "from"), 9)
-		have, ok := pack(old, nil, limits)
-		if !ok {
-			return
-		}
-		slots, ok := pack(s, have, limits)
-		_, fits := pack(s, nil, limits)
-		if ok != fits && fits {
-			t.Fatal("fits anew and not beside the old")
-		}
-		if !ok {
-			return
-		}
-		total, all := 0, grant.Set{}
-		for i, slot := range slots {
-			total, all = total+slot.Len(), all.Union(slot)
-			if slot.Len() > 0 && policy.FromSet(slot).Size() > limits[i] {
-				t.Fatalf("slot %d is over its limit", i)
-			}
-		}
-		if !all.Equal(s) || total != s.Len() {
-			t.Fatalf("packed %d grants as %d", s.Len(), total)
-		}
-	})
-}
-
 func TestSettle(t *testing.T) {
 	for name, tt := range map[string]struct {
 		set   grant.Set
@@ -471,7 +444,7 @@ func TestSettle(t *testing.T) {
 					f.mu.Lock()
 					key := slices.Collect(maps.Keys(f.sessions))[0]
 					for _, probe := range []string{"ec2:Action0001", "s3:GetObject", "sqs:ListQueues", "kms:ListAliases", "iam:GetAccountSummary"} {
-						want := allows(tt.set, probe)
+						want := allows(t, tt.set, probe)
 						for range 2 {
 							if got := f.authorize(key, probe) == nil; got != want {
 								t.Errorf("%s after settling: allowed %v, want %v", probe, got, want)
@@ -486,6 +459,15 @@ func TestSettle(t *testing.T) {
 			})
 		})
 	}
+}
+
+func allows(t *testing.T, s grant.Set, permission string) bool {
+	t.Helper()
+	d, err := evaluate.Documents([]policy.Document{policy.FromSet(s)}, evaluate.Request{Action: permission, Resource: "*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d == evaluate.Allow
 }
 
 func TestSettleFails(t *testing.T) {
@@ -618,6 +600,16 @@ func TestCredentials(t *testing.T) {
 	}
 	if got.SecretAccessKey != "secret" || got.SessionToken != "token" || !got.CanExpire || time.Until(got.Expires) < freshLength {
 		t.Errorf("got %+v", got)
+	}
+	session := strings.Replace(strings.Replace(a.Principal, ":iam:", ":sts:", 1), "role/whittle/", "assumed-role/", 1) + "/any"
+	for principal, want := range map[string]bool{
+		a.Principal: true, session: true, b.Principal: false, "": true, "AROAEXAMPLE:any": true,
+		strings.Replace(session, "123456789012", "210987654321", 1): false,
+		strings.Replace(session, "/any", "-other/any", 1):           false,
+	} {
+		if a.Credentials.Is(principal) != want {
+			t.Errorf("%s is %s: %t", a.Principal, principal, !want)
+		}
 	}
 	if !a.Credentials.Issued(got.AccessKeyID) || b.Credentials.Issued(got.AccessKeyID) || a.Credentials.Issued("OPERATOR") || a.Credentials.Issued("") {
 		t.Errorf("issued %s", got.AccessKeyID)
@@ -763,24 +755,6 @@ func TestDecode(t *testing.T) {
 		msg(`"action":"ec2:CreateVpc","resource":"vpc-1"`), strings.Replace(msg(`"action":"ec2:CreateVpc"`), `"allowed":false`, `"allowed":true`, 1)} {
 		if got, err := p.Decode(t.Context(), bad); err == nil || got != (grant.Grant{}) {
 			t.Errorf("%s: got %v, %v", bad, got, err)
-		}
-	}
-}
-
-func TestSlug(t *testing.T) {
-	if got := slug("whittle-shop-apply", 64); got != "whittle-shop-apply" {
-		t.Errorf("got %q", got)
-	}
-	seen := map[string]string{}
-	long := strings.Repeat("x", 100)
-	for _, s := range []string{"Apply", "apply", "APPLY", "a/b", "a-b", "a b", "é", "ü", long, long + "y", long[:64], "", "-"} {
-		got := slug(s, 64)
-		if before, ok := seen[got]; ok {
-			t.Errorf("%q and %q both become %q", before, s, got)
-		}
-		seen[got] = s
-		if len(got) > 64 || strings.Trim(got, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-			t.Errorf("%q becomes %q", s, got)
 		}
 	}
 }

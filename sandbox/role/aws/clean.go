@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/role/aws/owned"
 )
 
 // Report is what [Clean] did, in ARNs.
@@ -36,8 +37,8 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 	}
 	for _, found := range roles {
 		arn := awssdk.ToString(found.Arn)
-		r := p.newRole(awssdk.ToString(found.RoleName), "", nil)
-		if err := r.Put(ctx, grant.Set{}); err != nil {
+		name := awssdk.ToString(found.RoleName)
+		if err := p.content(name, "").Put(ctx, grant.Set{}); err != nil {
 			all = append(all, err)
 			continue
 		}
@@ -45,8 +46,8 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 			done.Emptied = append(done.Emptied, arn)
 			continue
 		}
-		if _, err := p.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &r.name}); err != nil && !isMissing(err) {
-			all = append(all, p.explain("delete role "+r.name, "iam:DeleteRole", err))
+		if _, err := p.own.IAM.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name}); err != nil && !owned.IsMissing(err) {
+			all = append(all, p.own.Explain("delete role "+name, "iam:DeleteRole", err))
 			done.Emptied = append(done.Emptied, arn)
 			continue
 		}
@@ -58,7 +59,7 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 		all = append(all, err)
 	}
 	for _, arn := range policies {
-		if err := p.newRole("", "", nil).deletePolicy(ctx, arn); err != nil {
+		if err := p.content("", "").DeletePolicy(ctx, arn); err != nil {
 			all = append(all, err)
 			continue
 		}
@@ -70,23 +71,23 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 // roles finds the stack's roles. IAM's list does not show tags.
 func (p *Pool) roles(ctx context.Context) ([]types.Role, error) {
 	var ours []types.Role
-	pages := iam.NewListRolesPaginator(p.iam, &iam.ListRolesInput{PathPrefix: awssdk.String(path)})
+	pages := iam.NewListRolesPaginator(p.own.IAM, &iam.ListRolesInput{PathPrefix: awssdk.String(owned.Path)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, p.explain("list roles", "iam:ListRoles", err)
+			return nil, p.own.Explain("list roles", "iam:ListRoles", err)
 		}
 		for _, r := range page.Roles {
 			var tags []types.Tag
-			more := iam.NewListRoleTagsPaginator(p.iam, &iam.ListRoleTagsInput{RoleName: r.RoleName})
+			more := iam.NewListRoleTagsPaginator(p.own.IAM, &iam.ListRoleTagsInput{RoleName: r.RoleName})
 			for more.HasMorePages() {
 				page, err := more.NextPage(ctx)
 				if err != nil {
-					return nil, p.explain("list tags of role "+awssdk.ToString(r.RoleName), "iam:ListRoleTags", err)
+					return nil, p.own.Explain("list tags of role "+awssdk.ToString(r.RoleName), "iam:ListRoleTags", err)
 				}
 				tags = append(tags, page.Tags...)
 			}
-			if p.ours(tags, "") {
+			if p.own.Owns(tags, "") {
 				ours = append(ours, r)
 			}
 		}
@@ -97,22 +98,22 @@ func (p *Pool) roles(ctx context.Context) ([]types.Role, error) {
 // policies finds the stack's managed policies that are attached to nothing.
 func (p *Pool) policies(ctx context.Context) ([]string, error) {
 	var ours []string
-	pages := iam.NewListPoliciesPaginator(p.iam, &iam.ListPoliciesInput{Scope: types.PolicyScopeTypeLocal, PathPrefix: awssdk.String(path)})
+	pages := iam.NewListPoliciesPaginator(p.own.IAM, &iam.ListPoliciesInput{Scope: types.PolicyScopeTypeLocal, PathPrefix: awssdk.String(owned.Path)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, p.explain("list policies", "iam:ListPolicies", err)
+			return nil, p.own.Explain("list policies", "iam:ListPolicies", err)
 		}
 		for _, found := range page.Policies {
 			arn := awssdk.ToString(found.Arn)
-			tags, err := p.iam.ListPolicyTags(ctx, &iam.ListPolicyTagsInput{PolicyArn: &arn})
-			if isMissing(err) {
+			tags, err := p.own.IAM.ListPolicyTags(ctx, &iam.ListPolicyTagsInput{PolicyArn: &arn})
+			if owned.IsMissing(err) {
 				continue
 			}
 			if err != nil {
-				return nil, p.explain("list tags of policy "+arn, "iam:ListPolicyTags", err)
+				return nil, p.own.Explain("list tags of policy "+arn, "iam:ListPolicyTags", err)
 			}
-			if awssdk.ToInt32(found.AttachmentCount) == 0 && p.ours(tags.Tags, "") {
+			if awssdk.ToInt32(found.AttachmentCount) == 0 && p.own.Owns(tags.Tags, "") {
 				ours = append(ours, arn)
 			}
 		}

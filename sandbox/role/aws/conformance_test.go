@@ -14,6 +14,7 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/roletest"
+	"github.com/whittle-iam/whittle/sandbox/role/aws/canary"
 )
 
 // suite acts with the canaries' calls, through the credentials that a child
@@ -40,12 +41,12 @@ func suite(cfg Config, patience time.Duration) roletest.Suite {
 			c.Credentials = endpointcreds.New(env["AWS_CONTAINER_CREDENTIALS_FULL_URI"], func(o *endpointcreds.Options) {
 				o.AuthorizationToken = env["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
 			})
-			for _, c2 := range canaries {
-				if c2.permission != g.Permission {
+			for _, c2 := range canary.All() {
+				if c2.Permission != g.Permission {
 					continue
 				}
-				err := c2.call(ctx, c)
-				if sighted(err) == refused {
+				err := c2.Call(ctx, c)
+				if canary.Refused(err) {
 					return fmt.Errorf("%w: %w", roletest.ErrRefused, err)
 				}
 				return err
@@ -53,8 +54,8 @@ func suite(cfg Config, patience time.Duration) roletest.Suite {
 			return fmt.Errorf("no call for %v", g)
 		},
 	}
-	for _, c := range canaries[:3] { // the last is left for Settle
-		s.Grants = append(s.Grants, grant.Grant{Permission: c.permission, Resource: "*"})
+	for _, c := range canary.All()[:3] { // the last is left for Settle
+		s.Grants = append(s.Grants, grant.Grant{Permission: c.Permission, Resource: "*"})
 	}
 	return s
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 )
 
 const (
@@ -153,7 +154,7 @@ func (f *fake) authorize(key, action string) *fakeError {
 			}
 		}
 	}
-	if d, err := policy.Evaluate(docs, policy.Request{Action: action, Resource: "*"}); err != nil || d != policy.Allow {
+	if d, err := evaluate.Documents(docs, evaluate.Request{Action: action, Resource: "*"}); err != nil || d != evaluate.Allow {
 		return &fakeError{403, "AccessDenied", "User: " + who + " is not authorized to perform: " + action + " on resource: * because no identity-based policy allows the " + action + " action"}
 	}
 	return nil
@@ -309,8 +310,8 @@ func (f *fake) do(action string, form url.Values) (string, *fakeError) {
 			if r.arn != form.Get("RoleArn") {
 				continue
 			}
-			d, err := policy.EvaluateTrust(mustParse(r.trust), f.caller, "sts:AssumeRole", nil)
-			if err != nil || d != policy.Allow || time.Now().Before(r.assumable) {
+			d, err := evaluate.Trust(mustParse(r.trust), f.caller, "sts:AssumeRole", nil)
+			if err != nil || d != evaluate.Allow || time.Now().Before(r.assumable) {
 				break
 			}
 			key := fmt.Sprintf("ASIA%d", len(f.sessions))

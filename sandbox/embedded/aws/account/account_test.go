@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
 )
 
@@ -69,7 +70,7 @@ func TestRead(t *testing.T) {
 	}
 	may := func(v *View, p Principal, action string, want Reason) {
 		t.Helper()
-		got, err := v.Decide(p, policy.Request{Action: action, Resource: "*"}, nil)
+		got, err := v.Decide(p, evaluate.Request{Action: action, Resource: "*"}, nil)
 		if err != nil || got != want {
 			t.Errorf("%s: got %v, %v, want %v", action, got, err, want)
 		}
@@ -130,7 +131,7 @@ func TestUnreadableDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"good": "", "bad": "Aktion", "grouped": "policy/gone"} {
-		reason, err := v.Decide(Principal{User: name, ID: v.Users[name].ID}, policy.Request{Action: "s3:GetObject", Resource: "*"}, nil)
+		reason, err := v.Decide(Principal{User: name, ID: v.Users[name].ID}, evaluate.Request{Action: "s3:GetObject", Resource: "*"}, nil)
 		switch {
 		case want == "" && (err != nil || reason != Granted):
 			t.Errorf("%s: %v, %v", name, reason, err)
@@ -220,7 +221,7 @@ func TestDecide(t *testing.T) {
 				resource = &Resource{Document: document(t, test.resource), Rules: test.rules}
 			}
 			v := &View{Roles: map[string]*Entity{"r": e}}
-			got, err := v.Decide(p, policy.Request{Action: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/k"}, resource)
+			got, err := v.Decide(p, evaluate.Request{Action: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/k"}, resource)
 			if err != nil || got != test.want {
 				t.Errorf("got %v, %v, want %v", got, err, test.want)
 			}
@@ -245,7 +246,7 @@ func TestUndecidable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := Principal{ARN: "arn:aws:iam::123456789012:user/u", User: "u", Session: v.session}
-			_, err := (&View{Users: map[string]*Entity{"u": v.e}}).Decide(p, policy.Request{Action: "s3:GetObject", Resource: "*"}, v.resource)
+			_, err := (&View{Users: map[string]*Entity{"u": v.e}}).Decide(p, evaluate.Request{Action: "s3:GetObject", Resource: "*"}, v.resource)
 			if err == nil || !strings.Contains(err.Error(), "StringMatches") {
 				t.Errorf("got %v", err)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 )
 
 // Principal is who makes a request, after authentication.
@@ -171,7 +172,7 @@ func (v *View) Context(p Principal, account string) map[string][]string {
 // explicit deny anywhere wins; then a resource-based policy that names the
 // principal grants by itself; else the identity policies must grant; a
 // permissions boundary and a session policy each limit what is granted.
-func (v *View) Decide(p Principal, r policy.Request, resource *Resource) (Reason, error) {
+func (v *View) Decide(p Principal, r evaluate.Request, resource *Resource) (Reason, error) {
 	r.Principal = p.ARN
 	documents, boundary, err := v.identity(p)
 	if err != nil {
@@ -192,14 +193,14 @@ func (v *View) Decide(p Principal, r policy.Request, resource *Resource) (Reason
 			granted[i] = true
 			continue
 		}
-		d, err := policy.Evaluate(k.documents, r)
+		d, err := evaluate.Documents(k.documents, r)
 		if err != nil {
 			return 0, fmt.Errorf("%s for %s on %s: %w", p.ARN, r.Action, r.Resource, err)
 		}
-		if d == policy.ExplicitDeny {
+		if d == evaluate.ExplicitDeny {
 			return k.explicit, nil
 		}
-		granted[i] = d == policy.Allow
+		granted[i] = d == evaluate.Allow
 	}
 	itself, account, denied, err := resource.evaluate(r)
 	switch {
@@ -228,22 +229,22 @@ func one(d *policy.Document) []policy.Document {
 
 // evaluate tells whether the policy grants to the principal itself, and whether
 // it grants to its account.
-func (res *Resource) evaluate(r policy.Request) (itself, account, denied bool, err error) {
+func (res *Resource) evaluate(r evaluate.Request) (itself, account, denied bool, err error) {
 	if res == nil {
 		return false, false, false, nil
 	}
-	decide := func(d policy.Document) (policy.Decision, error) {
+	decide := func(d policy.Document) (evaluate.Decision, error) {
 		if res.Trust {
-			return policy.EvaluateTrust(d, r.Principal, r.Action, r.Context)
+			return evaluate.Trust(d, r.Principal, r.Action, r.Context)
 		}
-		return policy.Evaluate([]policy.Document{d}, r)
+		return evaluate.Documents([]policy.Document{d}, r)
 	}
 	d, err := decide(res.Document)
-	if err != nil || d != policy.Allow {
-		return false, false, d == policy.ExplicitDeny, err
+	if err != nil || d != evaluate.Allow {
+		return false, false, d == evaluate.ExplicitDeny, err
 	}
 	d, err = decide(withoutAccounts(res.Document))
-	return d == policy.Allow, true, false, err
+	return d == evaluate.Allow, true, false, err
 }
 
 // withoutAccounts is the document without the grants to whole accounts.

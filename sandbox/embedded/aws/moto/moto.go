@@ -285,17 +285,6 @@ func (h *Host) Close() error {
 	return os.RemoveAll(h.dir)
 }
 
-// PIDs lists the processes of the family, the serving one first.
-func (h *Host) PIDs() []int {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	pids := []int{h.active.PID, h.root.PID}
-	for _, p := range h.snapshots {
-		pids = append(pids, p.PID)
-	}
-	return pids
-}
-
 // tail keeps the end of what moto printed, for the error that follows.
 type tail struct {
 	log  *slog.Logger

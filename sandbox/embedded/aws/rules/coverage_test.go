@@ -78,13 +78,33 @@ func TestSDKOperations(t *testing.T) {
 		}
 		fmt.Fprintf(&text, "| %s | %d | %d |\n", service, len(known[service].Operations), len(all))
 		if slices.Contains(whole, service) && len(unknown) > 0 {
-			fmt.Fprintf(&missing, "- %s: %s\n", service, strings.Join(unknown, ", "))
+			missing.WriteString(wrap("- "+service+": "+strings.Join(unknown, ", "), "  "))
 		}
 	}
 	fmt.Fprintf(&text, "| s3-control | %d | the account's public access block, tags, access points |\n", len(known["s3-control"].Operations))
 	text.WriteString("\nNot known, answered with 501:\n\n" + missing.String())
-	fmt.Fprintf(&text, "\nOf EC2 these are known: %s. Every other one is answered with 501.\n", strings.Join(slices.Sorted(slices.Values(known["ec2"].Order)), ", "))
+	text.WriteString("\n" + wrap("Of EC2 these are known: "+strings.Join(slices.Sorted(slices.Values(known["ec2"].Order)), ", ")+". Every other one is answered with 501.", ""))
 	golden(t, "operations", text.String())
+}
+
+// wrap breaks a line of words at 100 columns; what follows is indented.
+func wrap(line, indent string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(line) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > 100:
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String() + "\n"
 }
 
 // golden compares a part of the page between two comments.

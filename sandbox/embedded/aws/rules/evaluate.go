@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/rows"
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/wire"
 )
 
 // evaluation fills the rows of one operation from one request.
@@ -16,7 +16,7 @@ type evaluation struct {
 	table     *rows.Table
 	operation string
 	scope     Scope
-	params    wire.Params
+	params    params.Params
 	lookup    Lookup
 	malformed string // the first thing found that no ARN can hold
 }
@@ -55,11 +55,11 @@ func (e *evaluation) items(o *rows.Operation, c *Call) error {
 		return &MalformedError{Service: e.table.Name, Detail: e.operation + " names no item"}
 	}
 	own := e.params.Fields
-	own = slices.DeleteFunc(slices.Clone(own), func(f wire.Field) bool { return f.At[0].Name == "body" })
+	own = slices.DeleteFunc(slices.Clone(own), func(f params.Field) bool { return f.At[0].Name == "body" })
 	for _, fields := range elements {
 		one := *e
 		one.params.Fields = append(slices.Clone(fields), own...)
-		item := Item{Key: one.params.At(wire.Named("item", "Key")), Version: one.params.At(wire.Named("item", "VersionId"))}
+		item := Item{Key: one.params.At(params.Named("item", "Key")), Version: one.params.At(params.Named("item", "VersionId"))}
 		if item.Key == "" {
 			return &MalformedError{Service: e.table.Name, Detail: e.operation + " has an item without a key"}
 		}
@@ -186,7 +186,7 @@ func printable(s string) bool {
 func (e *evaluation) settings(own []rows.Setting) map[string][]string {
 	keys := map[string][]string{}
 	for _, s := range append(slices.Clone(e.table.Context), own...) {
-		var pairs []wire.Pair
+		var pairs []params.Pair
 		switch s.Kind {
 		case "=":
 			for _, v := range e.expr(s.Is) {
@@ -195,7 +195,7 @@ func (e *evaluation) settings(own []rows.Setting) map[string][]string {
 			continue
 		case "keys":
 			for _, k := range e.params.Values(s.At) {
-				pairs = append(pairs, wire.Pair{Key: k})
+				pairs = append(pairs, params.Pair{Key: k})
 			}
 		case "entries":
 			pairs = e.params.Entries(s.At)
@@ -286,9 +286,9 @@ func (e *evaluation) name(s string) string {
 	case "operation":
 		return e.operation
 	case "object":
-		return e.params.At(wire.Named("bucket")) + "/" + e.params.At(wire.Named("key"))
+		return e.params.At(params.Named("bucket")) + "/" + e.params.At(params.Named("key"))
 	}
-	return e.params.At(wire.Named("@" + s))
+	return e.params.At(params.Named("@" + s))
 }
 
 // apply passes a value through a function of the notation.

@@ -135,14 +135,14 @@ func TestCallFlags(t *testing.T) {
 	}
 	head := read(of(toS3, (*s3.Client).HeadObject, &s3.HeadObjectInput{Bucket: str("box"), Key: str("a")}))
 	want := &Need{Action: "s3:ListBucket", Resource: "arn:aws:s3:::box"}
-	if !head.Mask.NoBody || head.Mask.HideMissing == nil || head.Mask.HideMissing.Action != want.Action || head.Mask.HideMissing.Resource != want.Resource {
-		t.Errorf("HeadObject is masked as %+v", head.Mask)
+	if head.HideMissing == nil || head.HideMissing.Action != want.Action || head.HideMissing.Resource != want.Resource {
+		t.Errorf("HeadObject is masked as %+v", head.HideMissing)
 	}
-	if get := read(of(toS3, (*s3.Client).GetObject, &s3.GetObjectInput{Bucket: str("box"), Key: str("a")})); get.Mask.NoBody || get.Mask.HideMissing == nil {
-		t.Errorf("GetObject is masked as %+v", get.Mask)
+	if get := read(of(toS3, (*s3.Client).GetObject, &s3.GetObjectInput{Bucket: str("box"), Key: str("a")})); get.HideMissing == nil {
+		t.Errorf("GetObject is masked as %+v", get.HideMissing)
 	}
-	if put := read(of(toS3, (*s3.Client).DeleteObject, &s3.DeleteObjectInput{Bucket: str("box"), Key: str("a")})); put.Mask.HideMissing != nil {
-		t.Errorf("DeleteObject is masked as %+v", put.Mask)
+	if put := read(of(toS3, (*s3.Client).DeleteObject, &s3.DeleteObjectInput{Bucket: str("box"), Key: str("a")})); put.HideMissing != nil {
+		t.Errorf("DeleteObject is masked as %+v", put.HideMissing)
 	}
 	if head.Params["bucket"] != "box" || head.Params["key"] != "a" {
 		t.Errorf("HeadObject has parameters %v", head.Params)

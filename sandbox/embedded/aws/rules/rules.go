@@ -50,7 +50,6 @@ type Need struct {
 type Call struct {
 	Service   string // of the table: the signing name, or "s3-control"
 	Operation string
-	Protocol  Protocol
 	// Needs are all required, in the order in which the service checks them:
 	// the first one missing is the one refused. There is at least one, unless
 	// the call is Free.
@@ -66,7 +65,9 @@ type Call struct {
 	// Needs[i] belongs to Items[i], the reply is 200 and lists what was refused.
 	Partial bool
 	Items   []Item
-	Mask    Mask
+	// HideMissing is the permission without which a missing object is answered
+	// with 403 Access Denied instead of 404; nil when a 404 is not masked.
+	HideMissing *Need
 	// Params are the request's parameters in the table's notation, for wording
 	// a refusal ("bucket", "key", "QueueUrl"); the first value of each.
 	Params map[string]string
@@ -78,30 +79,10 @@ type Item struct {
 	Version string // empty when the item names none
 }
 
-// Mask says how a refusal of the call is disguised.
-type Mask struct {
-	// NoBody: the refusal is a status and headers only (HEAD).
-	NoBody bool
-	// HideMissing is the permission without which a missing object is answered
-	// with 403 Access Denied instead of 404; nil when a 404 is not masked.
-	HideMissing *Need
-}
-
-// The errors of [Read] and the protocols' names are package wire's.
+// The errors of [Read] are package wire's.
 type (
 	UnknownError   = wire.UnknownError
 	MalformedError = wire.MalformedError
-	Protocol       = wire.Protocol
-)
-
-// The wire forms.
-const (
-	Query    = wire.Query
-	EC2      = wire.EC2
-	JSON10   = wire.JSON10
-	JSON11   = wire.JSON11
-	RESTXML  = wire.RESTXML
-	RESTJSON = wire.RESTJSON
 )
 
 // Read identifies a request and says what it needs. r is the request as a
@@ -135,7 +116,7 @@ func Read(ctx context.Context, r *http.Request, body []byte, s Scope, l Lookup) 
 		return Call{}, &UnknownError{Service: t.Name, Operation: op, Detail: "no row for the operation"}
 	}
 	if o.ReadsBody {
-		fields, err := wire.ReadBody(t.Name, p.Protocol, body)
+		fields, err := wire.ReadBody(t.Name, t.Protocols[0], body)
 		if err != nil {
 			return Call{}, err
 		}
@@ -143,8 +124,8 @@ func Read(ctx context.Context, r *http.Request, body []byte, s Scope, l Lookup) 
 	}
 	e := evaluation{ctx: ctx, table: t, operation: op, scope: s, params: p, lookup: l}
 	c := Call{
-		Service: t.Name, Operation: op, Protocol: p.Protocol, Source: t.Cites(o), Unsigned: o.Unsigned,
-		Params: p.First(), Mask: Mask{NoBody: r.Method == http.MethodHead},
+		Service: t.Name, Operation: op, Source: t.Cites(o), Unsigned: o.Unsigned,
+		Params: p.First(),
 	}
 	if o.Free {
 		c.Free = true
@@ -163,7 +144,7 @@ func Read(ctx context.Context, r *http.Request, body []byte, s Scope, l Lookup) 
 	}
 	if o.Hides != nil {
 		if n := e.need(*o.Hides); len(n) == 1 {
-			c.Mask.HideMissing = &n[0]
+			c.HideMissing = &n[0]
 		}
 	}
 	if err := e.fault(); err != nil {

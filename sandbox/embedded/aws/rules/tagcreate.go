@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 )
 
 // tagOnCreate adds what EC2 checks when a request that makes something also
@@ -14,10 +14,10 @@ import (
 // TagSpecification: "Grant permission to tag Amazon EC2 resources during
 // creation", EC2 User Guide, supported-iam-actions-tagging.
 func (e *evaluation) tagOnCreate(needs []Need) []Need {
-	for _, spec := range e.params.Elements(wire.ParsePath("TagSpecification.#")) {
-		one := wire.Params{Fields: spec}
-		kind := one.At(wire.Named("item", "ResourceType"))
-		tags := one.Pairs(wire.ParsePath("item.Tag.#"), "Key", "Value")
+	for _, spec := range e.params.Elements(params.ParsePath("TagSpecification.#")) {
+		one := params.Params{Fields: spec}
+		kind := one.At(params.Named("item", "ResourceType"))
+		tags := one.Pairs(params.ParsePath("item.Tag.#"), "Key", "Value")
 		if kind == "" || len(tags) == 0 {
 			continue
 		}
@@ -41,7 +41,7 @@ func (e *evaluation) tagOnCreate(needs []Need) []Need {
 	return needs
 }
 
-func addTags(keys map[string][]string, tags []wire.Pair) {
+func addTags(keys map[string][]string, tags []params.Pair) {
 	for _, t := range tags {
 		if t.Key != "" && !slices.Contains(keys["aws:TagKeys"], t.Key) {
 			keys["aws:TagKeys"] = append(keys["aws:TagKeys"], t.Key)

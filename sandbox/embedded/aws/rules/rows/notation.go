@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 )
 
 // What follows is the notation of the rows' cells.
@@ -26,7 +26,7 @@ type Alternative []Term
 type Term struct {
 	Kind  byte   // '*', '\'' text, '@' name or 'p' path
 	Text  string // the text, or the name
-	At    wire.Path
+	At    params.Path
 	Calls []Call
 }
 
@@ -68,7 +68,7 @@ func parseTerm(s string) (Term, error) {
 		return Term{Kind: '\'', Text: s[1 : len(s)-1]}, nil
 	}
 	parts := strings.Split(s, ":")
-	t := Term{Kind: 'p', Text: parts[0], At: wire.ParsePath(parts[0])}
+	t := Term{Kind: 'p', Text: parts[0], At: params.ParsePath(parts[0])}
 	if s[0] == '@' {
 		switch parts[0] {
 		case "@account", "@region", "@partition", "@user", "@operation", "@auth", "@body-hash", "@object":
@@ -191,12 +191,12 @@ func cutOutside(s, sep string) (before, after string, found bool) {
 
 // Setting is one condition key, or a family of them.
 type Setting struct {
-	Kind        string    // "=", "tags", "entries", "keys"
-	Key         string    // of "=", or the prefix of a family
-	Keys        string    // the key that lists the family's names
-	At          wire.Path // of a family
-	Name, Value string    // the fields of a tag
-	Is          Expr      // of "="
+	Kind        string      // "=", "tags", "entries", "keys"
+	Key         string      // of "=", or the prefix of a family
+	Keys        string      // the key that lists the family's names
+	At          params.Path // of a family
+	Name, Value string      // the fields of a tag
+	Is          Expr        // of "="
 }
 
 func parseSettings(s string) ([]Setting, error) {
@@ -209,7 +209,7 @@ func parseSettings(s string) ([]Setting, error) {
 		if kind, rest, ok := strings.Cut(word, "("); ok && (kind == "tags" || kind == "entries" || kind == "keys") {
 			one.Kind = kind
 			args := splitOutside(strings.TrimSuffix(rest, ")"), ',')
-			one.At = wire.ParsePath(args[0])
+			one.At = params.ParsePath(args[0])
 			one.Key, one.Keys = "aws:RequestTag/", "aws:TagKeys"
 			switch {
 			case kind == "tags" && (len(args) == 3 || len(args) == 5):

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/wire"
 )
 
@@ -42,7 +43,7 @@ type Table struct {
 type Operation struct {
 	Rows []Row
 	// Each is the list whose elements are allowed or refused one by one.
-	Each wire.Path
+	Each params.Path
 	// Hides is the permission without which a missing object is hidden.
 	Hides *Row
 	// Free: no policy can forbid it. Unsigned: it carries no signature.
@@ -224,7 +225,7 @@ func (t *Table) directive(line string, n int, routes map[string]int) error {
 		t.TagSpec = name
 	case "each":
 		o := t.op(name)
-		o.Each = wire.ParsePath(value)
+		o.Each = params.ParsePath(value)
 		o.ReadsBody = o.ReadsBody || o.Each[0].Name == "body"
 	case "unsigned":
 		t.op(name).Unsigned = true

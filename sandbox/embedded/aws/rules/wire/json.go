@@ -9,16 +9,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 )
 
 // identifyJSON reads the protocols awsJson1_0 and awsJson1_1.
-func (t *Service) identifyJSON(r *http.Request, kind string, body []byte) (string, Params, error) {
-	p := Params{Protocol: JSON11}
+func (t *Service) identifyJSON(r *http.Request, kind string, body []byte) (string, params.Params, error) {
+	var p params.Params
+	spoken := JSON11
 	if strings.HasSuffix(kind, "-1.0") {
-		p.Protocol = JSON10
+		spoken = JSON10
 	}
-	if !slices.Contains(t.Protocols, p.Protocol) {
-		return "", p, &UnknownError{Service: t.Name, Detail: "the service is not known to speak " + string(p.Protocol)}
+	if !slices.Contains(t.Protocols, spoken) {
+		return "", p, &UnknownError{Service: t.Name, Detail: "the service is not known to speak " + string(spoken)}
 	}
 	targets := r.Header.Values("X-Amz-Target")
 	if len(targets) != 1 {
@@ -35,20 +38,20 @@ func (t *Service) identifyJSON(r *http.Request, kind string, body []byte) (strin
 
 // ReadBody reads the body of a REST request, JSON or XML; the fields' places
 // start with "body".
-func ReadBody(service string, protocol Protocol, body []byte) ([]Field, error) {
+func ReadBody(service string, protocol Protocol, body []byte) ([]params.Field, error) {
 	if protocol != RESTJSON {
 		return readXML(service, body)
 	}
 	fields, err := readJSON(service, body)
 	for i := range fields {
-		fields[i].At = append(Named("body"), fields[i].At...)
+		fields[i].At = append(params.Named("body"), fields[i].At...)
 	}
 	return fields, err
 }
 
 // readJSON reads a JSON object. A name given twice is an error: readers differ
 // in which one they take.
-func readJSON(service string, body []byte) ([]Field, error) {
+func readJSON(service string, body []byte) ([]params.Field, error) {
 	if len(body) == 0 {
 		return nil, nil
 	}
@@ -73,9 +76,9 @@ func readJSON(service string, body []byte) ([]Field, error) {
 	return r.Fields, nil
 }
 
-type jsonReader struct{ Fields []Field }
+type jsonReader struct{ Fields []params.Field }
 
-func (r *jsonReader) object(d *json.Decoder, at []Step) error {
+func (r *jsonReader) object(d *json.Decoder, at []params.Step) error {
 	seen := map[string]bool{}
 	for d.More() {
 		tok, err := d.Token()
@@ -87,7 +90,7 @@ func (r *jsonReader) object(d *json.Decoder, at []Step) error {
 			return errors.New("a name is given twice")
 		}
 		seen[name] = true
-		if err := r.value(d, append(at[:len(at):len(at)], Step{Name: name})); err != nil {
+		if err := r.value(d, append(at[:len(at):len(at)], params.Step{Name: name})); err != nil {
 			return err
 		}
 	}
@@ -95,7 +98,7 @@ func (r *jsonReader) object(d *json.Decoder, at []Step) error {
 	return err
 }
 
-func (r *jsonReader) value(d *json.Decoder, at []Step) error {
+func (r *jsonReader) value(d *json.Decoder, at []params.Step) error {
 	if len(at) > maxDepth || len(r.Fields) > maxFields {
 		return errors.New("too deep or too long")
 	}
@@ -109,7 +112,7 @@ func (r *jsonReader) value(d *json.Decoder, at []Step) error {
 			return r.object(d, at)
 		}
 		for i := 1; d.More(); i++ {
-			if err := r.value(d, append(at[:len(at):len(at)], Step{strconv.Itoa(i), true})); err != nil {
+			if err := r.value(d, append(at[:len(at):len(at)], params.Step{Name: strconv.Itoa(i), Index: true})); err != nil {
 				return err
 			}
 		}
@@ -117,7 +120,7 @@ func (r *jsonReader) value(d *json.Decoder, at []Step) error {
 		return err
 	case nil:
 	default:
-		r.Fields = append(r.Fields, Field{at, fmt.Sprint(v)})
+		r.Fields = append(r.Fields, params.Field{At: at, Value: fmt.Sprint(v)})
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 )
 
 // Bounds of what is read of one request; AWS's own are lower.
@@ -16,8 +18,8 @@ const (
 	maxDepth  = 32
 )
 
-// identify tells the operation of a request and reads its parameters.
-func (t *Service) Identify(r *http.Request, body []byte) (string, Params, error) {
+// Identify tells the operation of a request and reads its parameters.
+func (t *Service) Identify(r *http.Request, body []byte) (string, params.Params, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case len(t.Routes) > 0:
@@ -30,12 +32,9 @@ func (t *Service) Identify(r *http.Request, body []byte) (string, Params, error)
 
 // identifyQuery reads the protocols awsQuery and ec2Query: the operation is
 // the parameter Action, lists are NAME.1 or NAME.member.1.
-func (t *Service) identifyQuery(r *http.Request, kind string, body []byte) (string, Params, error) {
-	p := Params{Protocol: Query}
-	if slices.Contains(t.Protocols, EC2) {
-		p.Protocol = EC2
-	}
-	if !slices.Contains(t.Protocols, p.Protocol) {
+func (t *Service) identifyQuery(r *http.Request, kind string, body []byte) (string, params.Params, error) {
+	var p params.Params
+	if !slices.Contains(t.Protocols, Query) && !slices.Contains(t.Protocols, EC2) {
 		return "", p, &UnknownError{Service: t.Name, Detail: "the service is not known to speak the query protocol"}
 	}
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
@@ -62,13 +61,13 @@ func (t *Service) identifyQuery(r *http.Request, kind string, body []byte) (stri
 		if len(values[k]) != 1 {
 			return "", p, &MalformedError{t.Name, fmt.Sprintf("parameter %q is given twice", k)}
 		}
-		p.Fields = append(p.Fields, Field{splitKey(k), values[k][0]})
+		p.Fields = append(p.Fields, params.Field{At: splitKey(k), Value: values[k][0]})
 	}
 	// Queue URLs are endpoints too: POST /ACCOUNT/QUEUE without a QueueUrl.
 	if t.Name == "sqs" && len(values["QueueUrl"]) == 0 && strings.Count(strings.Trim(r.URL.Path, "/"), "/") == 1 {
 		p.Add("https://"+r.Host+r.URL.Path, "QueueUrl")
 	}
-	op := p.At(Named("Action"))
+	op := p.At(params.Named("Action"))
 	if op == "" {
 		return "", p, &UnknownError{Service: t.Name, Detail: "no Action parameter"}
 	}
@@ -120,9 +119,9 @@ func compareNames(a, b string) int {
 
 // splitKey splits a query parameter's name into its place. "member" and
 // "entry" are the protocol's words for a list's and a map's elements.
-func splitKey(k string) []Step {
+func splitKey(k string) []params.Step {
 	names := strings.Split(k, ".")
-	var at []Step
+	var at []params.Step
 	for i, n := range names {
 		_, err := strconv.ParseUint(n, 10, 32)
 		index := err == nil && i > 0
@@ -131,7 +130,7 @@ func splitKey(k string) []Step {
 				continue
 			}
 		}
-		at = append(at, Step{n, index})
+		at = append(at, params.Step{Name: n, Index: index})
 	}
 	return at
 }

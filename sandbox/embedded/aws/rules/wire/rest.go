@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 )
 
 // route tells an operation of a REST service from its method, path and query:
@@ -86,8 +88,8 @@ func (r Route) fits(method string, path []string, query url.Values, known func(s
 }
 
 // identifyREST finds the route that says most of the request.
-func (t *Service) identifyREST(r *http.Request) (string, Params, error) {
-	p := Params{Protocol: t.Protocols[0]}
+func (t *Service) identifyREST(r *http.Request) (string, params.Params, error) {
+	var p params.Params
 	path, err := t.restPath(r)
 	if err != nil {
 		return "", p, err
@@ -116,15 +118,15 @@ func (t *Service) identifyREST(r *http.Request) (string, Params, error) {
 			}
 		}
 	}
-	if tags := p.At(Named("x-amz-tagging")); tags != "" {
+	if tags := p.At(params.Named("x-amz-tagging")); tags != "" {
 		parsed, err := url.ParseQuery(tags)
 		if err != nil {
 			return "", p, &MalformedError{t.Name, "x-amz-tagging cannot be decoded"}
 		}
 		for i, k := range sortedKeys(parsed) {
-			index := Step{strconv.Itoa(i + 1), true}
-			p.Fields = append(p.Fields, Field{[]Step{{Name: "tagging"}, index, {Name: "Key"}}, k},
-				Field{[]Step{{Name: "tagging"}, index, {Name: "Value"}}, parsed.Get(k)})
+			index := params.Step{Name: strconv.Itoa(i + 1), Index: true}
+			p.Fields = append(p.Fields, params.Field{At: []params.Step{{Name: "tagging"}, index, {Name: "Key"}}, Value: k},
+				params.Field{At: []params.Step{{Name: "tagging"}, index, {Name: "Value"}}, Value: parsed.Get(k)})
 		}
 	}
 	auth := "REST-HEADER"
@@ -171,7 +173,7 @@ func (t *Service) identifyREST(r *http.Request) (string, Params, error) {
 	return best.Operation, p, nil
 }
 
-func path1(name string) Path { return Path{{Name: name}} }
+func path1(name string) params.Path { return params.Path{{Name: name}} }
 
 func toValues(m map[string]string) url.Values {
 	v := url.Values{}

@@ -8,12 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 )
 
 // One list of tags, as each protocol writes it.
 func TestOneNotation(t *testing.T) {
 	query := Service{Name: "x", Protocols: []Protocol{Query, JSON11}, Target: "X"}
-	form := func(body string) Params {
+	form := func(body string) params.Params {
 		r := httptest.NewRequest("POST", "https://x.us-east-1.amazonaws.com/", nil)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		op, p, err := query.Identify(r, []byte(body))
@@ -37,20 +39,20 @@ func TestOneNotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Pair{{"a", "1"}, {"b", ""}}
-	for name, got := range map[string][]Pair{
-		"query":  form("Action=Do&Tags.2.Key=b&Tags.1.Key=a&Tags.1.Value=1").Pairs(ParsePath("Tags.#"), "Key", "Value"),
-		"member": form("Action=Do&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b").Pairs(ParsePath("Tags.#"), "Key", "Value"),
-		"json":   asJSON.Pairs(ParsePath("Tags.#"), "Key", "Value"),
-		"rest":   Params{Fields: rest}.Pairs(ParsePath("body.Tags.#"), "Key", "Value"),
-		"xml":    Params{Fields: fields}.Pairs(ParsePath("body.Tags.#"), "Key", "Value"),
+	want := []params.Pair{{Key: "a", Value: "1"}, {Key: "b"}}
+	for name, got := range map[string][]params.Pair{
+		"query":  form("Action=Do&Tags.2.Key=b&Tags.1.Key=a&Tags.1.Value=1").Pairs(params.ParsePath("Tags.#"), "Key", "Value"),
+		"member": form("Action=Do&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=b").Pairs(params.ParsePath("Tags.#"), "Key", "Value"),
+		"json":   asJSON.Pairs(params.ParsePath("Tags.#"), "Key", "Value"),
+		"rest":   params.Params{Fields: rest}.Pairs(params.ParsePath("body.Tags.#"), "Key", "Value"),
+		"xml":    params.Params{Fields: fields}.Pairs(params.ParsePath("body.Tags.#"), "Key", "Value"),
 	} {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
 	for path, want := range map[string]string{"N": "7", "Yes": "true", "No": "", "Tags.#[Key=a].Value": "1", "Tags.#[Key=b].Value": "", "T*.#.Value": "1"} {
-		if got := strings.Join(asJSON.Values(ParsePath(path)), ","); got != want {
+		if got := strings.Join(asJSON.Values(params.ParsePath(path)), ","); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
@@ -96,8 +98,8 @@ func TestRouteSaysMost(t *testing.T) {
 		if op != want || (err == nil) != (want != "") {
 			t.Errorf("%s: got %q, %v", request, op, err)
 		}
-		if want == "Tags" && p.At(Named("arn")) != "arn:a:b/c/d" {
-			t.Errorf("%s: the rest of the path is %q", request, p.At(Named("arn")))
+		if want == "Tags" && p.At(params.Named("arn")) != "arn:a:b/c/d" {
+			t.Errorf("%s: the rest of the path is %q", request, p.At(params.Named("arn")))
 		}
 	}
 	r := httptest.NewRequest("PUT", "https://x.us-east-1.amazonaws.com/things/7", nil)

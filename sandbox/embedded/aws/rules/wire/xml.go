@@ -8,24 +8,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/params"
 )
 
 // readXML reads an XML body; the fields' places start with "body" in the place
 // of the root element.
-func readXML(service string, body []byte) ([]Field, error) {
+func readXML(service string, body []byte) ([]params.Field, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}
 	var (
 		d      = xml.NewDecoder(bytes.NewReader(body))
-		fields []Field
-		at     []Step
+		fields []params.Field
+		at     []params.Step
 		counts = []map[string]int{}
 		text   strings.Builder
 		leaf   bool
 		ended  bool
 	)
-	bad := func(why string) ([]Field, error) { return nil, &MalformedError{service, "body: " + why} }
+	bad := func(why string) ([]params.Field, error) { return nil, &MalformedError{service, "body: " + why} }
 	for {
 		tok, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -42,11 +44,11 @@ func readXML(service string, body []byte) ([]Field, error) {
 				return bad("too deep, too long or more than one root")
 			}
 			if len(counts) == 0 {
-				at = Named("body")
+				at = params.Named("body")
 			} else {
 				c := counts[len(counts)-1]
 				c[v.Name.Local]++
-				at = append(at, Step{Name: v.Name.Local}, Step{strconv.Itoa(c[v.Name.Local]), true})
+				at = append(at, params.Step{Name: v.Name.Local}, params.Step{Name: strconv.Itoa(c[v.Name.Local]), Index: true})
 			}
 			counts = append(counts, map[string]int{})
 			text.Reset()
@@ -55,7 +57,7 @@ func readXML(service string, body []byte) ([]Field, error) {
 			text.Write(v)
 		case xml.EndElement:
 			if leaf {
-				fields = append(fields, Field{slices.Clone(at), text.String()})
+				fields = append(fields, params.Field{At: slices.Clone(at), Value: text.String()})
 			}
 			leaf = false
 			counts = counts[:len(counts)-1]

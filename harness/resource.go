@@ -1,0 +1,151 @@
+package harness
+
+import (
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// A resource that a refusal names becomes a part of a policy, where "*", "?"
+// and "${" are no plain characters. Whoever can choose a name (a queue called
+// "*") must not be able to widen a grant with it. So a wildcard stays one only
+// where the cloud put it: as a whole segment after the account ("vpc/*"), in a
+// refusal of a request that carries no such segment itself. Everything else is
+// escaped as IAM has it: ${*}, ${?} and ${$} are the plain characters (IAM User
+// Guide, "Policy elements: variables and tags", special characters).
+
+// resourceOf gives the resource to grant for a denial, and whether there is
+// one. A denial that names no ARN is granted on what the request's own
+// candidate says, and on "*" only if the cloud named nothing at all.
+func resourceOf(d refusal.Denial, candidates []catalog.Candidate, carries bool) (string, bool) {
+	r := d.Resource
+	if r == "*" {
+		return r, true
+	}
+	if d.Cloud == refusal.AWS && !strings.HasPrefix(r, "arn:") {
+		for _, c := range candidates {
+			if strings.EqualFold(c.Permission, d.Permission) {
+				return plain(c.Resource, carries)
+			}
+		}
+		return "*", r == ""
+	}
+	return plain(r, carries)
+}
+
+// plain widens a resource by its type and escapes what must not be a wildcard.
+// It refuses a resource with a wildcard before its last field.
+func plain(r string, carries bool) (string, bool) {
+	if r == "" || r == "*" {
+		return "*", true
+	}
+	head, last := "", r
+	if parts := strings.SplitN(r, ":", 6); len(parts) == 6 {
+		last = parts[5]
+		head = strings.TrimSuffix(r, last)
+	}
+	if strings.ContainsAny(head, "*?$") {
+		return "", false
+	}
+	return catalog.Widen(head + escaped(last, carries)), true
+}
+
+// special finds what has a meaning in a policy's resource, the escapes first.
+var special = regexp.MustCompile(`\$\{[*?$]\}|\$\{|\*|\?`)
+
+func escaped(s string, carries bool) string {
+	var b strings.Builder
+	end := 0
+	for _, m := range special.FindAllStringIndex(s, -1) {
+		b.WriteString(s[end:m[0]])
+		end = m[1]
+		switch found := s[m[0]:m[1]]; {
+		case len(found) == 4:
+			b.WriteString(found)
+		case found == "*" && !carries && wholeSegment(s, m[0]):
+			b.WriteString("*")
+		case found == "${":
+			b.WriteString("${$}{")
+		default:
+			b.WriteString("${" + found + "}")
+		}
+	}
+	return b.String() + s[end:]
+}
+
+func wholeSegment(s string, at int) bool {
+	return (at == 0 || strings.ContainsRune("/:", rune(s[at-1]))) &&
+		(at+1 == len(s) || strings.ContainsRune("/:", rune(s[at+1])))
+}
+
+// maxName is the longest value that is looked at as a name, in bytes: longer
+// ones are documents, whose wildcards no refusal repeats.
+const maxName = 1024
+
+// carriesWildcard tells whether a name in the request has "*" as a segment.
+func carriesWildcard(x refusal.Exchange) bool {
+	if x.URL != nil {
+		if starred(x.URL.Path) {
+			return true
+		}
+		for _, values := range x.URL.Query() {
+			for _, v := range values {
+				if starred(v) {
+					return true
+				}
+			}
+		}
+	}
+	if source, err := url.PathUnescape(x.Header.Get("X-Amz-Copy-Source")); err != nil || starred(source) {
+		return true
+	}
+	if strings.Contains(x.Header.Get("Content-Type"), "json") {
+		var body any
+		return json.Unmarshal(x.Body, &body) == nil && starredIn(body)
+	}
+	form, _ := url.ParseQuery(string(x.Body)) // what cannot be read is no name
+	for _, values := range form {
+		for _, v := range values {
+			if starred(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func starredIn(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return starred(v)
+	case []any:
+		for _, e := range v {
+			if starredIn(e) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, e := range v {
+			if starredIn(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func starred(name string) bool {
+	if len(name) > maxName || strings.HasPrefix(strings.TrimSpace(name), "{") {
+		return false
+	}
+	for segment := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '/' || r == ':' }) {
+		if segment == "*" {
+			return true
+		}
+	}
+	return false
+}

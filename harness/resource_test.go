@@ -1,0 +1,101 @@
+package harness
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+func TestResourceOf(t *testing.T) {
+	queue := "arn:aws:sqs:us-east-1:123456789012:"
+	tests := []struct {
+		name      string
+		resource  string
+		candidate string // for the same permission, "" for none
+		carries   bool
+		want      string // "" for none
+	}{
+		{name: "a name", resource: queue + "jobs", want: queue + "jobs"},
+		{name: "the cloud's star", resource: "*", want: "*"},
+		{name: "the cloud's whole type", resource: "arn:aws:ec2:us-east-1:123456789012:vpc/*", want: "arn:aws:ec2:us-east-1:123456789012:vpc/*"},
+		{name: "a generated id", resource: "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0123456789abcdef0", want: "arn:aws:ec2:us-east-1:123456789012:vpc/*"},
+		{name: "a queue called star", resource: queue + "*", carries: true, want: queue + "${*}"},
+		{name: "a star in a name", resource: queue + "jobs*", want: queue + "jobs${*}"},
+		{name: "a question mark", resource: queue + "job?", want: queue + "job${?}"},
+		{name: "a policy variable", resource: "arn:aws:iam::123456789012:user/${aws:username}", want: "arn:aws:iam::123456789012:user/${$}{aws:username}"},
+		{name: "escaped already", resource: "arn:aws:s3:::artifacts/a${*}b", want: "arn:aws:s3:::artifacts/a${*}b"},
+		{name: "a star for the region", resource: "arn:aws:kms:*:*:*"},
+		{name: "a star for a bucket", resource: "arn:aws:s3:::*/x.txt", carries: true, want: "arn:aws:s3:::${*}/x.txt"},
+		{name: "a bare name", resource: "my_secret"},
+		{name: "a bare name, and the request knows", resource: "my_secret", candidate: queue + "jobs", want: queue + "jobs"},
+		{name: "nothing named", resource: "", want: "*"},
+		{name: "nothing named, and the request knows", resource: "", candidate: queue + "jobs", want: queue + "jobs"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var candidates []catalog.Candidate
+			if tt.candidate != "" {
+				candidates = []catalog.Candidate{{Permission: "sqs:Other", Resource: "*"}, {Permission: "sqs:CreateQueue", Resource: tt.candidate}}
+			}
+			d := refusal.Denial{Cloud: refusal.AWS, Permission: "sqs:CreateQueue", Resource: tt.resource}
+			got, ok := resourceOf(d, candidates, tt.carries)
+			if got != tt.want && ok || ok != (tt.want != "") {
+				t.Errorf("got %q, %t; want %q", got, ok, tt.want)
+			}
+		})
+	}
+}
+
+func TestCarriesWildcard(t *testing.T) {
+	form, json := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, http.Header{"Content-Type": {"application/x-amz-json-1.0"}}
+	tests := []struct {
+		name   string
+		x      refusal.Exchange
+		target string
+		want   bool
+	}{
+		{name: "a path", target: "/%2A/x.txt", want: true},
+		{name: "a star in a name", target: "/a*b/x.txt"},
+		{name: "a query", target: "/?prefix=*", want: true},
+		{name: "a form", target: "/", x: refusal.Exchange{Header: form, Body: []byte("Action=GetRole&RoleName=%2A")}, want: true},
+		{name: "a form without", target: "/", x: refusal.Exchange{Header: form, Body: []byte("Action=CreateVpc&CidrBlock=10.0.0.0%2F16")}},
+		{name: "json", target: "/", x: refusal.Exchange{Header: json, Body: []byte(`{"QueueUrl":"https://sqs.us-east-1.amazonaws.com/123456789012/*"}`)}, want: true},
+		{name: "json, deep", target: "/", x: refusal.Exchange{Header: json, Body: []byte(`{"Names":[{"Name":"*"}]}`)}, want: true},
+		{name: "a policy document", target: "/", x: refusal.Exchange{Header: json, Body: []byte(`{"Policy":"{\"Resource\":\"*\"}"}`)}},
+		{name: "the source of a copy", target: "/", x: refusal.Exchange{Header: http.Header{"X-Amz-Copy-Source": {"%2A/z.txt"}}}, want: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var err error
+			if tt.x.URL, err = url.Parse("https://x.amazonaws.com" + tt.target); err != nil {
+				t.Fatal(err)
+			}
+			if got := carriesWildcard(tt.x); got != tt.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
+// A denial of another principal says nothing about this role, and an opaque
+// refusal in verification of what is held in part is no proof.
+func TestPutBackTrustsNoLateRefusal(t *testing.T) {
+	put := catalog.Candidate{Permission: "s3:PutObject", Resource: "arn:aws:s3:::artifacts/app.zip"}
+	acl := catalog.Candidate{Permission: "s3:PutObjectAcl", Resource: "arn:aws:s3:::artifacts/app.zip"}
+	opaque := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.OpaqueDenial}
+	rules := Rules{Rehearsal: true}
+	both := decide(setOf(nil), opaque, []catalog.Candidate{put, acl}, false, rules)
+	held := setOf([]Entry{{Grant: both.grants[0]}})
+
+	back, late, _ := putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules)}})
+	if len(back) != 0 || late == nil {
+		t.Errorf("held in part: put back %v, late %v", back, late)
+	}
+	back, _, _ = putBack(setOf(nil), []refused{{"PUT", opaque, both}})
+	if len(back) != 2 || back[0].Necessity != Assumed {
+		t.Errorf("held not at all: put back %v; want both, assumed", back)
+	}
+}

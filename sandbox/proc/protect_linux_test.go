@@ -1,0 +1,108 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// spied reads as a child what could hold the secrets of this process.
+func spied() (found []string) {
+	for _, what := range []string{"environ", "mem", "maps"} {
+		// One byte of memory is not there to be read at 0: opening it is what
+		// the kernel allows or not.
+		cmd := exec.Command("sh", "-c", `: < "$1"`, "sh", fmt.Sprintf("/proc/%d/%s", os.Getpid(), what))
+		if cmd.Run() == nil {
+			found = append(found, what)
+		}
+	}
+	return found
+}
+
+// protected is a process that closes itself, and says what changes by it.
+func protected() error {
+	fmt.Println("before:", spied())
+	if err := Protect(); err != nil {
+		return err
+	}
+	fmt.Println("after:", spied())
+
+	// What Whittle needs of /proc/self, and of children, it still has.
+	path, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	link, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	if link != path {
+		return fmt.Errorf("%s is not %s", link, path)
+	}
+	roots, err := os.CreateTemp("", "")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(roots.Name())
+	if _, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", roots.Fd())); err != nil {
+		return err
+	}
+	if _, err := os.ReadFile(roots.Name()); err != nil {
+		return err
+	}
+	// A child begins anew: a shell reads /proc/self as it always does, and a
+	// pipe by its name (bash's <(…), /dev/stdin).
+	out, err := exec.Command("sh", "-c", `tr '\0' '\n' < /proc/self/environ | grep -c PROC_TEST_ROLE; echo in | cat /dev/stdin`).CombinedOutput()
+	fmt.Printf("child: %q\n", out)
+	return err
+}
+
+// A process of the same user cannot read what a protected one holds.
+func TestProtect(t *testing.T) {
+	t.Parallel()
+	program, attr := os.Args[0], &syscall.SysProcAttr{}
+	if os.Getuid() == 0 {
+		// Root reads everything: be somebody else, who can reach the program.
+		dir, err := os.MkdirTemp("", "protect")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		program = filepath.Join(dir, "test")
+		from, err := os.Open(os.Args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer from.Close()
+		to, err := os.OpenFile(program, os.O_WRONLY|os.O_CREATE, 0o755)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(to, from)
+		if err = errors.Join(err, to.Close(), os.Chmod(dir, 0o755), os.Chmod(program, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		attr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+	}
+	cmd := exec.Command(program)
+	cmd.Dir = "/"
+	cmd.Env = []string{role + "=protected", "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
+	cmd.SysProcAttr = attr
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, os.ErrPermission) && attr.Credential != nil {
+		t.Skipf("root without the right to be another user: %v", err)
+	}
+	const want = "before: [environ mem maps]\nafter: []\nchild: \"1\\nin\\n\"\n"
+	if err != nil || string(out) != want {
+		t.Errorf("got %q, want %q: %v", out, want, err)
+	}
+	if strings.Contains(string(out), "panic") {
+		t.Errorf("%s", out)
+	}
+}
