@@ -19,7 +19,7 @@ func exchange(t *testing.T, address string, status int, body string) refusal.Exc
 		t.Fatal(err)
 	}
 	return refusal.Exchange{
-		Method: "POST", URL: u, Header: http.Header{"X-Amz-Target": {"TrentService.CreateKey"}},
+		Method: "POST", URL: u, Header: http.Header{"X-Amz-Target": {"TrentService.CreateKey"}, "Content-Type": {"application/x-amz-json-1.1"}},
 		Status: status, Reply: http.Header{}, ReplyBody: []byte(body),
 	}
 }

@@ -69,14 +69,17 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	defer os.RemoveAll(work)
 	fmt.Fprintln(stderr, "bench: reference, growth in flight and verification")
-	flight, err := probe(ctx, *whittle, *file, work, "in-flight", stderr)
+	flight, err := probe(ctx, *whittle, *file, work, stderr, "in-flight")
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(stderr, "bench: the classic loop")
-	classic, err := probe(ctx, *whittle, *file, work, "rerun", stderr)
+	classic, err := probe(ctx, *whittle, *file, work, stderr, "rerun", "--no-reference", "--no-verify")
 	if err != nil {
 		return err
+	}
+	if !flight.rec.Verified || flight.steps[0].Reference == 0 {
+		return errors.New("growth in flight was not verified against a reference: nothing to compare with; does the lifecycle say reference: false?")
 	}
 	figures = append(figures, compare(flight, classic)...)
 	return errors.Join(write(*out, figures), table(stdout, figures))
@@ -97,11 +100,13 @@ type measured struct {
 }
 
 // probe runs whittle on the lifecycle and watches its memory.
-func probe(ctx context.Context, whittle, file, work, strategy string, stderr io.Writer) (measured, error) {
+func probe(ctx context.Context, whittle, file, work string, stderr io.Writer, strategy string, flags ...string) (measured, error) {
 	var m measured
 	path := filepath.Join(work, strategy+".lock.json")
-	c := exec.CommandContext(ctx, whittle, "probe", "--json", "--file", file, "--record", path,
-		"--work", filepath.Join(work, strategy), "--strategy", strategy)
+	args := []string{"probe", "--json", "--file", file, "--record", path, "--work", filepath.Join(work, strategy), "--strategy", strategy}
+	c := exec.CommandContext(ctx, whittle, append(args, flags...)...)
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it has children to end
+	c.WaitDelay = 2 * time.Minute
 	c.Stderr = stderr
 	var stdout strings.Builder
 	c.Stdout = &stdout

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,46 +44,89 @@ only the working copies are left to remove.`,
 	return c
 }
 
+// cleaned is what clean --json prints.
+type cleaned struct {
+	Emptied []string `json:"emptied"`
+	Deleted []string `json:"deleted"`
+	Runs    []string `json:"runs"`
+}
+
 func runClean(ctx context.Context, file, work string, purge bool, g *globals) error {
 	lc, err := lifecycle.Load(file)
 	if err != nil {
 		return err
 	}
+	done := cleaned{Emptied: []string{}, Deleted: []string{}}
+	if done.Runs, err = journal.Runs(work); err != nil {
+		return err
+	}
+	// Nothing is taken from under a run that is still going on.
+	for _, dir := range done.Runs {
+		if err := notRunning(dir); err != nil {
+			return err
+		}
+	}
 	if lc.Sandbox.Embedded {
 		fmt.Fprintln(g.err, "the embedded sandbox ended with its run: no role is left in it")
-	} else if err := cleanRoles(ctx, lc, purge, g); err != nil {
-		return err
+	} else {
+		report, err := cleanRoles(ctx, file, lc, purge, g)
+		done.Emptied, done.Deleted = append(done.Emptied, report.Emptied...), append(done.Deleted, report.Deleted...)
+		if err != nil {
+			return errors.Join(printCleaned(g, done), err)
+		}
 	}
-	dirs, err := journal.Runs(work)
-	if err != nil {
-		return err
-	}
-	for _, dir := range dirs {
+	for _, dir := range done.Runs {
 		if err := cleanRun(dir, purge); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(g.err, "%s cleaned in %s\n", count(len(dirs), "run"), work)
+	fmt.Fprintf(g.err, "%s cleaned in %s\n", count(len(done.Runs), "run"), work)
+	return printCleaned(g, done)
+}
+
+func printCleaned(g *globals, done cleaned) error {
+	if g.json {
+		return printJSON(g.out, done)
+	}
+	for _, r := range done.Emptied {
+		fmt.Fprintf(g.out, "emptied %s\n", r)
+	}
+	for _, r := range done.Deleted {
+		fmt.Fprintf(g.out, "deleted %s\n", r)
+	}
 	return nil
 }
 
-func cleanRoles(ctx context.Context, lc lifecycle.Lifecycle, purge bool, g *globals) error {
+// notRunning is an error if the run's journal is in use.
+func notRunning(dir string) error {
+	j, _, err := journal.Open(filepath.Join(dir, journal.FileName))
+	if errors.Is(err, journal.ErrLocked) {
+		return fmt.Errorf("%s is still running; nothing was touched: %w", dir, err)
+	}
+	if err != nil {
+		return nil // a journal that nobody can read is nobody's run
+	}
+	return j.Close()
+}
+
+func cleanRoles(ctx context.Context, file string, lc lifecycle.Lifecycle, purge bool, g *globals) (roleaws.Report, error) {
 	log, err := g.logger()
 	if err != nil {
-		return err
+		return roleaws.Report{}, err
 	}
 	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Log: log})
 	if err != nil {
-		return err
+		return roleaws.Report{}, err
 	}
-	report, err := roleaws.Clean(ctx, roleaws.Config{SDK: p.sdk, Stack: stackName(lc), Log: log}, purge)
-	for _, r := range report.Emptied {
-		fmt.Fprintf(g.out, "emptied %s\n", r)
+	cfg := roleaws.Config{SDK: p.sdk, Stack: stackName(lc), Log: log}
+	pool, err := roleaws.Open(ctx, cfg)
+	if err != nil {
+		return roleaws.Report{}, err
 	}
-	for _, r := range report.Deleted {
-		fmt.Fprintf(g.out, "deleted %s\n", r)
+	if err := rightAccount(file, lc.Sandbox, pool.Account()); err != nil {
+		return roleaws.Report{}, err
 	}
-	return err // what was done before it is told all the same
+	return roleaws.Clean(ctx, cfg, purge)
 }
 
 // cleanRun removes a run's working copies, and with purge the run.

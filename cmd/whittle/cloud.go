@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,8 +41,11 @@ what was made in it ends with it.`,
 			if err != nil {
 				return err
 			}
-			if gate != "open" && gate != "closed" {
-				return &usageError{err: fmt.Errorf("--gate=%s: not known", gate), hint: "use closed or open"}
+			if err := checkGate(gate); err != nil {
+				return err
+			}
+			if err := checkLoopback(listen); err != nil {
+				return err
 			}
 			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: "aws", Region: region, Propagation: propagation, Open: gate == "open", Log: log})
 			if err != nil {
@@ -56,6 +63,21 @@ what was made in it ends with it.`,
 	return c
 }
 
+// checkLoopback keeps the sandbox, whose administrator anybody may be who reads
+// its environment, off the network.
+func checkLoopback(listen string) error {
+	host, _, err := net.SplitHostPort(listen)
+	if err == nil {
+		if addr, perr := netip.ParseAddr(host); perr != nil || !addr.IsLoopback() {
+			err = errors.New("not an address of the loopback interface")
+		}
+	}
+	if err != nil {
+		return &usageError{err: fmt.Errorf("--listen=%s: %w", listen, err), hint: "use an address such as 127.0.0.1:4000"}
+	}
+	return nil
+}
+
 // serveCloud puts a proxy before the cloud and prints how to reach it.
 func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err error) {
 	ca, err := intercept.NewCA()
@@ -64,7 +86,7 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 	}
 	proxy, err := intercept.Start(ctx, intercept.Config{CA: ca, Dial: p.dial, RootCAs: p.roots, Listen: listen})
 	if err != nil {
-		return err
+		return fmt.Errorf("--listen=%s: %w; name another address, or port 0 for any free one", listen, err)
 	}
 	defer func() { err = errors.Join(err, proxy.Close()) }()
 
@@ -82,19 +104,33 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 		return err
 	}
 	id, secret := p.embedded.Operator()
-	for _, kv := range [][2]string{
-		{"HTTPS_PROXY", proxy.URL().String()},
-		{"NO_PROXY", "127.0.0.1,localhost"},
-		{"SSL_CERT_FILE", file},
-		{"AWS_CA_BUNDLE", file},
-		{"AWS_REGION", p.sdk.Region},
-		{"AWS_DEFAULT_REGION", p.sdk.Region},
-		{"AWS_ACCESS_KEY_ID", id},
-		{"AWS_SECRET_ACCESS_KEY", secret},
-	} {
-		fmt.Fprintf(g.out, "export %s='%s'\n", kv[0], kv[1])
+	err = printEnv(g, map[string]string{
+		"HTTPS_PROXY":           proxy.URL().String(),
+		"NO_PROXY":              "127.0.0.1,localhost",
+		"SSL_CERT_FILE":         file,
+		"AWS_CA_BUNDLE":         file,
+		"AWS_REGION":            p.sdk.Region,
+		"AWS_DEFAULT_REGION":    p.sdk.Region,
+		"AWS_ACCESS_KEY_ID":     id,
+		"AWS_SECRET_ACCESS_KEY": secret,
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(g.err, "whittle: the embedded AWS sandbox is up; Ctrl-C ends it")
 	<-ctx.Done()
 	return unknownRequests(p.embedded)
+}
+
+// printEnv prints an environment for a shell to read, or as JSON.
+func printEnv(g *globals, env map[string]string) error {
+	if g.json {
+		return printJSON(g.out, env)
+	}
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if _, err := fmt.Fprintf(g.out, "export %s='%s'\n", name, env[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

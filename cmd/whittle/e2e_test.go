@@ -63,7 +63,7 @@ func probeStack(t *testing.T, stack string, flags ...string) (probed, error) {
 	if err != nil || len(runs) != 1 {
 		return p, fmt.Errorf("runs %v: %w", runs, err)
 	}
-	f, err := os.Open(filepath.Join(runs[0], journalName))
+	f, err := os.Open(filepath.Join(runs[0], journal.FileName))
 	if err != nil {
 		return p, err
 	}

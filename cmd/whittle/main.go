@@ -17,8 +17,7 @@ func main() {
 	if code, ok := proc.RunShim(os.Args, os.Environ()); ok {
 		os.Exit(code)
 	}
-	// Where the kernel refuses it, a step sees no more than without it.
-	_ = proc.Protect()
+	_ = proc.Protect() // best effort: without it Whittle is as open as other programs
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()

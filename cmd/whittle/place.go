@@ -33,6 +33,14 @@ type place struct {
 	propagation time.Duration
 }
 
+// checkGate refuses a --gate that is neither.
+func checkGate(gate string) error {
+	if gate != "open" && gate != "closed" {
+		return &usageError{err: fmt.Errorf("--gate=%s: not known", gate), hint: "use closed or open"}
+	}
+	return nil
+}
+
 // openPlace starts the embedded sandbox, with the region and the propagation
 // that the lifecycle names, or loads the operator's own configuration for a
 // real account.
@@ -54,7 +62,7 @@ func openPlace(ctx context.Context, s lifecycle.Sandbox, c embedded.Config) (*pl
 func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
 	cloud, err := embedded.Start(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("embedded sandbox: %w", err)
+		return nil, err // it says whose it is
 	}
 	id, secret := cloud.Operator()
 	return &place{
@@ -87,10 +95,10 @@ func (p *place) state() attempt.CloudState {
 	return p.embedded
 }
 
-// poll is how to wait for the cloud's IAM; the zero value suits a real one.
-func (p *place) poll() roleaws.Poll {
+// poll is how to wait for the cloud's IAM.
+func (p *place) poll(patience time.Duration) roleaws.Poll {
 	if p.embedded == nil {
-		return roleaws.Poll{}
+		return roleaws.Poll{Limit: patience}
 	}
 	return roleaws.Poll{Initial: 10 * time.Millisecond, Max: 100 * time.Millisecond, Limit: 30*time.Second + 3*p.propagation}
 }

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,8 +84,11 @@ func (o *probeOptions) complete() error {
 	if !slices.Contains([]string{string(harness.InFlight), string(harness.Rerun)}, o.strategy) {
 		return &usageError{err: fmt.Errorf("--strategy=%s: not known", o.strategy), hint: "use in-flight or rerun"}
 	}
-	if o.gate != "open" && o.gate != "closed" {
-		return &usageError{err: fmt.Errorf("--gate=%s: not known", o.gate), hint: "use closed or open"}
+	if err := checkGate(o.gate); err != nil {
+		return err
+	}
+	if o.patience <= 0 {
+		return &usageError{err: fmt.Errorf("--patience=%s: not a time to wait", o.patience), hint: "use a duration such as 30s or 8m"}
 	}
 	dir := filepath.Dir(o.file)
 	if o.record == "" {
@@ -96,27 +100,11 @@ func (o *probeOptions) complete() error {
 	return nil
 }
 
-func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
+func runProbe(ctx context.Context, o probeOptions, g *globals) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	lc, err := lifecycle.Load(o.file)
-	if err != nil {
-		return err
-	}
-	if lc.Cloud != "aws" {
-		return fmt.Errorf("%s: cloud: %s: probe knows aws only so far", o.file, lc.Cloud)
-	}
-	if o.noReference {
-		lc.Reference = false
-	}
-	if o.propagation > 0 {
-		lc.Sandbox.Propagation = o.propagation
-	}
-	if err := writable(filepath.Dir(o.record)); err != nil {
-		return fmt.Errorf("record %s: %w", o.record, err)
-	}
-	log, err := g.logger()
+	lc, err := loadForProbe(o)
 	if err != nil {
 		return err
 	}
@@ -124,25 +112,67 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
-	rd, err := openRun(o.work, digest, o.resume)
+	log, err := g.logger()
 	if err != nil {
 		return err
 	}
-	defer func() { err = joinErrors(err, rd.close(err == nil)) }()
+	rd, err := openRun(o.work, digest+" on "+sandboxName(lc.Sandbox), o.resume)
+	if err != nil {
+		return err
+	}
+	err = probeIn(ctx, rd, lc, digest, o, g, log)
+	if ctx.Err() != nil && err != nil {
+		roles := "the roles are empty, and "
+		if errors.Is(err, harness.ErrNotReleased) {
+			roles = ""
+		}
+		err = fmt.Errorf("interrupted; %swhittle probe --resume goes on from %s: %w", roles, rd.dir, err)
+	}
+	return errors.Join(err, rd.close(err == nil))
+}
 
+// loadForProbe reads the lifecycle file, applies the flags, and refuses early
+// what would fail late.
+func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
+	lc, err := lifecycle.Load(o.file)
+	if err != nil {
+		return lc, err
+	}
+	if lc.Cloud != "aws" {
+		return lc, fmt.Errorf("%s: cloud: %s: probe knows aws only so far", o.file, lc.Cloud)
+	}
+	if lc.Start != "" && lc.Start != "empty" {
+		return lc, fmt.Errorf("%s: start: %s: probe starts from empty only so far; leave the line out", o.file, lc.Start)
+	}
+	if o.propagation > 0 && !lc.Sandbox.Embedded {
+		return lc, &usageError{err: errors.New("--propagation is for the embedded sandbox only"), hint: "a real cloud takes the time it takes; see --patience"}
+	}
+	if o.noReference {
+		lc.Reference = false
+	}
+	if o.propagation > 0 {
+		lc.Sandbox.Propagation = o.propagation
+	}
+	return lc, writable(o.record)
+}
+
+// probeIn probes in an open run folder.
+func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest string, o probeOptions, g *globals, log *slog.Logger) (err error) {
 	show := newProgress(g.err)
 	defer show.close()
-	show.line("probing %s: %s on %s; journal %s", o.file, count(len(lc.Steps), "step"), sandboxName(lc.Sandbox), rd.journalPath())
+	show.line("probing %s: %s on %s; journal %s", o.file, count(len(lc.Steps), "step"), sandboxName(lc.Sandbox), rd.journal.Path())
 	show.now("starting the sandbox")
+	stop := context.AfterFunc(ctx, func() { show.line("stopping: the step ends, and the roles are emptied") })
+	defer stop()
 
 	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Log: log})
 	if err != nil {
 		return err
 	}
-	defer func() { err = joinErrors(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.close()) }()
 
 	pool, err := roleaws.Open(ctx, roleaws.Config{
-		SDK: p.sdk, Stack: stackName(lc), RunID: filepath.Base(rd.dir), Poll: p.poll(), Log: log,
+		SDK: p.sdk, Stack: stackName(lc), RunID: filepath.Base(rd.dir), Poll: p.poll(o.patience), Log: log,
 		Announce: func(kind, id string) error {
 			return rd.journal.Append(journal.Event{Kind: journal.KindObject, Object: &journal.Object{Kind: kind, ID: id}})
 		},
@@ -150,8 +180,8 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
-	if want := lc.Sandbox.Account; want != "" && want != pool.Account() {
-		return fmt.Errorf("%s: sandbox: account: %s, but the operator's credentials are for account %s; nothing was touched", o.file, want, pool.Account())
+	if err := rightAccount(o.file, lc.Sandbox, pool.Account()); err != nil {
+		return err
 	}
 
 	steps, err := attempt.New(ctx, attempt.Config{
@@ -175,9 +205,6 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 	})
 	show.close()
 	if err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted; the roles are empty, and whittle probe --resume goes on from %s: %w", rd.dir, err)
-		}
 		return err
 	}
 	rec := recordOf(lc, digest, pool.Account(), result)
@@ -187,19 +214,29 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 	return printProbe(g, o, rec, result, time.Since(began))
 }
 
-// stackName is the folder's name: it keeps the roles of two stacks apart.
+// rightAccount refuses to work in another account than the lifecycle names.
+func rightAccount(file string, s lifecycle.Sandbox, account string) error {
+	if s.Account == "" || s.Account == account {
+		return nil
+	}
+	return fmt.Errorf("%s: sandbox: account: %s, but the operator's credentials are for account %s; nothing was touched", file, s.Account, account)
+}
+
+// stackName is the folder's name with a hash of its path: it keeps the roles of
+// two stacks apart.
 func stackName(lc lifecycle.Lifecycle) string {
 	dir, err := filepath.Abs(lc.Dir)
 	if err != nil {
 		dir = lc.Dir
 	}
+	sum := sha256.Sum256([]byte(dir))
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
 			return r
 		}
 		return '-'
 	}, strings.ToLower(filepath.Base(dir)))
-	return strings.Trim(name, "-")
+	return fmt.Sprintf("%s-%x", strings.Trim(name, "-"), sum[:3])
 }
 
 func sandboxName(s lifecycle.Sandbox) string {
@@ -211,14 +248,17 @@ func sandboxName(s lifecycle.Sandbox) string {
 
 // writable tells early what would otherwise fail after all runs: a record that
 // cannot be written.
-func writable(dir string) error {
+func writable(record string) error {
+	dir := filepath.Dir(record)
+	if info, err := os.Stat(record); err == nil && info.IsDir() {
+		return fmt.Errorf("record %s: is a folder; name a file with --record", record)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("record %s: %w; name another file with --record", record, err)
+	}
 	f, err := os.CreateTemp(dir, ".whittle-*")
 	if err != nil {
-		var pe *os.PathError
-		if errors.As(err, &pe) {
-			return fmt.Errorf("folder %s cannot be written to: %w; name another with --record", dir, pe.Err)
-		}
-		return err
+		return fmt.Errorf("record %s: folder %s cannot be written to: %w; name another file with --record", record, dir, errors.Unwrap(err))
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
@@ -261,7 +301,5 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 			Reference: s.Reference.Seconds(), Grow: s.Grow.Seconds(), Verify: s.Verify.Seconds(),
 		})
 	}
-	enc := json.NewEncoder(g.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(sum)
+	return printJSON(g.out, sum)
 }

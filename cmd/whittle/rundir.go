@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/whittle-iam/whittle/harness"
-	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 )
 
@@ -20,15 +19,12 @@ type rundir struct {
 	known   map[string]harness.Known // from the interrupted run, by step
 }
 
-const journalName = "journal.jsonl"
-
-func (r *rundir) journalPath() string { return filepath.Join(r.dir, journalName) }
-
 // openRun makes the folder of a new run in work, or opens that of the run that
-// was interrupted last.
-func openRun(work, digest string, resume bool) (*rundir, error) {
+// was interrupted last. What names the inputs: only a run of the same is
+// resumed.
+func openRun(work, what string, resume bool) (*rundir, error) {
 	if resume {
-		return resumeRun(work, digest)
+		return resumeRun(work, what)
 	}
 	dir, err := journal.NewRun(work)
 	if err != nil {
@@ -38,80 +34,75 @@ func openRun(work, digest string, resume bool) (*rundir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.Append(journal.Event{Kind: journal.KindRun, Text: digest}); err != nil {
+	if err := j.Append(journal.Event{Kind: journal.KindRun, Text: what}); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return &rundir{dir: dir, journal: j}, nil
 }
 
-func resumeRun(work, digest string) (*rundir, error) {
+// resumeRun opens the newest run in which something was run.
+func resumeRun(work, what string) (*rundir, error) {
 	dirs, err := journal.Runs(work)
 	if err != nil {
 		return nil, err
 	}
-	if len(dirs) == 0 {
-		return nil, fmt.Errorf("nothing to resume in %s: start with whittle probe", work)
+	for _, dir := range slices.Backward(dirs) {
+		j, events, err := journal.Open(filepath.Join(dir, journal.FileName))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(events, func(e journal.Event) bool { return e.Kind == journal.KindAttempt }) {
+			if err := j.Close(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := resumable(dir, what, events); err != nil {
+			return nil, errors.Join(err, j.Close())
+		}
+		if err := j.Append(journal.Event{Kind: journal.KindRun, Text: what}); err != nil {
+			return nil, errors.Join(err, j.Close())
+		}
+		return &rundir{dir: dir, journal: j, known: knownOf(events)}, nil
 	}
-	dir := dirs[len(dirs)-1]
-	j, events, err := journal.Open(filepath.Join(dir, journalName))
-	if err != nil {
-		return nil, err
-	}
-	fail := func(err error) (*rundir, error) { return nil, errors.Join(err, j.Close()) }
+	return nil, fmt.Errorf("nothing to resume in %s: start with whittle probe", work)
+}
+
+func resumable(dir, what string, events []journal.Event) error {
 	for _, e := range events {
 		switch {
 		case e.Kind == journal.KindEnd && e.OK:
-			return fail(fmt.Errorf("nothing to resume: %s is done; start again with whittle probe", dir))
-		case e.Kind == journal.KindRun && e.Text != digest:
-			return fail(fmt.Errorf("cannot resume %s: the code or its variables have changed since; start again with whittle probe", dir))
+			return fmt.Errorf("nothing to resume: %s is done; start again with whittle probe", dir)
+		case e.Kind == journal.KindRun && e.Text != what:
+			return fmt.Errorf("cannot resume %s: the code, its variables or the sandbox have changed since; start again with whittle probe", dir)
 		}
 	}
-	return &rundir{dir: dir, journal: j, known: knownOf(events)}, nil
+	return nil
 }
 
-// knownOf gathers what an interrupted run granted. What was meant to be granted
-// but never seen to let its request through is only assumed.
+// knownOf gathers what an interrupted run granted, by step.
 func knownOf(events []journal.Event) map[string]harness.Known {
-	through := map[string]map[string]bool{} // step, class
-	for _, e := range events {
-		if e.Kind == journal.KindLetThrough {
-			if through[e.Step] == nil {
-				through[e.Step] = map[string]bool{}
-			}
-			through[e.Step][e.Class] = true
-		}
-	}
-	entries := map[string]map[grant.Grant]harness.Entry{}
 	known := map[string]harness.Known{}
 	for _, e := range events {
-		if e.Pass != "grow" {
+		if e.Pass != journal.PassGrow {
 			continue
 		}
+		k := known[e.Step]
 		switch e.Kind {
+		case journal.KindAttempt:
+			k.Runs++
 		case journal.KindIntent:
-			if entries[e.Step] == nil {
-				entries[e.Step] = map[grant.Grant]harness.Entry{}
-			}
 			for _, g := range e.Grants {
 				n := harness.Necessity(e.Necessity)
-				if !through[e.Step][e.Class] {
-					n = harness.Assumed
-				}
-				entries[e.Step][g] = harness.Entry{Grant: g, Necessity: n, Class: e.Class}
+				k.Entries = append(k.Entries, harness.Entry{Grant: g, Necessity: n, Class: e.Class, Guess: n == harness.Assumed})
 			}
 		case journal.KindStepEnd:
-			k := known[e.Step]
 			k.Done = e.OK
-			known[e.Step] = k
 		}
-	}
-	for step, all := range entries {
-		k := known[step]
-		for _, e := range all {
-			k.Entries = append(k.Entries, e)
-		}
-		slices.SortFunc(k.Entries, func(a, b harness.Entry) int { return grant.Compare(a.Grant, b.Grant) })
-		known[step] = k
+		known[e.Step] = k
 	}
 	return known
 }
@@ -131,7 +122,7 @@ func (r *rundir) close(done bool) error {
 func keepJournal(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if e.Name() != journalName {
+		if e.Name() != journal.FileName {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -25,9 +24,7 @@ func newShow(g *globals) *cobra.Command {
 				return err
 			}
 			if g.json {
-				enc := json.NewEncoder(g.out)
-				enc.SetIndent("", "  ")
-				return enc.Encode(record.ShowJSON(rec))
+				return printJSON(g.out, record.ShowJSON(rec))
 			}
 			if err := printTable(g.out, rec); err != nil {
 				return err

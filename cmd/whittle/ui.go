@@ -1,9 +1,10 @@
 package main
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -62,10 +63,12 @@ type progress struct {
 	doing   string
 }
 
-// newProgress writes to w; the status line is there only if w is a terminal.
+// newProgress writes to w; the status line is there only if w is a terminal
+// that can rewrite it.
 func newProgress(w io.Writer) *progress {
 	p := &progress{out: w}
-	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) {
+	kind := os.Getenv("TERM")
+	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) && kind != "" && kind != "dumb" {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(150*time.Millisecond))
 		p.bar = p.bars.New(0, mpb.SpinnerStyle("⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏").PositionLeft(),
 			mpb.BarWidth(1), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(p.status)))
@@ -119,6 +122,10 @@ func (p *progress) event(e journal.Event) {
 		p.runs++
 	case journal.KindGranted:
 		p.granted += len(e.Grants)
+	case journal.KindNote:
+		if e.Step == "" {
+			p.step, p.pass, p.doing = "", e.Pass, e.Text
+		}
 	}
 	line := p.lineOf(e)
 	p.mu.Unlock()
@@ -131,15 +138,15 @@ func (p *progress) lineOf(e journal.Event) string {
 	took := time.Since(p.since).Seconds()
 	switch e.Kind {
 	case journal.KindNote:
-		if e.Pass == "remove" {
+		if e.Pass == journal.PassRemove && e.Step != "" {
 			return fmt.Sprintf("%-9s  %-12s %s", e.Pass, e.Step, e.Text)
 		}
 	case journal.KindAttemptEnd:
 		switch {
-		case e.Pass == "remove": // its note says what it showed
-		case e.Pass != "grow" && e.OK:
+		case e.Pass == journal.PassRemove: // its note says what it showed
+		case e.Pass != journal.PassGrow && e.OK:
 			return fmt.Sprintf("%-9s  %-12s ok      %6.1fs", e.Pass, e.Step, took)
-		case e.Pass == "grow" && !e.OK:
+		case e.Pass == journal.PassGrow && !e.OK:
 			return fmt.Sprintf("%-9s  %-12s run %d failed: %s; %d granted so far", e.Pass, e.Step, e.Attempt, firstLine(e.Text), p.granted)
 		case !e.OK:
 			return fmt.Sprintf("%-9s  %-12s failed: %s", e.Pass, e.Step, firstLine(e.Text))
@@ -163,8 +170,13 @@ func (p *progress) close() {
 	p.bars.Wait()
 }
 
+// firstLine is the first line of a tool's error, cut to what a line can hold.
 func firstLine(s string) string {
+	const most = 100
 	line, _, _ := strings.Cut(s, "\n")
+	if r := []rune(line); len(r) > most {
+		return string(r[:most]) + "…"
+	}
 	return line
 }
 
@@ -190,16 +202,9 @@ func (t told) Append(e journal.Event) error {
 	return nil
 }
 
-// joinErrors is errors.Join that keeps a single error as it is.
-func joinErrors(errs ...error) error {
-	var all []error
-	for _, err := range errs {
-		if err != nil {
-			all = append(all, err)
-		}
-	}
-	if len(all) == 1 {
-		return all[0]
-	}
-	return errors.Join(all...)
+// printJSON prints a result for programs.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }

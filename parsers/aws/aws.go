@@ -71,7 +71,11 @@ func Read(x refusal.Exchange) ([]refusal.Denial, error) {
 		// A reply to HEAD has no body, so S3 can give no code: "If the HEAD
 		// request generates an error, it returns a generic code" (S3 API
 		// Reference, HeadObject).
+		// Not even that the request came too late.
 		if x.Method == http.MethodHead && x.Status == http.StatusForbidden {
+			if request.Expired(x) {
+				return []refusal.Denial{{Cloud: refusal.AWS, Reason: refusal.BadCredentials}}, nil
+			}
 			return []refusal.Denial{{Cloud: refusal.AWS, Reason: refusal.OpaqueDenial}}, nil
 		}
 		return nil, unread(x)
@@ -110,6 +114,9 @@ func judge(x refusal.Exchange, at request.Place, e wire.Error) (d refusal.Denial
 			reason = refusal.NotAuthorization
 		}
 		d.Reason = reason
+		if reason == refusal.BadCredentials {
+			d.Evidence = withoutEcho(x, e)
+		}
 		return d, true
 	case refusal.ExplicitDeny:
 		d.Reason, d.Blocker = reason, "disabled by AWS ("+e.Code+")"
@@ -129,6 +136,18 @@ func judge(x refusal.Exchange, at request.Place, e wire.Error) (d refusal.Denial
 		}
 	}
 	d.Encoded = s.Encoded
+	if !named && bareS3(at, e) {
+		switch {
+		case words.Unauthenticated(e.Text):
+			d.Reason, d.Evidence = refusal.BadCredentials, withoutEcho(x, e)
+			return d, true
+		case strings.TrimSpace(e.Text) != "Access Denied" && x.Status >= 300 && !strings.HasPrefix(e.Text, "User: arn:"):
+			// Nobody can tell whether S3 knew who asks: nothing may be granted.
+			// (Behind a status of success it did, and in a sentence that it
+			// begins with a name, whatever else is not to be believed of it.)
+			return refusal.Denial{}, false
+		}
+	}
 	if !named {
 		d.Reason = refusal.OpaqueDenial
 		if s.Blocker != "" {
@@ -141,7 +160,7 @@ func judge(x refusal.Exchange, at request.Place, e wire.Error) (d refusal.Denial
 		return d, true
 	}
 	permission := canonical(x, at, s.Action)
-	if !Fits(x, permission) {
+	if !Fits(x, permission) || !resourceFits(at, permission, s.Resource) {
 		// A denial of something else than what was asked for is not believed.
 		// That the request was refused still is.
 		d.Reason = refusal.OpaqueDenial
@@ -150,6 +169,12 @@ func judge(x refusal.Exchange, at request.Place, e wire.Error) (d refusal.Denial
 	d.Permission, d.Resource, d.Principal = permission, s.Resource, s.Principal
 	d.Reason, d.Blocker = s.Reason, s.Blocker
 	return d, true
+}
+
+// bareS3 tells whether an error is S3's AccessDenied, which S3 also says of
+// requests that it could not authenticate; the message alone tells them apart.
+func bareS3(at request.Place, e wire.Error) bool {
+	return (at.Service == "s3" || at.Service == "s3express") && e.Code == "AccessDenied"
 }
 
 // canonical gives the action in lower-case service and the operation's case.

@@ -1,11 +1,14 @@
 package aws
 
 import (
+	"bytes"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/whittle-iam/whittle/parsers/aws/wire"
 	"github.com/whittle-iam/whittle/parsers/aws/words"
+	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
 // maxEvidence bounds, in bytes, what a denial keeps of the message it was read
@@ -24,6 +27,33 @@ func evidence(e wire.Error) string {
 		return e.Code
 	}
 	return clip(ev)
+}
+
+// proseShape is a first sentence of nothing but words: no key, token, header
+// or date has this form.
+var proseShape = regexp.MustCompile(`^ ?([A-Z][A-Za-z]{0,15}(?:,? [A-Za-z]{1,16})+\.?)(?:[ .:;<]|\\n|$)`)
+
+// prose gives the first sentence of a message that is about credentials, ""
+// if anything but words stands in it. Behind it services echo what they were
+// sent: the canonical request with its session token, the Authorization header
+// (IAM User Guide, "Troubleshoot Signature Version 4 requests").
+func prose(message string) string {
+	if m := proseShape.FindStringSubmatch(message); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// withoutEcho is the evidence of an error that is about credentials: the
+// message's first sentence or else the code.
+func withoutEcho(x refusal.Exchange, e wire.Error) string {
+	if p := prose(strings.TrimSpace(e.Raw)); p != "" {
+		return p
+	}
+	if bytes.Contains(x.ReplyBody, []byte(e.Code)) {
+		return e.Code
+	}
+	return ""
 }
 
 // clip cuts s at maxEvidence, between two characters.

@@ -70,7 +70,7 @@ func deciding(x refusal.Exchange) []string {
 			names = append(names, name)
 		}
 	}
-	if x.Header.Get("X-Amz-Target") != "" {
+	if target, _ := jsonTarget(x); target != "" {
 		var top map[string]json.RawMessage
 		if json.Unmarshal(x.Body, &top) == nil {
 			for name, value := range top {

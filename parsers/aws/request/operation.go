@@ -22,7 +22,9 @@ func Operation(x refusal.Exchange) (service, operation string, ok bool) {
 	if !known {
 		return "", "", false
 	}
-	if target := x.Header.Get("X-Amz-Target"); target != "" {
+	if target, clear := jsonTarget(x); !clear {
+		return at.Service, "", false
+	} else if target != "" {
 		op := target[strings.LastIndexByte(target, '.')+1:]
 		return at.Service, op, operationShape.MatchString(op)
 	}
@@ -38,6 +40,22 @@ func Operation(x refusal.Exchange) (service, operation string, ok bool) {
 		return at.Service, op, true
 	}
 	return at.Service, "", false
+}
+
+// jsonTarget gives the X-Amz-Target of a request of the JSON protocols, which
+// say their operation so (Smithy, "AWS JSON 1.0 protocol" and "1.1"). On any
+// other content type a service may read another protocol, and does not look
+// at the header. clear is false for a request that names an operation twice.
+func jsonTarget(x refusal.Exchange) (target string, clear bool) {
+	target = x.Header.Get("X-Amz-Target")
+	kind, _, _ := mime.ParseMediaType(x.Header.Get("Content-Type"))
+	if target == "" || !strings.HasPrefix(kind, "application/x-amz-json") {
+		return "", true
+	}
+	if len(x.Header.Values("X-Amz-Target")) > 1 || x.URL.Query().Has("Action") {
+		return "", false
+	}
+	return target, true
 }
 
 // form gives the parameters of a query request, from its body or its URL.

@@ -84,6 +84,31 @@ var codes = map[string]refusal.Reason{
 	"RequestTorrentOfBucketError":    refusal.NotAuthorization,
 }
 
+// unauthenticated begin the messages with which S3 says AccessDenied of a
+// request whose signature it did not take, in lower case: it is late or early,
+// or signed for something else (S3 API Reference, "Authenticating Requests",
+// and the policy's expiration and conditions of a browser's POST).
+var unauthenticated = []string{
+	"request has expired",
+	"request is not yet valid",
+	"aws authentication requires a valid date or x-amz-date header",
+	"there were headers present in the request which were not signed",
+	"invalid according to policy",
+	"anonymous ",
+}
+
+// Unauthenticated tells whether S3's message to AccessDenied says that the
+// request was not authenticated.
+func Unauthenticated(message string) bool {
+	m := strings.ToLower(strings.TrimSpace(message))
+	for _, begin := range unauthenticated {
+		if strings.HasPrefix(m, begin) {
+			return true
+		}
+	}
+	return false
+}
+
 // ReasonOf gives what a code is sure to mean, "" for any other. For the codes
 // of a refusal it gives MissingPermission, which the message then settles.
 func ReasonOf(code string) refusal.Reason {

@@ -25,11 +25,11 @@ func TestRead(t *testing.T) {
 	for message, want := range map[string]Sentence{
 		"User: " + who + " is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:111122223333:q because no identity-based policy allows the sqs:CreateQueue action": {Principal: who, Action: "sqs:CreateQueue", Resource: "arn:aws:sqs:us-east-1:111122223333:q", Reason: refusal.MissingPermission},
 		"User: " + who + " is not authorized to perform: sqs:CreateQueue with an explicit deny in a service control policy":                                                                    {Principal: who, Action: "sqs:CreateQueue", Reason: refusal.ExplicitDeny, Blocker: "service control policy"},
-		"Not authorized to perform sts:AssumeRoleWithWebIdentity":                                                           {Action: "sts:AssumeRoleWithWebIdentity", Reason: refusal.ExplicitDeny, Blocker: "role trust policy"},
-		"Queue User: " + who + " is not authorized to perform: iam:PassRole":                                                {},
-		"User: " + who + " is not authorized to perform: iam:*":                                                             {},
-		"You are not authorized to perform this operation. Encoded authorization failure message: AbC-_1":                   {Encoded: "AbC-_1"},
-		"User: " + who + " is not authorized to perform: sqs:GetQueueUrl because no session policy allows the iam:A action": {},
+		"Not authorized to perform sts:AssumeRoleWithWebIdentity":                                                                                                                     {Action: "sts:AssumeRoleWithWebIdentity", Reason: refusal.ExplicitDeny, Blocker: "role trust policy"},
+		"Queue User: " + who + " is not authorized to perform: iam:PassRole":                                                                                                          {},
+		"User: " + who + " is not authorized to perform: iam:*":                                                                                                                       {},
+		"You are not authorized to perform this operation. Encoded authorization failure message: AbC-_1":                                                                             {Encoded: "AbC-_1"},
+		"User: " + who + " is not authorized to perform: sqs:GetQueueUrl because no session policy allows the iam:A action":                                                           {},
 		"User: " + who + " is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/r because no identity-based policy allows the kms:Decrypt action": {},
 	} {
 		got, ok := Read(message)

@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"runtime"
 	"syscall"
 	"testing"
 )
@@ -45,20 +45,20 @@ func protected() error {
 	if link != path {
 		return fmt.Errorf("%s is not %s", link, path)
 	}
-	roots, err := os.CreateTemp("", "")
+	file, err := os.CreateTemp("", "")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(roots.Name())
-	if _, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", roots.Fd())); err != nil {
-		return err
+	defer os.Remove(file.Name())
+	defer file.Close()
+	for _, name := range []string{file.Name(), fmt.Sprintf("/proc/self/fd/%d", file.Fd())} {
+		if _, err := os.ReadFile(name); err != nil {
+			return err
+		}
 	}
-	if _, err := os.ReadFile(roots.Name()); err != nil {
-		return err
-	}
-	// A child begins anew: a shell reads /proc/self as it always does, and a
-	// pipe by its name (bash's <(…), /dev/stdin).
-	out, err := exec.Command("sh", "-c", `tr '\0' '\n' < /proc/self/environ | grep -c PROC_TEST_ROLE; echo in | cat /dev/stdin`).CombinedOutput()
+	// A child begins anew: it reads its own environment as it always does, and a
+	// pipe by its name.
+	out, err := exec.Command("sh", "-c", `cat /proc/self/environ | tr '\0' '\n' | grep -c PROC_TEST_ROLE; echo in | cat /dev/stdin`).CombinedOutput()
 	fmt.Printf("child: %q\n", out)
 	return err
 }
@@ -66,6 +66,9 @@ func protected() error {
 // A process of the same user cannot read what a protected one holds.
 func TestProtect(t *testing.T) {
 	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux can")
+	}
 	program, attr := os.Args[0], &syscall.SysProcAttr{}
 	if os.Getuid() == 0 {
 		// Root reads everything: be somebody else, who can reach the program.
@@ -101,8 +104,5 @@ func TestProtect(t *testing.T) {
 	const want = "before: [environ mem maps]\nafter: []\nchild: \"1\\nin\\n\"\n"
 	if err != nil || string(out) != want {
 		t.Errorf("got %q, want %q: %v", out, want, err)
-	}
-	if strings.Contains(string(out), "panic") {
-		t.Errorf("%s", out)
 	}
 }
