@@ -135,13 +135,13 @@ func Output(text string) []refusal.Denial {
 		if stop := strings.Index(flat[m[1]:end], " status code"); stop >= 0 {
 			end = m[1] + stop
 		}
+		d := refusal.Denial{Cloud: refusal.AWS, Reason: reason, Evidence: evidence(m[2], end)}
 		if reason == refusal.BadCredentials {
-			end = m[3]
+			d.Evidence = evidence(m[2], m[3])
 			if p := prose(flat[m[1]:]); p != "" {
-				end = m[1] + strings.Index(flat[m[1]:], p) + len(p)
+				d.Evidence = evidence(m[2], m[1]+strings.Index(flat[m[1]:], p)+len(p))
 			}
 		}
-		d := refusal.Denial{Cloud: refusal.AWS, Reason: reason, Evidence: evidence(m[2], end)}
 		if reason == refusal.ExplicitDeny {
 			d.Blocker = "disabled by AWS (" + code + ")"
 		}
