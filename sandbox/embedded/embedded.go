@@ -19,7 +19,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws"
@@ -157,18 +159,43 @@ func hosted(host string) bool {
 	return false
 }
 
-// Dial connects to the sandbox when addr is the cloud's, else to where addr
-// says. It fits wherever net.Dialer.DialContext does.
+// errMetadata refuses what would reach the role of the machine itself.
+var errMetadata = errors.New("the host machine's metadata and credential services are closed to a step")
+
+// awsMetadata6 holds the IPv6 addresses of the instance metadata service.
+// Source: EC2 User Guide, "Instance metadata service", fd00:ec2::254.
+var awsMetadata6 = netip.MustParsePrefix("fd00:ec2::/32")
+
+// guard is a net.Dialer.Control, which sees what a name resolved to. It refuses
+// link-local addresses, where all clouds have such services.
+func guard(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	ip := to.Addr().Unmap().WithZone("")
+	if ip.IsLinkLocalUnicast() || awsMetadata6.Contains(ip) {
+		return errMetadata
+	}
+	return nil
+}
+
+// Dial connects to the sandbox when addr is the cloud's, which is served on
+// port 443 alone, else to where addr says, but never to the metadata and
+// credential services of this machine. It fits wherever
+// net.Dialer.DialContext does.
 func (c *Cloud) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	if hosted(host) {
-		return d.DialContext(ctx, "tcp", c.address)
+	if !hosted(host) {
+		return (&net.Dialer{Control: guard}).DialContext(ctx, network, addr)
 	}
-	return d.DialContext(ctx, network, addr)
+	if port != "443" {
+		return nil, fmt.Errorf("dial %s: the embedded sandbox serves the cloud's hosts on port 443 only: use https", addr)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", c.address)
 }
 
 // RootCAs trusts the sandbox's own authority besides the system's. The

@@ -49,7 +49,11 @@ func TestMain(m *testing.M) {
 			fmt.Println(kv)
 		}
 	case "parent":
-		// Starts a shim as a library would, and waits for it.
+		// Starts a shim as a library would, and waits for it. Protected, as
+		// whittle is: the kernel tells its children of its end all the same.
+		if err := Protect(); err != nil {
+			panic(err)
+		}
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), role+"=stubborn", shimExec+"="+os.Args[0], shimGrace+"=1h")
 		cmd.Stdout = os.Stdout

@@ -8,13 +8,13 @@ import (
 // Protect closes this process to others of the same user: they can no longer
 // read its environment (/proc/PID/environ) and memory, nor trace it, and it
 // leaves no core dump. So a step, which runs as the operator, cannot take from
-// Whittle what its own environment was spared. This process itself, and what it
-// starts, are not bound: the kernel forgets it at every exec.
+// Whittle what its own environment was spared. What this process starts is not
+// closed: the kernel opens a process at every exec.
 //
-// It does not bind a child that is root, or otherwise holds CAP_SYS_PTRACE: run
-// Whittle as root and every step can read all of the machine. Nor does it close
-// files of the operator's, or other processes that hold his credentials (his
-// shell). On systems other than Linux it does nothing.
+// It does not bind a step that is root, or that holds CAP_SYS_PTRACE (to read,
+// CAP_PERFMON or CAP_SYS_ADMIN is enough): where Whittle runs as root, every
+// step can read all of the machine. Nor does it close the operator's files, or
+// his other processes. On systems other than Linux it does nothing.
 // Source: prctl(2), PR_SET_DUMPABLE; ptrace(2), "Ptrace access mode checking".
 func Protect() error {
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {

@@ -97,7 +97,7 @@ func TestProtect(t *testing.T) {
 	cmd.Dir = "/"
 	cmd.Env = []string{role + "=protected", "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
 	cmd.SysProcAttr = attr
-	out, err := cmd.CombinedOutput()
+	out, err := cmd.Output()
 	if errors.Is(err, os.ErrPermission) && attr.Credential != nil {
 		t.Skipf("root without the right to be another user: %v", err)
 	}

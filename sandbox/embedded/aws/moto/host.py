@@ -88,6 +88,33 @@ class Dispatcher(DomainDispatcherApplication):
             return self.app_instances[backend]
 
 
+def same(shown, token):
+    """Compares tokens. What was shown may be no text at all: "\\ud800"."""
+    shown = str(shown).encode("utf-8", "surrogatepass")
+    return hmac.compare_digest(shown, token.encode())
+
+
+def answer(connection, line):
+    """Answers an order. Who does not wait for it must not end this process."""
+    try:
+        connection.sendall(line)
+    except OSError:
+        pass
+
+
+def protect():
+    """Closes this process and its forks to others of the same user: on Linux
+    they cannot read its memory, where the token and all state are. It does not
+    bind root. Elsewhere, and where it is refused, nothing changes."""
+    try:
+        import ctypes
+
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, *[ctypes.c_ulong(0)] * 4)
+    except (ImportError, OSError, AttributeError):
+        pass
+
+
 class Gatekeeper:
     """Lets nobody but the holder of the token reach moto."""
 
@@ -96,8 +123,7 @@ class Gatekeeper:
         self.token = token
 
     def __call__(self, environ, start_response):
-        shown = environ.pop("HTTP_X_WHITTLE_TOKEN", "")
-        if not hmac.compare_digest(shown.encode(), self.token.encode()):
+        if not same(environ.pop("HTTP_X_WHITTLE_TOKEN", ""), self.token):
             start_response("403 Forbidden", [("Content-Length", "0")])
             return [b""]
         # The client spoke TLS to the service before this one: addresses that
@@ -140,7 +166,10 @@ class Host:
                         if not os.read(sys.stdin.fileno(), 1):
                             os._exit(0)
                         continue
-                    connection, _ = self.control.accept()
+                    try:
+                        connection, _ = self.control.accept()
+                    except OSError:  # it has hung up
+                        continue
                     if self.obey(connection):
                         return
 
@@ -150,16 +179,16 @@ class Host:
             connection.settimeout(10)
             try:
                 order = json.loads(connection.makefile("rb").readline(4096))
-                shown = str(order["token"])
-            except (OSError, ValueError, KeyError, TypeError):
+                if not same(order["token"], self.token):
+                    return False
+                do = order.get("do")
+            except Exception:  # whatever a stranger thinks of, such as [[[[…
                 return False
-            if not hmac.compare_digest(shown.encode(), self.token.encode()):
-                return False
-            if order.get("do") == "exit":
-                connection.sendall(b"{}\n")
+            if do == "exit":
+                answer(connection, b"{}\n")
                 os._exit(0)
-            if order.get("do") != "fork":
-                connection.sendall(b'{"error": "unknown order"}\n')
+            if do != "fork":
+                answer(connection, b'{"error": "unknown order"}\n')
                 return False
             return self.fork(connection)
 
@@ -171,7 +200,7 @@ class Host:
         with self.server.idle:
             quiet = self.server.idle.wait_for(lambda: self.server.at_work == 0, 30)
             if not quiet:
-                connection.sendall(b'{"error": "requests are still at work"}\n')
+                answer(connection, b'{"error": "requests are still at work"}\n')
                 return False
             gc.collect()
             gc.freeze()  # the collector would else write to every shared page
@@ -188,11 +217,12 @@ class Host:
         os.close(tell)
         with os.fdopen(told) as lines:
             line = lines.readline()
-        connection.sendall((line or '{"error": "the fork died"}\n').encode())
+        answer(connection, (line or '{"error": "the fork died"}\n').encode())
         return False
 
 
 def main():
+    protect()
     # A Ctrl-C at the terminal is for the process that started this one, which
     # then closes the standard input. Children that ended leave nothing behind.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -78,15 +78,15 @@ func TestMemoryIsClosed(t *testing.T) {
 	}
 	var as []string
 	if os.Getuid() == 0 {
-		// Root reads everything by this capability: everybody is without it.
-		as = []string{"setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"}
+		// Root reads everything by its capabilities: everybody is without them.
+		as = []string{"setpriv", "--bounding-set", "-all", "--inh-caps", "-all"}
 	}
 	run := func(args ...string) *exec.Cmd {
 		args = append(as[:len(as):len(as)], args...)
 		return exec.CommandContext(t.Context(), args[0], args[1:]...)
 	}
 	if err := run("true").Run(); err != nil {
-		t.Skipf("root that cannot do without its rights: %v", err)
+		t.Skipf("root that cannot do without its capabilities: %v", err)
 	}
 	script := filepath.Join(t.TempDir(), "host.py")
 	if err := os.WriteFile(script, host, 0o600); err != nil {
