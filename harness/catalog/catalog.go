@@ -15,6 +15,11 @@ import (
 	"github.com/whittle-iam/whittle/harness/catalog/request"
 )
 
+// Escape writes a name that somebody chose so that it stands for itself in a
+// policy's resource, and can't widen a grant: see [request.Escape]. It takes the
+// name as it is; what is escaped already is escaped again.
+func Escape(name string) string { return request.Escape(name) }
+
 // Match tells whether a pattern of a ceiling or an approval takes in a
 // permission. "*" stands for any run of characters, also none; everything else
 // for itself. As in IAM, case does not count (IAM User Guide, "IAM JSON policy

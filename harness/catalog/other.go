@@ -14,14 +14,18 @@ func otherNeeds(r request.Request) []request.Need {
 	if other, ok := renamed[permission]; ok {
 		permission = other
 	}
-	list := []request.Need{{Permission: permission, Resource: resourceOf(r)}}
+	resource, ok := resourceOf(r)
+	if !ok {
+		return nil
+	}
+	list := []request.Need{{Permission: permission, Resource: resource}}
 	if tagOnCreate[r.Service] != "" && strings.HasPrefix(r.Operation, "Create") && (r.Has("Tags") || r.Has("tags") || r.Has("Tag")) {
 		list = append(list, request.Need{Permission: tagPermission(r.Service, r.Operation), Resource: list[0].Resource})
 	}
 	switch permission {
 	case "iam:AddRoleToInstanceProfile":
 		if role := r.Param("RoleName"); role != "" {
-			list = append(list, request.Need{Permission: "iam:PassRole", Resource: "arn:" + r.Partition + ":iam::" + r.Account + ":role/" + role})
+			list = append(list, request.Need{Permission: "iam:PassRole", Resource: "arn:" + r.Partition + ":iam::" + r.Account + ":role/" + Escape(role)})
 		}
 	case "sts:AssumeRole":
 		if r.Has("Tags") {
@@ -34,11 +38,14 @@ func otherNeeds(r request.Request) []request.Need {
 	case "kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias":
 		// Both the alias and the key are checked (KMS Developer Guide,
 		// "Controlling access to aliases").
-		if key := kmsKey(r, "TargetKeyId"); key != "" {
-			list = append(list, request.Need{Permission: permission, Resource: key})
-		} else {
-			list = append(list, request.Need{Permission: permission, Resource: r.ARN("kms", "key/*")})
+		key, ok := kmsKey(r, "TargetKeyId")
+		if !ok {
+			return nil
 		}
+		if key == "" {
+			key = r.ARN("kms", "key/*")
+		}
+		list = append(list, request.Need{Permission: permission, Resource: key})
 	}
 	return list
 }
@@ -73,38 +80,46 @@ func tagPermission(service, operation string) string {
 }
 
 // resourceOf names the resource of the request, "*" if its parameters do not.
-func resourceOf(r request.Request) string {
+// ok is false for parameters that name what no request can be about: an ARN
+// with wildcards in its account, for one. What the request chose is escaped.
+func resourceOf(r request.Request) (resource string, ok bool) {
 	switch r.Service {
 	case "sqs":
 		if u := r.Param("QueueUrl"); u != "" {
-			return queueARN(r, u)
+			return queueARN(r, u), true
 		}
 		if name := r.Param("QueueName"); name != "" {
-			return r.ARN("sqs", name)
+			return r.ARN("sqs", Escape(name)), true
 		}
 	case "kms":
 		if r.Operation == "CreateKey" || strings.HasPrefix(r.Operation, "List") && !r.Has("KeyId") {
-			return "*"
+			return "*", true
 		}
 		if alias := r.Param("AliasName"); alias != "" {
-			return r.ARN("kms", alias)
+			return r.ARN("kms", Escape(alias)), true
 		}
-		if key := kmsKey(r, "KeyId"); key != "" {
-			return key
+		if key, ok := kmsKey(r, "KeyId"); !ok || key != "" {
+			return key, ok
 		}
 	case "iam":
 		return iamResource(r)
 	case "sts":
 		if role := r.Param("RoleArn"); role != "" {
-			return role
+			return givenIAM(r, role)
 		}
 	}
 	for _, name := range arnParams {
 		if v := r.Param(name); strings.HasPrefix(v, "arn:") {
-			return v
+			return r.Given(v)
 		}
 	}
-	return "*"
+	return "*", true
+}
+
+// givenIAM reads the ARN of an IAM resource.
+func givenIAM(r request.Request, arn string) (string, bool) {
+	resource, ok := r.Given(arn)
+	return resource, ok && strings.HasPrefix(arn, "arn:"+r.Partition+":iam::")
 }
 
 // arnParams are parameters that hold the ARN of what the request is about, in
@@ -121,22 +136,26 @@ func queueARN(r request.Request, queueURL string) string {
 		return "*"
 	}
 	r.Account = account
-	return r.ARN("sqs", name)
+	return r.ARN("sqs", Escape(name))
 }
 
-// kmsKey gives the ARN of a KMS key parameter; an alias stands for a key that
-// the request does not name.
-func kmsKey(r request.Request, param string) string {
-	switch id := r.Param(param); {
-	case id == "":
-		return ""
-	case strings.Contains(id, "alias/"):
-		return r.ARN("kms", "key/*")
-	case strings.HasPrefix(id, "arn:"):
-		return id
-	default:
-		return r.ARN("kms", "key/"+id)
+// kmsKey gives the ARN of a KMS key parameter, "" if there is none; an alias
+// stands for a key that the request does not name. ok is false for an ARN that
+// is no key's.
+func kmsKey(r request.Request, param string) (key string, ok bool) {
+	id := r.Param(param)
+	if strings.HasPrefix(id, "arn:") {
+		key, ok = r.Given(id)
+		if !ok || !strings.HasPrefix(id, "arn:"+r.Partition+":kms:") {
+			return "", false
+		}
+	} else if id != "" {
+		key = r.ARN("kms", "key/"+Escape(id))
 	}
+	if strings.Contains(id, "alias/") {
+		key = r.ARN("kms", "key/*")
+	}
+	return key, true
 }
 
 // iamKinds are IAM's resources: parameter, and resource type of its ARN. The
@@ -150,7 +169,7 @@ var iamKinds = []struct{ param, kind string }{
 // iamResource names an IAM resource. Attaching a policy is checked on the role,
 // user or group, adding a role on the instance profile (Service Authorization
 // Reference, "Resource types defined by IAM").
-func iamResource(r request.Request) string {
+func iamResource(r request.Request) (resource string, ok bool) {
 	kinds := iamKinds
 	if strings.HasPrefix(r.Operation, "Attach") || strings.HasPrefix(r.Operation, "Detach") {
 		kinds = kinds[3:6]
@@ -164,15 +183,15 @@ func iamResource(r request.Request) string {
 		kinds = iamKinds[5:6]
 	case "CreateOpenIDConnectProvider": // called by its URL without the scheme
 		if _, host, ok := strings.Cut(r.Param("Url"), "://"); ok {
-			return iam + "oidc-provider/" + strings.TrimSuffix(host, "/")
+			return iam + "oidc-provider/" + Escape(strings.TrimSuffix(host, "/")), true
 		}
 	case "CreateSAMLProvider":
 		if name := r.Param("Name"); name != "" {
-			return iam + "saml-provider/" + name
+			return iam + "saml-provider/" + Escape(name), true
 		}
 	case "CreateServiceLinkedRole": // IAM chooses the name below the service's path
 		if service := r.Param("AWSServiceName"); service != "" {
-			return iam + "role/aws-service-role/" + service + "/*"
+			return iam + "role/aws-service-role/" + Escape(service) + "/*", true
 		}
 	}
 	for _, k := range kinds {
@@ -181,13 +200,13 @@ func iamResource(r request.Request) string {
 			continue
 		}
 		if k.kind == "" {
-			return v
+			return givenIAM(r, v)
 		}
 		path := r.Param("Path")
 		if path == "" {
 			path = "/"
 		}
-		return iam + k.kind + path + v
+		return iam + k.kind + Escape(path) + Escape(v), true
 	}
-	return "*"
+	return "*", true
 }

@@ -7,10 +7,26 @@ import "strings"
 // "AWS IAM Privilege Escalation: Methods and Mitigation" (rhino); the
 // escalation list of JamesWoolfenden/pike (pike); the "Permissions management"
 // access level of the Service Authorization Reference, for policies on
-// resources (sar).
+// resources (sar); the action's own page in the service's API reference, which
+// says with whose rights it acts (api).
 //
 // A permission that only matters together with another, which is itself in the
-// list (lambda:CreateFunction needs iam:PassRole), is left out.
+// list, is left out, since the other stops the run. These need iam:PassRole for
+// the role that they put to work: lambda:CreateFunction, ecs:RegisterTaskDefinition
+// and ecs:RunTask (the task's role and the execution role),
+// ec2:AssociateIamInstanceProfile and ec2:ReplaceIamInstanceProfileAssociation,
+// and cloudformation:CreateStack, which without a role acts with the caller's own
+// rights. cloudformation:CreateChangeSet does nothing before
+// cloudformation:ExecuteChangeSet, and cloudformation:SetStackPolicy guards
+// resources against updates, and gives nobody a right.
+//
+// Also left out is what can write the policy of one resource among its many
+// ordinary settings: sqs:SetQueueAttributes and sns:SetTopicAttributes. The most
+// that they give is more of the queue or topic that the identity may change
+// already, and a line in approve: for each update of a queue would be written
+// without being read. sqs:AddPermission and sns:AddPermission do nothing else,
+// and are in. logs:PutResourcePolicy lets services write to log groups, no
+// identity.
 func Risk(permission string) string {
 	service, action, ok := strings.Cut(permission, ":")
 	if !ok {
@@ -39,6 +55,8 @@ var risks = map[string]string{
 	"iam:CreateAccessKey":                       "makes keys to act as another user (rhino, pike)",
 	"iam:CreateLoginProfile":                    "sets a password to act as another user (rhino, pike)",
 	"iam:CreatePolicyVersion":                   "rewrites a policy, its own included (rhino, pike)",
+	"iam:CreateOpenIDConnectProvider":           "adds who is trusted to sign in, to roles that name a provider that was deleted too (sar)",
+	"iam:CreateSAMLProvider":                    "adds who is trusted to sign in, to roles that name a provider that was deleted too (sar)",
 	"iam:CreateServiceSpecificCredential":       "makes credentials to act as another user (sar)",
 	"iam:DeleteGroupPolicy":                     "can take away a deny (sar)",
 	"iam:DeleteRolePermissionsBoundary":         "lifts the bound on a role (sar)",
@@ -60,6 +78,10 @@ var risks = map[string]string{
 	"iam:UpdateAssumeRolePolicy":                "lets itself assume a role (rhino, pike)",
 	"iam:UpdateLoginProfile":                    "changes a password to act as another user (rhino, pike)",
 	"iam:UpdateSAMLProvider":                    "replaces who is trusted to sign in (sar)",
+	"iam:UpdateSSHPublicKey":                    "revives a key to act as another user (api)",
+	"iam:UpdateSigningCertificate":              "revives a certificate to act as another user (api)",
+	"iam:UploadSSHPublicKey":                    "puts in a key to act as another user in CodeCommit (api)",
+	"iam:UploadSigningCertificate":              "puts in a certificate to act as another user (api)",
 	"iam:UpdateOpenIDConnectProviderThumbprint": "replaces who is trusted to sign in (sar)",
 	"iam:AddClientIDToOpenIDConnectProvider":    "adds to who is trusted to sign in (sar)",
 
@@ -88,11 +110,19 @@ var risks = map[string]string{
 	"sqs:AddPermission":                            "lets others use a queue (sar)",
 	"sns:AddPermission":                            "lets others use a topic (sar)",
 	"ecr:SetRepositoryPolicy":                      "rewrites who may use a repository (sar)",
+	"ecr:PutRegistryPolicy":                        "rewrites who may use a registry (sar)",
 	"secretsmanager:PutResourcePolicy":             "rewrites who may read a secret (sar)",
 	"lambda:AddPermission":                         "lets others invoke a function (rhino, sar)",
 	"lambda:AddLayerVersionPermission":             "lets others use a layer (sar)",
 	"lambda:UpdateFunctionCode":                    "runs code with the rights of a function's role (rhino)",
 	"lambda:UpdateFunctionConfiguration":           "runs code with the rights of a function's role, by a layer (rhino)",
+	"codebuild:StartBuild":                         "runs commands of the caller's choice, a buildspec, with the rights of a project's role (api)",
+	"codebuild:StartBuildBatch":                    "runs commands of the caller's choice, a buildspec, with the rights of a project's role (api)",
+	"cloudformation:UpdateStack":                   "makes anything with the rights of the role that a stack was given before (api)",
+	"cloudformation:ExecuteChangeSet":              "makes anything with the rights of the role that a stack was given before (api)",
+	"ec2:ModifyInstanceAttribute":                  "sets the user data, which runs with the rights of an instance's role (api)",
+	"ecs:ExecuteCommand":                           "runs commands with the rights of a task's role (api)",
+	"glue:UpdateJob":                               "changes the script that runs with the rights of a job's role (api)",
 	"glue:UpdateDevEndpoint":                       "opens a shell with the rights of an endpoint's role (rhino)",
 	"sagemaker:CreatePresignedNotebookInstanceUrl": "opens a notebook with the rights of its role (rhino)",
 	"codestar:CreateProject":                       "makes roles through the service (rhino)",

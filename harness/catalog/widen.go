@@ -2,8 +2,6 @@ package catalog
 
 import (
 	"strings"
-
-	"github.com/whittle-iam/whittle/harness/catalog/s3"
 )
 
 // Widen replaces the generated parts of an AWS resource name by wildcards, so
@@ -27,7 +25,7 @@ func Widen(resource string) string {
 	service, name := part[2], part[5]
 	if service == "s3" && part[3] == "" && part[4] == "" {
 		if bucket, key, ok := strings.Cut(name, "/"); ok {
-			part[5] = bucket + "/" + s3.EscapeKey(key)
+			part[5] = bucket + "/" + escapeKey(key)
 		}
 		return strings.Join(part, ":")
 	}
@@ -42,6 +40,28 @@ func Widen(resource string) string {
 		}
 	}
 	return strings.Join(part, ":")
+}
+
+// escapeKey writes an object's key so that it stands for itself in a policy.
+// Unlike [Escape] it keeps what is escaped already, since it is given names
+// that may be.
+func escapeKey(key string) string {
+	var b strings.Builder
+	for key != "" {
+		n := 1
+		switch {
+		case strings.HasPrefix(key, "${*}"), strings.HasPrefix(key, "${?}"), strings.HasPrefix(key, "${$}"):
+			n = 4
+			b.WriteString(key[:n])
+		case strings.HasPrefix(key, "${"):
+			n = 2
+			fallthrough
+		default:
+			b.WriteString(Escape(key[:n]))
+		}
+		key = key[n:]
+	}
+	return b.String()
 }
 
 const rest = "…"

@@ -9,8 +9,9 @@ import (
 
 // FromSet writes a set as a document that allows exactly what the set says:
 // permissions that are granted on the same resources share a statement, and
-// nothing else is merged. No wildcard is added, and a "${" in a resource is
-// written so that IAM does not read it as a variable. Equal sets give equal
+// nothing else is merged. No wildcard is added. A resource is taken in IAM's
+// own notation, the escapes ${*}, ${?} and ${$} included; any other "${" in it
+// is written so that IAM does not read it as a variable. Equal sets give equal
 // documents, the order in which grants were found does not show.
 func FromSet(s grant.Set) Document {
 	resources := map[string][]string{} // permission → its resources, in order
@@ -34,7 +35,8 @@ func FromSet(s grant.Set) Document {
 
 // Set is the way back: the grants of a document that says no more than grants
 // can (Allow, Action, Resource). Anything else in it is an error, since a set
-// without it would be another set of rights.
+// without it would be another set of rights. Set(FromSet(s)) is s, but for
+// resources with a "${" that is none of the escapes: they come back escaped.
 func (d Document) Set() (grant.Set, error) {
 	var grants []grant.Grant
 	for i, s := range d.Statements {
@@ -55,25 +57,49 @@ func (d Document) Set() (grant.Set, error) {
 	return grant.Of(grants...), nil
 }
 
-// literal writes a resource for a document of Version2012: "${" starts a
-// variable there, and "${$}" is a dollar sign (policies_variables).
-func literal(r string) string { return strings.ReplaceAll(r, "${", "${$}{") }
+// escapes are how "*", "?" and "$" stand for themselves in a resource
+// (policies_variables, "Special characters").
+var escapes = [...]string{"${*}", "${?}", "${$}"}
 
-// unliteral undoes literal; it fails on a real variable.
-func unliteral(r, version string) (string, bool) {
-	if version != Version2012 {
-		return r, true
+// escape gives the escape that r begins with, "" if there is none.
+func escape(r string) string {
+	for _, e := range escapes {
+		if strings.HasPrefix(r, e) {
+			return e
+		}
 	}
+	return ""
+}
+
+// literal writes a grant's resource for a document of Version2012. A grant is
+// in IAM's own notation, where "*" and "?" are wildcards and the escapes are
+// not: they stay. Any other "${" would start a variable there; "${$}" makes its
+// dollar sign a plain one.
+func literal(r string) string {
 	var b strings.Builder
 	for {
-		before, after, found := strings.Cut(r, "${")
+		before, _, found := strings.Cut(r, "${")
 		b.WriteString(before)
 		if !found {
-			return b.String(), true
+			return b.String()
 		}
-		if r, found = strings.CutPrefix(after, "$}{"); !found {
-			return "", false
+		r = r[len(before):]
+		keep := escape(r)
+		if keep == "" {
+			b.WriteString("${$}{")
+			r = r[len("${"):]
+			continue
 		}
-		b.WriteString("${")
+		b.WriteString(keep)
+		r = r[len(keep):]
 	}
+}
+
+// unliteral gives the grant's notation of a document's resource; it fails on a
+// variable. Documents before Version2012 have neither variables nor escapes.
+func unliteral(r, version string) (string, bool) {
+	if version != Version2012 {
+		return strings.ReplaceAll(r, "${", "${$}{"), true
+	}
+	return r, literal(r) == r
 }

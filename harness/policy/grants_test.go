@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,12 +13,14 @@ import (
 	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 )
 
-// grants draws sets from few permissions and resources, so that they meet.
+// grants draws sets from few permissions and resources, so that they meet. The
+// resources are canonical: every "${" in them is an escape's.
 func grants() *rapid.Generator[grant.Set] {
 	one := rapid.Custom(func(t *rapid.T) grant.Grant {
 		return grant.Grant{
 			Permission: rapid.SampledFrom([]string{"s3:GetObject", "s3:PutObject", "s3:Get*", "ec2:CreateVpc", "kms:*", "*"}).Draw(t, "permission"),
-			Resource: rapid.SampledFrom([]string{"*", "arn:aws:s3:::a/*", "arn:aws:s3:::a/x", "arn:aws:s3:::b/${aws:username}", "arn:aws:s3:::b/${$}{x}",
+			Resource: rapid.SampledFrom([]string{"*", "arn:aws:s3:::a/*", "arn:aws:s3:::a/x", "arn:aws:s3:::b/${$}{aws:username}", "arn:aws:s3:::b/${$}{x}",
+				"arn:aws:s3:::a/${*}", "arn:aws:s3:::a/?", "arn:aws:s3:::a/${?}", "arn:aws:s3:::a/$${$}${*}{",
 				"arn:aws:ec2:us-east-1:123456789012:vpc/*", "arn:aws:s3:::a<b>&c", "arn:aws:s3:::\x00"}).Draw(t, "resource"),
 		}
 	})
@@ -55,14 +58,13 @@ func TestFromSetIsLossless(t *testing.T) {
 
 func TestFromSetAllowsExactlyTheSet(t *testing.T) {
 	actions := []string{"s3:GetObject", "s3:GetBucketAcl", "s3:PutObject", "ec2:CreateVpc", "kms:Decrypt", "iam:PassRole"}
-	resources := []string{"*", "arn:aws:s3:::a/x", "arn:aws:s3:::a/y", "arn:aws:s3:::b/${aws:username}", "arn:aws:s3:::b/bob", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"}
+	resources := []string{"*", "arn:aws:s3:::a/x", "arn:aws:s3:::a/*", "arn:aws:s3:::a/?", "arn:aws:s3:::a/xx", "arn:aws:s3:::a/$$*{", "arn:aws:s3:::a/y", "arn:aws:s3:::b/${aws:username}", "arn:aws:s3:::b/bob", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"}
 	rapid.Check(t, func(t *rapid.T) {
 		s := grants().Draw(t, "set")
 		r := evaluate.Request{Action: rapid.SampledFrom(actions).Draw(t, "action"), Resource: rapid.SampledFrom(resources).Draw(t, "resource"),
 			Context: map[string][]string{"aws:username": {"bob"}}}
 		want := evaluate.ImplicitDeny
 		for g := range s.All() {
-			// A grant is a pattern with * and nothing else.
 			if glob(g.Permission, r.Action) && glob(g.Resource, r.Resource) {
 				want = evaluate.Allow
 			}
@@ -74,10 +76,69 @@ func TestFromSetAllowsExactlyTheSet(t *testing.T) {
 	})
 }
 
-// glob is the plainest reading of "*", to hold the evaluator against.
+// glob is the plainest reading of a grant's notation, to hold the evaluator
+// against.
 func glob(pattern, s string) bool {
-	before, after, found := strings.Cut(pattern, "*")
-	return pattern == s || found && strings.HasPrefix(s, before) && strings.HasSuffix(s[len(before):], after)
+	p := regexp.QuoteMeta(pattern)
+	for _, c := range []string{"*", "?", "$"} {
+		p = strings.ReplaceAll(p, regexp.QuoteMeta("${"+c+"}"), "["+c+"]")
+	}
+	p = strings.ReplaceAll(strings.ReplaceAll(p, `\*`, `(?s:.*)`), `\?`, `(?s:.)`)
+	return regexp.MustCompile("^(?:" + p + ")$").MatchString(s)
+}
+
+// An escaped name is that name alone, from the grant to the answer.
+func TestFromSetKeepsEscapes(t *testing.T) {
+	const b = "arn:aws:s3:::b/"
+	for _, c := range []struct {
+		resource   string
+		allows     []string
+		allowsNone []string
+	}{
+		{"a${*}b", []string{"a*b"}, []string{"axb", "ab", "a${*}b", "a$b", "a${xx}b"}},
+		{"a*b", []string{"a*b", "axb", "ab"}, []string{"ax"}},
+		{"a${?}b", []string{"a?b"}, []string{"axb"}},
+		{"a${$}{*}b", []string{"a${*}b", "a${x}b"}, []string{"a*b"}},
+		{"a${$}{${*}}b", []string{"a${*}b"}, []string{"a*b", "a${x}b"}},
+		{"a${aws:username}b", []string{"a${aws:username}b"}, []string{"abobb"}},
+		{"a${${*}}b", []string{"a${*}b"}, []string{"a${x}b"}},
+		{"a${", []string{"a${"}, []string{"a"}},
+	} {
+		d := policy.FromSet(grant.Of(grant.Grant{Permission: "s3:GetObject", Resource: b + c.resource}))
+		ask := func(name string, want evaluate.Decision) {
+			got, err := evaluate.Documents([]policy.Document{d}, evaluate.Request{Action: "s3:GetObject", Resource: b + name,
+				Context: map[string][]string{"aws:username": {"bob"}}})
+			if err != nil || got != want {
+				t.Errorf("%s: %s is %v, %v", c.resource, name, got, err)
+			}
+		}
+		for _, name := range c.allows {
+			ask(name, evaluate.Allow)
+		}
+		for _, name := range c.allowsNone {
+			ask(name, evaluate.ImplicitDeny)
+		}
+	}
+}
+
+// What is not canonical comes back in canonical form, and then stays. A document
+// that knows no variables knows no escapes either.
+func TestSetIsCanonical(t *testing.T) {
+	const r = "arn:aws:s3:::b/"
+	for in, want := range map[string]string{"${aws:username}": "${$}{aws:username}", "${*}": "${*}", "${": "${$}{", "${${?}": "${$}{${?}"} {
+		got, err := policy.FromSet(grant.Of(grant.Grant{Permission: "s3:GetObject", Resource: r + in})).Set()
+		if want := grant.Of(grant.Grant{Permission: "s3:GetObject", Resource: r + want}); err != nil || !got.Equal(want) {
+			t.Errorf("%s came back as %v, %v", in, got.Slice(), err)
+		}
+	}
+	old, err := policy.Parse([]byte(`{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${*}"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := old.Set()
+	if want := grant.Of(grant.Grant{Permission: "s3:GetObject", Resource: r + "${$}{*}"}); err != nil || !got.Equal(want) {
+		t.Errorf("an old document came back as %v, %v", got.Slice(), err)
+	}
 }
 
 func TestFromSetGolden(t *testing.T) {

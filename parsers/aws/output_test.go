@@ -84,6 +84,20 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// Services echo what they were sent, the session token too, when a signature
+// does not match.
+func TestOutputOfCredentialsHoldsNoEcho(t *testing.T) {
+	for text, want := range map[string]string{
+		"api error SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check your key.\n\nThe Canonical String for this request should have been\n'POST\nx-amz-security-token:A-SESSION-TOKEN'": "SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided",
+		"api error IncompleteSignature: 'A-SECRET' not a valid key=value pair in Authorization header":                                                                                                                                            "IncompleteSignature",
+	} {
+		got := Output(text)
+		if len(got) != 1 || got[0].Reason != refusal.BadCredentials || got[0].Evidence != want {
+			t.Errorf("Output(%q) = %+v", text, got)
+		}
+	}
+}
+
 func FuzzOutput(f *testing.F) {
 	f.Add("│ User: a is not authorized to perform: s3:GetObject on resource: \"x\" with an explicit deny in a service control policy")
 	f.Add("UnauthorizedOperation: x\\nEncoded authorization failure message: y")

@@ -124,7 +124,7 @@ func Needs(r request.Request) []request.Need {
 		id := "*"
 		if kind == "key-pair" { // the one that the request names
 			if name := r.Form.Get("KeyName"); name != "" {
-				id = name
+				id = request.Escape(name)
 			}
 		}
 		add(permission, kind, id)
@@ -141,7 +141,7 @@ func Needs(r request.Request) []request.Need {
 		}
 		for _, id := range r.Form[name] {
 			if id != "" {
-				add(permission, kind, id)
+				add(permission, kind, request.Escape(id))
 			}
 		}
 	}
@@ -241,7 +241,7 @@ func tagNeeds(r request.Request, permission string) []request.Need {
 			if i := strings.LastIndexByte(id, '-'); i > 0 {
 				for _, k := range resourceTypes {
 					if k.id == id[:i] {
-						c.Resource = arn(r, k.kind, id)
+						c.Resource = arn(r, k.kind, request.Escape(id))
 					}
 				}
 			}
@@ -255,7 +255,7 @@ func tagNeeds(r request.Request, permission string) []request.Need {
 	return slices.Compact(list)
 }
 
-// arn makes the ARN of an EC2 resource. Images and snapshots have no account
+// arn makes the ARN of an EC2 resource; id is escaped already. Images and snapshots have no account
 // in theirs, what belongs to IPAM no region.
 func arn(r request.Request, kind, id string) string {
 	switch {

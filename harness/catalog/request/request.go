@@ -4,6 +4,7 @@ package request
 
 import (
 	"encoding/json"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -100,7 +101,10 @@ func Read(method string, u *url.URL, header http.Header, body []byte, account st
 	default:
 		return r, false // a customer's host, or one that is not known
 	}
-	if t := header.Get("X-Amz-Target"); t != "" {
+	if t := header.Get("X-Amz-Target"); t != "" && isJSON(header) {
+		if len(header.Values("X-Amz-Target")) > 1 || r.Query.Has("Action") {
+			return r, false // two operations: the service knows which, we do not
+		}
 		r.Operation = t[strings.LastIndexByte(t, '.')+1:]
 		_ = json.Unmarshal(body, &r.JSON) // cut or broken: no parameters
 	} else {
@@ -116,7 +120,40 @@ func Read(method string, u *url.URL, header http.Header, body []byte, account st
 	return r, operationName.MatchString(r.Operation)
 }
 
-// ARN makes a resource of the request's own account and region.
+// isJSON tells the requests of the JSON protocols, the only ones whose
+// operation X-Amz-Target says (Smithy, "AWS JSON 1.0 protocol" and "1.1").
+func isJSON(header http.Header) bool {
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return strings.HasPrefix(kind, "application/x-amz-json")
+}
+
+// Escape writes what a request chose, a name or an id, so that it stands for
+// itself in a policy's resource: "*", "?" and "${" are ${*}, ${?} and ${$}{
+// there (IAM User Guide, "Policy elements: variables and tags", special
+// characters).
+func Escape(name string) string {
+	return escaper.Replace(name)
+}
+
+var escaper = strings.NewReplacer("*", "${*}", "?", "${?}", "${", "${$}{")
+
+// Given makes a need's resource of an ARN that the request holds. ok is false
+// for what is none of the request's partition, and for one with wildcards
+// before its last field, which could mean other services, regions or accounts.
+func (r Request) Given(arn string) (resource string, ok bool) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[1] != r.Partition || parts[2] == "" || parts[5] == "" {
+		return "", false
+	}
+	if strings.ContainsAny(strings.Join(parts[:5], ":"), "*?$") {
+		return "", false
+	}
+	parts[5] = Escape(parts[5])
+	return strings.Join(parts, ":"), true
+}
+
+// ARN makes a resource of the request's own account and region. What the
+// request chose of it is escaped already ([Escape]).
 func (r Request) ARN(service, resource string) string {
 	return strings.Join([]string{"arn", r.Partition, service, r.Region, r.Account, resource}, ":")
 }

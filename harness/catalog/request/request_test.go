@@ -30,7 +30,7 @@ func TestRead(t *testing.T) {
 		}
 		h := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 		if c.target != "" {
-			h = http.Header{"X-Amz-Target": {c.target}}
+			h = http.Header{"X-Amz-Target": {c.target}, "Content-Type": {"application/x-amz-json-1.0"}}
 		}
 		r, ok := Read("POST", u, h, []byte(c.body), "111122223333")
 		if got := (part{r.Service, r.Operation, r.Region, r.Partition, r.Bucket, r.Key}); got != c.want || ok != c.ok {
@@ -42,7 +42,7 @@ func TestRead(t *testing.T) {
 func TestParameters(t *testing.T) {
 	u, _ := url.Parse("https://kms.us-east-1.amazonaws.com/")
 	query, _ := Read("POST", u, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []byte("Action=A&Name=n&Tag.1.Key=k&Empty="), "1")
-	json, _ := Read("POST", u, http.Header{"X-Amz-Target": {"T.A"}}, []byte(`{"Name":"n","Tag":[{"Key":"k"}],"Empty":[],"No":null}`), "1")
+	json, _ := Read("POST", u, http.Header{"X-Amz-Target": {"T.A"}, "Content-Type": {"application/x-amz-json-1.1"}}, []byte(`{"Name":"n","Tag":[{"Key":"k"}],"Empty":[],"No":null}`), "1")
 	for name, r := range map[string]Request{"query": query, "json": json} {
 		if r.Param("Name") != "n" || r.Param("Tag") != "" || r.Param("Nosuch") != "" {
 			t.Errorf("%s: Param", name)

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -58,6 +59,16 @@ var subResources = []subResource{
 	{name: "website", get: "GetBucketWebsite", put: "PutBucketWebsite", del: "DeleteBucketWebsite"},
 }
 
+var bucketName = regexp.MustCompile(`^[a-z0-9.-]{3,63}$`)
+
+// isBucket tells whether a name can be a bucket's (S3 User Guide, "General
+// purpose bucket naming rules"). The capitals and underscores that buckets of
+// before 2018 may have are left out. So is the alias of an Object Lambda access
+// point, whose permissions are another service's.
+func isBucket(name string) bool {
+	return bucketName.MatchString(name) && !strings.HasSuffix(name, "--ol-s3")
+}
+
 // Needs lists what a request of S3's REST API needs, the operation's own
 // permission first.
 func Needs(r request.Request) []request.Need {
@@ -65,6 +76,9 @@ func Needs(r request.Request) []request.Need {
 		if r.Method == http.MethodGet {
 			return []request.Need{{Permission: "s3:ListAllMyBuckets", Resource: "*"}}
 		}
+		return nil
+	}
+	if !isBucket(r.Bucket) {
 		return nil
 	}
 	bucket := "arn:" + r.Partition + ":s3:::" + r.Bucket
@@ -77,13 +91,13 @@ func Needs(r request.Request) []request.Need {
 	if r.Key == "" {
 		return bucketNeeds(r, bucket)
 	}
-	return objectNeeds(r, bucket, bucket+"/"+EscapeKey(r.Key))
+	return objectNeeds(r, bucket, bucket+"/"+request.Escape(r.Key))
 }
 
 func subNeeds(r request.Request, sub subResource, bucket string) []request.Need {
 	on, get, put, del := bucket, sub.get, sub.put, sub.del
 	if r.Key != "" {
-		on, get, put, del = bucket+"/"+EscapeKey(r.Key), sub.objGet, sub.objPut, sub.objDel
+		on, get, put, del = bucket+"/"+request.Escape(r.Key), sub.objGet, sub.objPut, sub.objDel
 	}
 	var name string
 	switch r.Method {
@@ -142,7 +156,7 @@ func bucketNeeds(r request.Request, bucket string) []request.Need {
 			return nil // a browser's form upload: its parameters are in the form
 		}
 		for _, o := range deleted(r.Body) {
-			c := request.Need{Permission: "s3:DeleteObject", Resource: bucket + "/" + EscapeKey(o.Key)}
+			c := request.Need{Permission: "s3:DeleteObject", Resource: bucket + "/" + request.Escape(o.Key)}
 			if o.VersionID != "" {
 				c.Permission = "s3:DeleteObjectVersion"
 			}
@@ -249,10 +263,14 @@ func objectNeeds(r request.Request, bucket, object string) []request.Need {
 		// multipart uploads are decrypted too, to be put together (S3 User
 		// Guide, "Protecting data with SSE-KMS").
 		if key := r.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"); key != "" {
-			if !strings.HasPrefix(key, "arn:") {
-				key = r.ARN("kms", "key/"+strings.TrimPrefix(key, "key/"))
+			alias, named := strings.Contains(key, "alias/"), true
+			if strings.HasPrefix(key, "arn:") {
+				key, named = r.Given(key)
+				named = named && strings.HasPrefix(key, "arn:"+r.Partition+":kms:")
+			} else {
+				key = r.ARN("kms", "key/"+request.Escape(strings.TrimPrefix(key, "key/")))
 			}
-			if !strings.Contains(key, "alias/") {
+			if named && !alias {
 				add("kms:GenerateDataKey", key)
 				if r.Query.Has("uploadId") || r.Query.Has("uploads") {
 					add("kms:Decrypt", key)
@@ -271,14 +289,14 @@ func copySource(r request.Request, source string) []request.Need {
 		path = p
 	}
 	bucket, key, ok := strings.Cut(path, "/")
-	if !ok || strings.HasPrefix(path, "arn:") {
-		return nil // an access point
+	if !ok || !isBucket(bucket) {
+		return nil // an access point's ARN, or nothing that S3 takes
 	}
 	version := ""
 	if strings.HasPrefix(query, "versionId=") {
 		version = "Version"
 	}
-	object := "arn:" + r.Partition + ":s3:::" + bucket + "/" + EscapeKey(key)
+	object := "arn:" + r.Partition + ":s3:::" + bucket + "/" + request.Escape(key)
 	list := []request.Need{{Permission: "s3:GetObject" + version, Resource: object}}
 	// Tags are copied unless the request says otherwise; parts have none.
 	if !strings.EqualFold(r.Header.Get("X-Amz-Tagging-Directive"), "REPLACE") && !r.Query.Has("uploadId") {
@@ -308,29 +326,9 @@ func AccountNeeds(r request.Request) []request.Need {
 		return []request.Need{{Permission: "s3:PutAccountPublicAccessBlock", Resource: "*"}}
 	case kind == "tags" && strings.HasPrefix(name, "arn:"):
 		verb := map[string]string{http.MethodGet: "ListTagsForResource", http.MethodPost: "TagResource", http.MethodDelete: "UntagResource"}[r.Method]
-		if verb != "" {
-			return []request.Need{{Permission: "s3:" + verb, Resource: name}}
+		if resource, ok := r.Given(name); ok && verb != "" && strings.HasPrefix(name, "arn:"+r.Partition+":s3:") {
+			return []request.Need{{Permission: "s3:" + verb, Resource: resource}}
 		}
 	}
 	return nil
-}
-
-// EscapeKey writes an object's key so that it stands for itself in a policy.
-// What is escaped already stays.
-func EscapeKey(key string) string {
-	var b strings.Builder
-	for i := 0; i < len(key); i++ {
-		switch c := key[i]; {
-		case strings.HasPrefix(key[i:], "${*}"), strings.HasPrefix(key[i:], "${?}"), strings.HasPrefix(key[i:], "${$}"):
-			b.WriteString(key[i : i+4])
-			i += 3
-		case c == '*' || c == '?':
-			b.WriteString("${" + string(c) + "}")
-		case c == '$' && strings.HasPrefix(key[i:], "${"):
-			b.WriteString("${$}")
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }

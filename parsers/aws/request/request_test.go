@@ -16,9 +16,11 @@ func exchange(t testing.TB, method, address string, header ...string) refusal.Ex
 		t.Fatal(err)
 	}
 	x := refusal.Exchange{Method: method, URL: u, Header: http.Header{}, Reply: http.Header{}}
-	for _, h := range header {
-		name, value, _ := strings.Cut(h, ": ")
-		x.Header.Set(name, value)
+	for _, lines := range header {
+		for h := range strings.SplitSeq(lines, "\n") {
+			name, value, _ := strings.Cut(h, ": ")
+			x.Header.Set(name, value)
+		}
 	}
 	return x
 }
@@ -87,6 +89,58 @@ func TestLocateObjectLambda(t *testing.T) {
 	}
 }
 
+// X-Amz-Target is the JSON protocols' own: elsewhere the service does not read
+// it, and the operation is what it does read.
+func TestOperationOfTarget(t *testing.T) {
+	const target = "X-Amz-Target: TrentService.DescribeKey\n"
+	for _, c := range []struct{ url, header, body, want string }{
+		{"https://kms.us-east-1.amazonaws.com/", target + "Content-Type: application/x-amz-json-1.1", "{}", "DescribeKey"},
+		{"https://kms.us-east-1.amazonaws.com/", target + "Content-Type: Application/X-Amz-JSON-1.0; charset=utf-8", "{}", "DescribeKey"},
+		{"https://iam.amazonaws.com/", target + "Content-Type: application/x-www-form-urlencoded", "Action=CreateUser", "CreateUser"},
+		{"https://iam.amazonaws.com/?Action=CreateUser", target + "Content-Type: application/x-amz-json-1.1", "{}", ""},
+		{"https://kms.us-east-1.amazonaws.com/", target + "Content-Type: application/json", "{}", ""},
+		{"https://kms.us-east-1.amazonaws.com/", target + "A: b", "{}", ""},
+	} {
+		x := exchange(t, "POST", c.url, c.header)
+		x.Body = []byte(c.body)
+		if _, got, ok := Operation(x); got != c.want || ok != (c.want != "") {
+			t.Errorf("%s %q %s: %q, %v; want %q", c.url, c.header, c.body, got, ok, c.want)
+		}
+	}
+	x := exchange(t, "GET", "https://artifacts.s3.us-east-1.amazonaws.com/a", target+"A: b")
+	if _, got, ok := Operation(x); got != "GetObject" || !ok {
+		t.Errorf("S3 with a target: %q, %v", got, ok)
+	}
+}
+
+func TestExpired(t *testing.T) {
+	const now = "Sun, 22 Nov 2026 12:00:00 GMT"
+	const presigned = "https://b.s3.us-east-1.amazonaws.com/k?X-Amz-Date=20261122T113000Z&X-Amz-Expires="
+	for _, c := range []struct {
+		url, header, date string
+		want              bool
+	}{
+		{presigned + "1799", "A: b", now, true},
+		{presigned + "1800", "A: b", now, false},
+		{presigned + "x", "A: b", now, false},
+		{presigned + "1799", "A: b", "", false},
+		{"https://b.s3.us-east-1.amazonaws.com/k?X-Amz-Date=20261122T130000Z&X-Amz-Expires=9999", "A: b", now, true},
+		{"https://b.s3.us-east-1.amazonaws.com/k", "X-Amz-Date: 20261122T114459Z", now, true},
+		{"https://b.s3.us-east-1.amazonaws.com/k", "X-Amz-Date: 20261122T121501Z", now, true},
+		{"https://b.s3.us-east-1.amazonaws.com/k", "X-Amz-Date: 20261122T114500Z", now, false},
+		{"https://b.s3.us-east-1.amazonaws.com/k", "A: b", now, false},
+	} {
+		x := exchange(t, "HEAD", c.url, c.header)
+		x.Reply.Set("Date", c.date)
+		if got := Expired(x); got != c.want {
+			t.Errorf("%s %s, answered %s: %v", c.url, c.header, c.date, got)
+		}
+	}
+	if Expired(refusal.Exchange{Reply: http.Header{"Date": {now}}}) {
+		t.Error("an empty exchange has expired")
+	}
+}
+
 func TestClass(t *testing.T) {
 	form := "Content-Type: application/x-www-form-urlencoded"
 	for _, c := range []struct {
@@ -95,8 +149,8 @@ func TestClass(t *testing.T) {
 		{"POST", "https://ec2.us-east-1.amazonaws.com/", form, "Action=CreateVpc&CidrBlock=10.0.0.0%2F16", "POST ec2.us-east-1.amazonaws.com CreateVpc"},
 		{"POST", "https://ec2.us-east-1.amazonaws.com/", form, "Action=CreateVpc&TagSpecification.1.Tag.1.Key=Name", "POST ec2.us-east-1.amazonaws.com CreateVpc TagSpecification"},
 		{"GET", "https://sts.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Signature=REDACTED", "A: b", "", "GET sts.amazonaws.com GetCallerIdentity"},
-		{"POST", "https://kms.us-east-1.amazonaws.com/", "X-Amz-Target: TrentService.CreateKey", `{"Tags":[{}],"Policy":"{x}","Description":"d"}`, "POST kms.us-east-1.amazonaws.com CreateKey Policy Tags"},
-		{"POST", "https://kms.us-east-1.amazonaws.com/", "X-Amz-Target: TrentService.CreateKey", `{"Tags":[],"Policy":""}`, "POST kms.us-east-1.amazonaws.com CreateKey"},
+		{"POST", "https://kms.us-east-1.amazonaws.com/", "X-Amz-Target: TrentService.CreateKey\nContent-Type: application/x-amz-json-1.1", `{"Tags":[{}],"Policy":"{x}","Description":"d"}`, "POST kms.us-east-1.amazonaws.com CreateKey Policy Tags"},
+		{"POST", "https://kms.us-east-1.amazonaws.com/", "X-Amz-Target: TrentService.CreateKey\nContent-Type: application/x-amz-json-1.1", `{"Tags":[],"Policy":""}`, "POST kms.us-east-1.amazonaws.com CreateKey"},
 		{"PUT", "https://artifacts.s3.us-east-1.amazonaws.com/?versioning", "A: b", "", "PUT {bucket}.s3.us-east-1.amazonaws.com/?versioning"},
 		{"GET", "https://artifacts.s3.us-east-1.amazonaws.com/a/b?versionId=v1&x-id=GetObject", "A: b", "", "GET {bucket}.s3.us-east-1.amazonaws.com/{key}?versionId"},
 		{"PUT", "https://artifacts.s3.us-east-1.amazonaws.com/a?partNumber=1&uploadId=x", "X-Amz-Copy-Source: /b/c", "", "PUT {bucket}.s3.us-east-1.amazonaws.com/{key}?partNumber&uploadId x-amz-copy-source"},

@@ -39,6 +39,18 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestUnauthenticated(t *testing.T) {
+	for message, want := range map[string]bool{
+		"Request has expired": true, "Request has expired.": true, " AWS authentication requires a valid Date or x-amz-date header": true,
+		"There were headers present in the request which were not signed": true, "Invalid according to Policy: Policy expired.": true,
+		"Access Denied": false, "": false, "The Request has expired": false,
+	} {
+		if Unauthenticated(message) != want {
+			t.Errorf("Unauthenticated(%q) = %v", message, !want)
+		}
+	}
+}
+
 func TestGrantHelps(t *testing.T) {
 	for policy, want := range map[string]bool{"identity-based policy": true, "resource-based policy": true, "session policy": false, "service control policy": false, "something new": true} {
 		if GrantHelps(policy) != want {
