@@ -68,14 +68,12 @@ func leftOut(name string) bool {
 	return strings.HasSuffix(name, ".tfstate") || strings.Contains(name, ".tfstate.")
 }
 
-// copyLink copies a symbolic link of the user's tree, whose content nobody
-// vouches for. One that stays within the tree stays a link, a relative one, so
-// that what is written through it is written in the copy. One that leads out
-// of the tree, to a file or a folder, by itself or by way of others, is an
-// error: the target may be the operator's own secret (a file of credentials,
-// the environment of this very process), which must not come into the sandbox,
-// and a step could write through it. One that leads nowhere stays as broken as
-// it is.
+// copyLink copies a symbolic link of the user's tree, as a link always: what it
+// leads to may be the operator's own secret (a file of credentials, the
+// environment of this very process), and nobody vouches for a link. One that
+// stays within the tree becomes a relative one, so that what is written through
+// it is written in the copy. One that leads out (an interpreter of a virtual
+// environment, a store of packages) leads there still.
 func copyLink(root, path, to string) error {
 	target, err := os.Readlink(path)
 	if err != nil {
@@ -87,43 +85,21 @@ func copyLink(root, path, to string) error {
 	if !filepath.IsAbs(named) {
 		named = filepath.Join(filepath.Dir(path), named)
 	}
-	refuse := func(how string) error {
-		at, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
+	if filepath.Clean(target) != target {
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			named = resolved
 		}
-		return fmt.Errorf("link %s -> %s %s %s, the folder of whittle.yaml, which alone is copied into the sandbox: "+
-			"put what it leads to into the folder, or move whittle.yaml up to a folder that holds both", at, target, how, root)
 	}
-	resolved, err := filepath.EvalSymlinks(path)
-	switch {
-	case err != nil && !broken(path):
-		return refuse(fmt.Sprintf("cannot be followed (%v), and may lead out of", err))
-	case err != nil && !inside(root, named):
+	if !inside(root, named) {
 		return os.Symlink(named, to)
-	case err != nil:
-		resolved = named
-	case !inside(root, resolved) && resolved == named:
-		return refuse("leads out of")
-	case !inside(root, resolved):
-		return refuse("leads to " + resolved + ", out of")
-	case filepath.Clean(target) == target && inside(root, named):
-		// The names are the way: ".." stands at their beginning only. Links that
-		// are on it are copied themselves, and stay on it.
-		resolved = named
 	}
-	rel, err := filepath.Rel(filepath.Dir(path), resolved)
+	// The names are the way: ".." stands at their beginning only. Links that are
+	// on it are copied themselves, and stay on it.
+	rel, err := filepath.Rel(filepath.Dir(path), named)
 	if err != nil {
 		return err
 	}
 	return os.Symlink(rel, to)
-}
-
-// broken tells whether a link leads nowhere at all, in place of somewhere that
-// cannot be looked at.
-func broken(link string) bool {
-	_, err := os.Stat(link)
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
 // inside tells whether path is root or below it. Both are absolute.

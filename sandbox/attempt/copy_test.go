@@ -3,7 +3,6 @@ package attempt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,51 +84,39 @@ func TestWorkingCopy(t *testing.T) {
 	}
 }
 
-// A link that leads out of the folder by any way is refused, and nothing of what
-// it leads to is in the working copy: it may be the operator's secret.
+// A link that leads out of the folder by any way stays a link: nothing of what
+// it leads to is in the working copy, since it may be the operator's secret.
 func TestLinksThatLeadOut(t *testing.T) {
 	t.Parallel()
 	outside := files(t, map[string]string{"home/credentials": "SECRET", "data/big": "SECRET"})
 	name := filepath.Base(outside) // beside the folder of whittle.yaml
-	in, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	defer out.Close()
-	pipe := fmt.Sprintf("/proc/self/fd/%d", in.Fd())
 	for _, test := range []struct {
 		name  string
 		links map[string]string // at: target
-		want  string
+		want  map[string]string // at: target in the copy
 	}{
-		{"a file", map[string]string{"env.txt": outside + "/home/credentials"}, "link env.txt -> " + outside + "/home/credentials leads out of "},
-		{"a relative one", map[string]string{"sub/f": "../../" + name + "/home/credentials"}, "link sub/f -> ../../" + name + "/home/credentials leads out of "},
-		{"a folder", map[string]string{"data": outside + "/data"}, "link data -> " + outside + "/data leads out of "},
-		{"the parent", map[string]string{"up": ".."}, "link up -> .. leads out of "},
-		{"the process itself", map[string]string{"env.txt": "/proc/self/environ"}, fmt.Sprintf("link env.txt -> /proc/self/environ leads to /proc/%d/environ, out of ", os.Getpid())},
-		{"a chain", map[string]string{"a": "b", "b": outside + "/home/credentials"}, "link a -> b leads to " + outside + "/home/credentials, out of "},
-		{"a chain by a folder", map[string]string{"a": "z/home/credentials", "z": outside}, "link a -> z/home/credentials leads to " + outside + "/home/credentials, out of "},
+		{"a file", map[string]string{"env.txt": outside + "/home/credentials"}, map[string]string{"env.txt": outside + "/home/credentials"}},
+		{"a relative one", map[string]string{"sub/f": "../../" + name + "/home/credentials"}, map[string]string{"sub/f": outside + "/home/credentials"}},
+		{"a folder", map[string]string{"data": outside + "/data"}, map[string]string{"data": outside + "/data"}},
+		{"the process itself", map[string]string{"env.txt": "/proc/self/environ"}, map[string]string{"env.txt": "/proc/self/environ"}},
+		{"a chain", map[string]string{"a": "b", "b": outside + "/home/credentials"}, map[string]string{"a": "b", "b": outside + "/home/credentials"}},
+		{"a chain by a folder", map[string]string{"a": "z/home/credentials", "z": outside}, map[string]string{"a": "z/home/credentials", "z": outside}},
 		// Read as text, d/../f stays in the folder.
-		{"by a parent of a folder", map[string]string{"a": "d/../" + name + "/data", "d": "."}, "link a -> d/../" + name + "/data leads to " + outside + "/data, out of "},
-		{"a pipe of the process", map[string]string{"in": pipe}, "link in -> " + pipe + " cannot be followed"},
+		{"by a parent of a folder", map[string]string{"a": "d/../" + name + "/data", "d": "."}, map[string]string{"a": outside + "/data"}},
+		{"nowhere", map[string]string{"a": "b/c"}, map[string]string{"a": "b/c"}},
 	} {
-		if _, err := os.Stat(pipe); err != nil && strings.Contains(test.name, "process") {
-			continue // no Linux
-		}
 		dir := files(t, map[string]string{"main.tf": "main", "sub/": ""})
 		for at, target := range test.links {
 			symlink(t, target, filepath.Join(dir, at))
 		}
 		work := filepath.Join(t.TempDir(), "run")
-		_, err := New(t.Context(), Config{Work: work, Lifecycle: lifecycle.Lifecycle{Dir: dir}})
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), dir) ||
-			!strings.Contains(err.Error(), "put what it leads to into the folder, or move whittle.yaml up") {
+		if _, err := New(t.Context(), Config{Work: work, Lifecycle: lifecycle.Lifecycle{Dir: dir}}); err != nil {
 			t.Errorf("%s: %v", test.name, err)
+			continue
 		}
-		for at, text := range listing(t, work) {
-			if strings.HasPrefix(at, "copy") || strings.Contains(text, "SECRET") {
-				t.Errorf("%s: %s is in the run's folder", test.name, at)
+		for at, want := range test.want {
+			if got, err := os.Readlink(filepath.Join(work, "copy", at)); err != nil || got != want {
+				t.Errorf("%s: %s leads to %q, %v; want %q", test.name, at, got, err, want)
 			}
 		}
 	}
