@@ -93,7 +93,7 @@ func knownOf(events []journal.Event) map[string]harness.Known {
 		k := known[e.Step]
 		switch e.Kind {
 		case journal.KindAttempt:
-			k.Runs++
+			k.Runs, k.Done = k.Runs+1, false
 		case journal.KindIntent:
 			for _, g := range e.Grants {
 				n := harness.Necessity(e.Necessity)

@@ -439,47 +439,6 @@ func TestEncodedMessageIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestReplay(t *testing.T) {
-	intent := func(step string, k Kind, gs ...grant.Grant) Event { return Event{Kind: k, Step: step, Grants: gs} }
-	role := Object{Kind: "role", ID: "whittle-a"}
-	user := Object{Kind: "user", ID: "whittle"}
-	events := []Event{
-		{Kind: KindObject, Object: &user},
-		{Kind: KindObject, Object: &role},
-		{Kind: KindAttempt, Step: "a", Pass: PassGrow, Grants: []grant.Grant{{Permission: "x:Start", Resource: "*"}}},
-		intent("a", KindIntent, createVpc),
-		intent("a", KindGranted, createVpc),
-		intent("a", KindIntent, listAll),
-		intent("b", KindIntent, grant.Grant{Permission: "b:B", Resource: "*"}),
-		{Kind: KindStepEnd, Step: "a", Pass: PassGrow, OK: true},
-		{Kind: KindStepEnd, Step: "b", Pass: PassGrow, OK: false},
-		{Kind: KindStepEnd, Step: "c", Pass: PassGrow, OK: true},
-		{Kind: KindStepEnd, Step: "c", Pass: PassReference, OK: true},
-		{Kind: KindAttempt, Step: "c", Pass: PassGrow},
-		{Kind: KindObject, Object: &role},
-		{Kind: KindReleased},
-		{Kind: KindReleased, Object: &user},
-	}
-	if got, want := Intended(events, "a"), grant.Of(createVpc, listAll); !got.Equal(want) {
-		t.Errorf("Intended = %v, want %v", got.Slice(), want.Slice())
-	}
-	if got, want := Granted(events, "a"), grant.Of(createVpc); !got.Equal(want) {
-		t.Errorf("Granted = %v, want %v", got.Slice(), want.Slice())
-	}
-	if got, want := Done(events, PassGrow), []string{"a"}; !slices.Equal(got, want) {
-		t.Errorf("Done = %v, want %v", got, want)
-	}
-	if got, want := Objects(events), []Object{role}; !slices.Equal(got, want) {
-		t.Errorf("Objects = %v, want %v", got, want)
-	}
-	if got := Attempts(events, PassGrow, "c"); got != 1 {
-		t.Errorf("Attempts = %d, want 1", got)
-	}
-	if Ended(events) || !Ended(append(events, Event{Kind: KindEnd})) || Ended(append(events, Event{Kind: KindEnd}, Event{Kind: KindRun})) {
-		t.Error("Ended is wrong about an end, or about a run after it")
-	}
-}
-
 func TestNewRun(t *testing.T) {
 	work := filepath.Join(t.TempDir(), ".whittle")
 	if runs, err := Runs(work); err != nil || runs != nil {
