@@ -87,16 +87,19 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 
 // measured is what one probe reported and used.
 type measured struct {
-	steps []struct {
-		Name      string  `json:"name"`
-		Runs      int     `json:"runs"`
-		Refusals  int     `json:"refusals_held"`
-		Reference float64 `json:"reference_seconds"`
-		Grow      float64 `json:"grow_seconds"`
-		Verify    float64 `json:"verify_seconds"`
-	}
+	steps   []stepTimes
 	rec     record.Record
 	peakKiB int
+}
+
+// stepTimes is what probe --json says of a step; times are in seconds.
+type stepTimes struct {
+	Name      string  `json:"name"`
+	Runs      int     `json:"runs"`
+	Refusals  int     `json:"refusals_held"`
+	Reference float64 `json:"reference_seconds"`
+	Grow      float64 `json:"grow_seconds"`
+	Verify    float64 `json:"verify_seconds"`
 }
 
 // probe runs whittle on the lifecycle and watches its memory.
@@ -122,11 +125,13 @@ func probe(ctx context.Context, whittle, file, work string, stderr io.Writer, st
 	if err != nil {
 		return m, fmt.Errorf("whittle probe --strategy %s: %w", strategy, err)
 	}
-	if err := json.Unmarshal([]byte(stdout.String()), &struct {
-		Steps any `json:"steps"`
-	}{&m.steps}); err != nil {
+	var summary struct {
+		Steps []stepTimes `json:"steps"`
+	}
+	if err := json.Unmarshal([]byte(stdout.String()), &summary); err != nil {
 		return m, fmt.Errorf("whittle probe --json: %w", err)
 	}
+	m.steps = summary.Steps
 	m.rec, err = record.Read(path)
 	return m, err
 }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/whittle-iam/whittle/harness/record"
+)
+
+func TestCompare(t *testing.T) {
+	step := func(permissions ...string) record.Record {
+		s := record.Step{Name: "apply"}
+		for _, p := range permissions {
+			s.Grants = append(s.Grants, record.Entry{Permission: p, Resource: "*"})
+		}
+		return record.Record{Steps: []record.Step{s}}
+	}
+	flight := measured{steps: []stepTimes{{Runs: 1, Refusals: 2, Reference: 10, Grow: 12, Verify: 11}}, rec: step("a:A", "a:B"), peakKiB: 1024}
+	classic := measured{steps: []stepTimes{{Runs: 4, Grow: 48}}, rec: step("a:A", "a:B", "a:DeleteA"), peakKiB: 2048}
+	want := map[string]float64{
+		"growth_over_admin": 1.2, "verify_over_admin": 1.1, "growth_runs": 1, "growth_refusals_held": 2, "growth_grants": 2,
+		"classic_runs": 4, "classic_over_growth_time": 4, "classic_grants": 3, "classic_surplus": 1, "peak_memory": 2,
+	}
+	figures := compare(flight, classic)
+	if len(figures) != len(want) {
+		t.Errorf("%d figures, want %d", len(figures), len(want))
+	}
+	for _, f := range figures {
+		if f.Value != want[f.Name] || f.Unit == "" {
+			t.Errorf("%s is %v %s, want %v", f.Name, f.Value, f.Unit, want[f.Name])
+		}
+	}
+}
+
+func TestLatencyAndFile(t *testing.T) {
+	figures, err := latency(t.Context(), 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "out", "bench.json")
+	if err := write(path, figures); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Benchmarks []figure }
+	if err := json.Unmarshal(data, &got); err != nil || len(got.Benchmarks) != 4 {
+		t.Errorf("%d benchmarks, %v: %s", len(got.Benchmarks), err, data)
+	}
+}
