@@ -34,3 +34,19 @@ func TestKnownOf(t *testing.T) {
 		t.Error("done, though it was begun again")
 	}
 }
+
+// What a tool says of its failure is shown and not kept: it can quote a secret.
+func TestTheToolsWordsAreNotKept(t *testing.T) {
+	var kept, shown journal.Event
+	j := told{appendFunc(func(e journal.Event) error { kept = e; return nil }), func(e journal.Event) { shown = e }}
+	if err := j.Append(journal.Event{Kind: journal.KindAttemptEnd, Step: "apply", Text: "bad password hunter2"}); err != nil {
+		t.Fatal(err)
+	}
+	if kept.Text != "" || kept.Step != "apply" || shown.Text == "" {
+		t.Errorf("kept %+v, shown %+v", kept, shown)
+	}
+}
+
+type appendFunc func(journal.Event) error
+
+func (f appendFunc) Append(e journal.Event) error { return f(e) }
