@@ -35,18 +35,19 @@ setup:
 	  echo "setup: could not install $(MOTO); the embedded AWS sandbox needs it. Install it by hand: $(PYTHON) -m pip install '$(MOTO)'" >&2; exit 1; }; \
 	fi
 
-# Whittle looks for moto itself; the virtual environment is told to it only
-# where there is one.
-export WHITTLE_MOTO_PYTHON := $(or $(WHITTLE_MOTO_PYTHON),$(wildcard $(CURDIR)/.venv/bin/python))
+# Whittle looks for moto itself; the virtual environment, which setup may just
+# have made, is told to it only where there is one.
+WITH_MOTO = if [ -z "$${WHITTLE_MOTO_PYTHON:-}" ] && [ -x .venv/bin/python ]; then \
+  export WHITTLE_MOTO_PYTHON="$$PWD/.venv/bin/python"; fi;
 
 demo: demo-aws ## probe the example stacks on the embedded sandboxes
 
 demo-aws: setup build ## probe docs/examples/aws-small on the embedded AWS sandbox
 	@mkdir -p out/demo-aws
-	bin/whittle probe --file docs/examples/aws-small/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
+	@$(WITH_MOTO) bin/whittle probe --file docs/examples/aws-small/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
 
 test: setup lint ## every check and every test, with the race detector
-	$(GO) test -race -timeout 40m ./...
+	$(WITH_MOTO) $(GO) test -race -timeout 40m ./...
 
 unit: ## the tests that need neither terraform nor moto
 	$(GO) test -race -short $$($(GO) list ./... | grep -v -E '/sandbox/embedded(/aws(/(account|facts|moto))?)?$$')
@@ -62,7 +63,7 @@ vulncheck: ## known vulnerabilities in what is called (needs the network)
 
 bench: setup build ## measure; writes out/bench.json and prints a table
 	@mkdir -p out
-	$(GO) run ./cmd/bench -out out/bench.json
+	$(WITH_MOTO) $(GO) run ./cmd/bench -out out/bench.json
 
 clean: ## remove what the targets made
 	rm -rf bin out .venv
