@@ -108,7 +108,8 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 		return refusal.Deliver
 	}
 	verdict := refusal.Deliver
-	for _, d := range a.denials(ctx, x) {
+	denials, _ := a.denials(ctx, x)
+	for _, d := range denials {
 		if d.Partial {
 			return refusal.Deliver
 		}
@@ -125,13 +126,7 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 				a.stopped(x, err)
 				return refusal.Deliver
 			}
-			a.mu.Lock()
-			for g, e := range entriesOf(dec, parsers.Class(x)) {
-				if _, ok := a.entries[g]; ok {
-					a.entries[g] = least(a.entries, e)
-				}
-			}
-			a.mu.Unlock()
+			a.alsoFor(entriesOf(dec, parsers.Class(x)))
 			verdict = refusal.Repeat
 		case add:
 			if err := a.write(journal.Event{Kind: journal.KindRefused, Denial: &d, Class: parsers.Class(x), Status: x.Status}); err != nil {
@@ -156,13 +151,12 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	// No request is left to hang on: its reply is with the client.
 	ctx, cancel := context.WithTimeout(context.Background(), putTimeout)
 	defer cancel()
-	denied := false
-	for _, d := range a.denials(ctx, x) {
+	denials, readable := a.denials(ctx, x)
+	for _, d := range denials {
 		dec := a.decide(x, d)
 		if dec.action == ignore {
 			continue
 		}
-		denied = true
 		a.mu.Lock()
 		a.delivered = append(a.delivered, refused{class, d, dec})
 		if dec.action == add && a.mode != watch {
@@ -179,27 +173,40 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 		}
 		_ = a.write(journal.Event{Kind: journal.KindDelivered, Denial: &d, Class: class, Status: x.Status, Repeats: repeats})
 	}
-	passed := !denied && x.Status >= 200 && x.Status < 500
+	// An error that is no refusal (404, say) has passed authorization. A client
+	// that hung up (status 0) and a service that failed have shown nothing.
+	if !readable || len(denials) > 0 || x.Status < 200 || x.Status >= 500 {
+		return
+	}
 	a.mu.Lock()
-	if passed {
-		a.through[class] = true
+	a.through[class] = true
+	if repeats > 0 {
+		a.held++
 	}
 	a.mu.Unlock()
-	if repeats > 0 && passed {
-		a.mu.Lock()
-		a.held++
-		a.mu.Unlock()
+	if repeats > 0 {
 		_ = a.write(journal.Event{Kind: journal.KindLetThrough, Class: class, Status: x.Status, Repeats: repeats})
 	}
 }
 
-// denials reads what an exchange refuses. What nobody can read ends up in
-// stops, to be shown if the step fails.
-func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) []refusal.Denial {
+// alsoFor notes that what was granted already was refused to other requests too.
+func (a *arbiter) alsoFor(entries map[grant.Grant]Entry) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for g, e := range entries {
+		if _, ok := a.entries[g]; ok {
+			a.entries[g] = least(a.entries, e)
+		}
+	}
+}
+
+// denials reads what an exchange refuses. What nobody can read is not readable,
+// and ends up in stops, to be shown if the step fails.
+func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) (denials []refusal.Denial, readable bool) {
 	denials, err := parsers.FromExchange(x)
 	if err != nil {
 		a.stopped(x, &UnreadError{Err: err})
-		return nil
+		return nil, false
 	}
 	for i, d := range denials {
 		if d.Reason != refusal.OpaqueDenial || d.Encoded == "" || a.decoder == nil {
@@ -215,7 +222,7 @@ func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) []refusal.Den
 			denials[i].Reason, denials[i].Permission, denials[i].Resource = refusal.MissingPermission, g.Permission, g.Resource
 		}
 	}
-	return denials
+	return denials, true
 }
 
 // decide applies the pure [decide] to the role as it is now.
@@ -231,13 +238,19 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	return decide(a.role, d, candidates, carries, a.rules)
 }
 
-// least gives the entry with the least request class of e and what is there
-// for its grant: which of two requests came first is chance.
+// least gives the better of e and what is there for its grant: the one that a
+// refusal named before a guess, then the one with the least request class, since
+// which of two requests came first is chance.
 func least(there map[grant.Grant]Entry, e Entry) Entry {
-	if old, ok := there[e.Grant]; ok && old.Class <= e.Class {
+	old, ok := there[e.Grant]
+	switch {
+	case !ok || old.Guess && !e.Guess:
+		return e
+	case e.Guess && !old.Guess || old.Class <= e.Class:
 		return old
+	default:
+		return e
 	}
-	return e
 }
 
 func entriesOf(d decision, class string) map[grant.Grant]Entry {
