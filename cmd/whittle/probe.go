@@ -67,17 +67,11 @@ to whittle.lock.json. Your own working copy is never written to.`,
 	f.DurationVar(&o.propagation, "propagation", 0, "let the embedded sandbox take this long to bring a change of a policy into force")
 	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
 	f.BoolVar(&o.olderForms, "older-forms", false, "embedded sandbox: refuse as EC2 did until 2024, with an encoded message only")
-	must(f.MarkHidden("gate"))
-	must(f.MarkHidden("older-forms"))
-	must(c.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{string(harness.InFlight), string(harness.Rerun)}, cobra.ShellCompDirectiveNoFileComp)))
+	// These fail only for a flag that is not there.
+	_ = f.MarkHidden("gate")
+	_ = f.MarkHidden("older-forms")
+	_ = c.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{string(harness.InFlight), string(harness.Rerun)}, cobra.ShellCompDirectiveNoFileComp))
 	return c
-}
-
-// must is for what only a mistake in this program can make fail.
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
 }
 
 func (o *probeOptions) complete() error {
@@ -292,6 +286,7 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 			state = "not verified"
 		}
 		fmt.Fprintf(g.err, "%s; the record is %s\n", state, o.record)
+		fmt.Fprintf(g.err, "next: whittle show --record %s splits it by phase; commit it beside the code\n", o.record)
 		return nil
 	}
 	sum := probeSummary{Record: o.record, Verified: rec.Verified, Seconds: took.Seconds()}
