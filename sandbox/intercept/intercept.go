@@ -52,6 +52,9 @@ const (
 	user = "whittle"
 	// grace is how long Close lets requests end by themselves.
 	grace = 2 * time.Second
+	// flushTime is how long the last bytes of a reply may take after its handler
+	// has ended: net/http writes them then.
+	flushTime = 200 * time.Millisecond
 	// handshakeTime is how long a client may take for its TLS handshake.
 	handshakeTime = 30 * time.Second
 	// maxConfigs bounds the kept configurations: a step that speaks to ever new
@@ -248,6 +251,7 @@ func (p *Proxy) close() error {
 	defer patience.Stop()
 	select {
 	case <-p.idle:
+		p.flush()
 	case <-patience.C:
 	case <-p.ctx.Done():
 	}
@@ -269,6 +273,19 @@ func (p *Proxy) close() error {
 		return fmt.Errorf("proxy: close: %w", err)
 	}
 	return nil
+}
+
+// flush waits until the replies of handlers that have ended are with the
+// client. Connections that stay open all the same (HTTP/2 takes its time to say
+// goodbye) are not waited for.
+func (p *Proxy) flush() {
+	ctx, cancel := context.WithTimeout(p.ctx, flushTime)
+	defer cancel()
+	var both sync.WaitGroup
+	for _, s := range []*http.Server{p.front, p.inner} {
+		both.Go(func() { _ = s.Shutdown(ctx) }) // Close is next, and says what is wrong
+	}
+	both.Wait()
 }
 
 // enter counts a handler in; false means that the proxy is closing.

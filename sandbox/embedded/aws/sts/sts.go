@@ -100,8 +100,10 @@ var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 func (s *Service) assumeRole(ctx context.Context, w http.ResponseWriter, c Call) error {
 	arn, name := c.Params.Get("RoleArn"), c.Params.Get("RoleSessionName")
 	role := c.View.Roles[arn[strings.LastIndexByte(arn, '/')+1:]]
-	if role == nil || role.ARN != arn { // seen only with the gate open
-		c.invalid(w, arn+" is not a role of this account")
+	if role == nil || role.ARN != arn {
+		// STS does not tell a role that is not there, or not yet, from one that
+		// may not be assumed. The gate says so first, unless it is open.
+		c.refuse(w, http.StatusForbidden, "AccessDenied", "User: "+c.Who.ARN+" is not authorized to perform: sts:AssumeRole on resource: "+arn)
 		return nil
 	}
 	if c.Params.Has("PolicyArns.member.1.arn") {
