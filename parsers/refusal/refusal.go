@@ -94,6 +94,10 @@ type Denial struct {
 	// Permission is the missing permission in the cloud's own notation and
 	// canonical case ("ec2:CreateVpc"), empty when the refusal names none.
 	Permission string `json:"permission"`
+	// Candidates are the permissions that an opaque denial may have been about,
+	// the likeliest first. They are guesses: nothing is granted for one without
+	// a catalog of its own behind it, and none is ever put into Permission.
+	Candidates []string `json:"candidates,omitempty"`
 	// Resource is the resource it is missing on, as the refusal names it;
 	// empty or "*" when it names none.
 	Resource string `json:"resource"`
@@ -113,6 +117,26 @@ type Denial struct {
 	// DeleteObjects): the request must not be repeated, since other parts of
 	// it were done.
 	Partial bool `json:"-"`
+	// Call is the request that the text around an opaque denial names, for a
+	// catalog to find candidates by. A parser of the wire leaves it empty: there
+	// the exchange is at hand.
+	Call Call `json:"-"`
+}
+
+// Call is a request as the output of a tool names it. What it does not name is
+// empty; a Call with nothing in it names no request.
+type Call struct {
+	// Service and Operation are as the client library names them: "s3" or "S3"
+	// and "PutBucketPolicy", "storage" and "objects.list", "GroupsClient" and
+	// "CheckExistence".
+	Service, Operation string
+	// Method and URL are the request's own, where they are printed.
+	Method, URL string
+	// Type is the Terraform type of the resource that the tool was about
+	// ("google_compute_network"), Verb what it did to it: "create", "read",
+	// "update", "delete" or "list". Noun is what the tool calls the resource in
+	// its own words, where it says no type ("S3 bucket policy").
+	Type, Verb, Noun string
 }
 
 // Verdict is what becomes of a refused reply.
