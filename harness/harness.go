@@ -335,11 +335,27 @@ func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n in
 	for name, version := range out.Tools {
 		l.result.Tools[name] = version
 	}
+	out = inexcusable(out, arb)
 	end := journal.Event{Kind: journal.KindAttemptEnd, Step: s.Name, Pass: arb.pass, Attempt: n, OK: out.OK}
 	if !out.OK && len(out.Diagnostics) > 0 {
 		end.Text = out.Diagnostics[0].Summary
 	}
 	return out, l.Journal.Append(end)
+}
+
+// inexcusable makes a failure of a success that is the lifecycle's word alone
+// where the tool was refused something: what it failed of may be that.
+func inexcusable(out Outcome, arb *arbiter) Outcome {
+	arb.mu.Lock()
+	defer arb.mu.Unlock()
+	if !out.OK || !out.Excused || len(arb.delivered) == 0 {
+		return out
+	}
+	out.OK, out.Excused = false, false
+	out.Diagnostics = append(out.Diagnostics, Diagnostic{
+		Summary: "refused, so that succeeds_when cannot excuse it: " + arb.delivered[0].class,
+	})
+	return out
 }
 
 func (l *loop) save(ctx context.Context, name string) error {

@@ -43,6 +43,9 @@ type Arbiter interface {
 // Outcome is how an attempt ended.
 type Outcome struct {
 	OK bool
+	// Excused is set where OK is the lifecycle's word and not the tool's: its
+	// exit code says that it failed, or it was stopped.
+	Excused bool
 	// Diagnostics are the tool's own errors, in its order.
 	Diagnostics []Diagnostic
 	// Output is the end of what the tool printed, for people to read.

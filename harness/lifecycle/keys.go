@@ -12,9 +12,10 @@ var (
 	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "start", "reference", "trust", "terraform", "lifecycle"}
 	sandboxKeys   = []string{"embedded", "propagation", "account", "region", "project", "subscription"}
 	toolKeys      = []string{"path", "version", "provider_mirror"}
-	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command"}
+	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout"}
 	terraformKeys = []string{"dir", "command", "target", "var_file", "var"}
 	packerKeys    = []string{"template", "var_file", "var"}
+	succeedsKeys  = []string{"exit", "output", "stop"}
 )
 
 // vocabulary is all of them, for the reader.
@@ -22,6 +23,7 @@ var vocabulary = []strictyaml.Words{
 	{Keys: stepKeys, Where: "a key of a step"},
 	{Keys: terraformKeys, Where: `a key of the step's "terraform"`},
 	{Keys: packerKeys, Where: `a key of the step's "packer"`},
+	{Keys: succeedsKeys, Where: `a key of the step's "succeeds_when"`},
 	{Keys: fileKeys, Where: "a key of the whole file"},
 	{Keys: toolKeys, Where: `a key of the whole file's "terraform"`},
 	{Keys: sandboxKeys, Where: `a key of "sandbox"`},

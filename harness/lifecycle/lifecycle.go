@@ -83,6 +83,10 @@ type Step struct {
 	Terraform *Terraform
 	Packer    *Packer
 	Command   []string
+	// SucceedsWhen says when a command has done well; nil means exit code 0.
+	SucceedsWhen *SucceedsWhen `json:",omitempty"`
+	// Timeout ends the step, which has then failed; 0 means no bound.
+	Timeout time.Duration `json:",omitempty"`
 
 	// Line is where in the file the step starts, from 1.
 	Line int
@@ -102,6 +106,19 @@ type Packer struct {
 	Template string
 	Var      map[string]string
 	VarFile  []string
+}
+
+// SucceedsWhen is what a command must show to have done well. It decides the
+// step's outcome and nothing else.
+type SucceedsWhen struct {
+	// Exit lists the exit codes that are good; nil means 0 alone.
+	Exit []int
+	// Output is a regular expression that a line of the output must match;
+	// empty means that no line must.
+	Output string
+	// Stop ends the command as soon as a line matches, in place of Exit: the
+	// command has then done what the step is for.
+	Stop bool
 }
 
 // RoleName is the role that the step belongs to in role files and reports.

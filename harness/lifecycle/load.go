@@ -328,7 +328,9 @@ func (r *reader) step(n node, at place) (Step, place) {
 		"packer": func(n node, at place) {
 			s.Packer = r.packer(n, at)
 		},
-		"command": func(n node, at place) { s.Command = r.command(n, at) },
+		"command":       func(n node, at place) { s.Command = r.command(n, at) },
+		"succeeds_when": func(n node, at place) { s.SucceedsWhen = r.succeedsWhen(n, at) },
+		"timeout":       func(n node, at place) { s.Timeout = r.timeout(n, at) },
 	})
 	if found == nil {
 		return s, nameAt
@@ -349,6 +351,10 @@ func (r *reader) step(n node, at place) (Step, place) {
 		r.Fail(at, "the step does nothing: it needs terraform, packer or command")
 	case len(does) > 1:
 		r.Fail(found[does[1]], "the step has %s: a step is one of them", strings.Join(does, " and "))
+	case does[0] != "command":
+		if at, ok := found["succeeds_when"]; ok {
+			r.Fail(at, `"succeeds_when" is for command steps: %s says itself how it ended`, does[0])
+		}
 	}
 	return s, nameAt
 }

@@ -49,6 +49,7 @@ func TestSchema(t *testing.T) {
 		{"step", def("step"), stepKeys, []string{"name", "phase"}},
 		{"terraform", def("terraform"), terraformKeys, []string{"command"}},
 		{"packer", def("packer"), packerKeys, []string{"template"}},
+		{"succeeds_when", def("succeeds_when"), succeedsKeys, nil},
 	} {
 		if got := slices.Sorted(maps.Keys(tt.o.Properties)); !slices.Equal(got, slices.Sorted(slices.Values(tt.keys))) {
 			t.Errorf("%s: the schema has %v, the reader %v", tt.name, got, tt.keys)

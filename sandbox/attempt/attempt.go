@@ -232,18 +232,40 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 		return harness.Outcome{}, err
 	}
 	started := time.Now()
-	var out harness.Outcome
-	switch {
-	case s.Terraform != nil:
-		out, err = e.terraform(ctx, s, env)
-	case len(s.Command) > 0:
-		out, err = e.command(ctx, s, env)
-	default:
-		err = errors.New("it says neither terraform nor command")
-	}
+	out, err := e.bounded(ctx, s, env)
 	out.Duration = time.Since(started)
 	out = scrub(out, secrets(credentials, proxy.URL()))
 	return out, err
+}
+
+// bounded runs the step, and ends it when its timeout is over: it has then
+// failed.
+func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+	if s.Timeout == 0 {
+		return e.step(ctx, s, env)
+	}
+	inner, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	out, err := e.step(inner, s, env)
+	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return out, err
+	}
+	out.OK = false
+	out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{
+		Summary: fmt.Sprintf("stopped: its timeout of %s is over", s.Timeout),
+		Detail:  "The time in which refused requests are held counts. Raise timeout, or leave it out; a tool that waits for something that the sandbox has not is ended by succeeds_when.",
+	})
+	return out, nil
+}
+
+func (e *Executor) step(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+	switch {
+	case s.Terraform != nil:
+		return e.terraform(ctx, s, env)
+	case len(s.Command) > 0:
+		return e.command(ctx, s, env)
+	}
+	return harness.Outcome{}, errors.New("it says neither terraform nor command")
 }
 
 func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
@@ -262,8 +284,8 @@ func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[stri
 }
 
 func (e *Executor) command(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
-	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env})
-	out := harness.Outcome{OK: res.OK, Output: res.Output}
+	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env, When: s.SucceedsWhen})
+	out := harness.Outcome{OK: res.OK, Excused: res.Excused, Output: res.Output}
 	if res.Summary != "" {
 		out.Diagnostics = []harness.Diagnostic{{Summary: res.Summary, Detail: res.Detail}}
 	}
