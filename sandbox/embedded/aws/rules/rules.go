@@ -15,6 +15,9 @@ package rules
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/rows"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/wire"
@@ -99,13 +102,9 @@ func Read(ctx context.Context, r *http.Request, body []byte, s Scope, l Lookup) 
 	if s.Partition == "" {
 		s.Partition = "aws"
 	}
-	name := s.Service
-	if name == "s3" && wire.IsS3Control(r.Host) {
-		name = "s3-control"
-	}
-	t := known[name]
-	if t == nil {
-		return Call{}, &UnknownError{Service: name, Detail: "no table for the service"}
+	t, err := choose(known, r, body, s.Service)
+	if err != nil {
+		return Call{}, err
 	}
 	op, p, err := t.Identify(r, body)
 	if err != nil {
@@ -154,4 +153,35 @@ func Read(ctx context.Context, r *http.Request, body []byte, s Scope, l Lookup) 
 		return Call{}, &UnknownError{Service: t.Name, Operation: op, Detail: "no row applies to these parameters"}
 	}
 	return c, nil
+}
+
+// choose picks the table of a request by the name that it was signed for, and
+// where several APIs share one, by what tells them apart.
+func choose(known map[string]*rows.Table, r *http.Request, body []byte, signing string) (*rows.Table, error) {
+	if signing == "s3" && wire.IsS3Control(r.Host) {
+		return known["s3-control"], nil
+	}
+	var rest *rows.Table
+	for _, t := range known {
+		if t.Signing != signing || t.Name == "s3-control" {
+			continue
+		}
+		switch {
+		case t.Version != "":
+			form, err := url.ParseQuery(string(body))
+			if err == nil && (form.Get("Version") == t.Version || r.URL.Query().Get("Version") == t.Version) {
+				return t, nil
+			}
+		case len(t.Under) > 0:
+			if slices.ContainsFunc(t.Under, func(p string) bool { return r.URL.Path == p || strings.HasPrefix(r.URL.Path, p+"/") }) {
+				return t, nil
+			}
+		default:
+			rest = t
+		}
+	}
+	if rest == nil {
+		return nil, &UnknownError{Service: signing, Detail: "no table for the service"}
+	}
+	return rest, nil
 }

@@ -44,6 +44,8 @@ func StyleOf(service string, r *http.Request) Style {
 		return Query // S3's control plane wraps its errors as the query protocol does
 	case service == "s3":
 		return S3
+	case service == "route53", service == "cloudfront":
+		return Query // REST-XML services wrap their errors as the query protocol does
 	case service == "ec2":
 		return EC2
 	case service == "sqs" && target:
@@ -104,6 +106,9 @@ var namespaces = map[string]string{
 	"sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 	"sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
 	"s3":  "http://awss3control.amazonaws.com/doc/2018-08-20/",
+	// The namespaces of the services' models.
+	"route53":    "https://route53.amazonaws.com/doc/2013-04-01/",
+	"cloudfront": "http://cloudfront.amazonaws.com/doc/2020-05-31/",
 }
 
 // Write answers a request to a service with an error.

@@ -9,6 +9,7 @@ package rows
 import (
 	"bufio"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -19,7 +20,9 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/wire"
 )
 
-//go:embed *.tsv
+//go:generate python3 routes.py lambda=lambda
+
+//go:embed *.tsv *.routes
 var files embed.FS
 
 // Load gives the tables of all services by their names.
@@ -29,6 +32,7 @@ var Load = sync.OnceValues(func() (map[string]*Table, error) { return parseTable
 type Table struct {
 	wire.Service
 	Prefix     string            // of the service's actions
+	API        string            // botocore's name of the API; the tests send its requests
 	Sources    map[string]string // what a row's source stands for
 	Context    []Setting         // the condition keys of every row
 	TagSpec    string            // source of EC2's tag-on-create; empty without
@@ -90,14 +94,19 @@ func (t *Table) KindOf(id string) string {
 func parseTables(files fs.FS) (map[string]*Table, error) {
 	all := map[string]*Table{}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		base, isTable := strings.CutSuffix(name, ".tsv")
+		if err != nil || d.IsDir() || !isTable {
 			return err
 		}
 		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
 		}
-		t, err := parseTable(string(text))
+		routes, err := fs.ReadFile(files, base+".routes")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		t, err := parseTable(string(text), string(routes))
 		if err != nil {
 			return fmt.Errorf("%s:%w", name, err)
 		}
@@ -113,8 +122,9 @@ func parseTables(files fs.FS) (map[string]*Table, error) {
 	return all, nil
 }
 
-// parseTable reads one row file. Its errors start with the line's number.
-func parseTable(text string) (*Table, error) {
+// parseTable reads one row file, and the routes that were generated for it.
+// Its errors start with the line's number.
+func parseTable(text, generated string) (*Table, error) {
 	t := &Table{Service: wire.Service{Harmless: map[string]bool{}}, Sources: map[string]string{}, types: map[string]string{}, Operations: map[string]*Operation{}}
 	var (
 		lines   = bufio.NewScanner(strings.NewReader(text))
@@ -160,7 +170,37 @@ func parseTable(text string) (*Table, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%d: %w", n, err)
 	}
-	return t, t.check(routes)
+	if err := t.check(routes); err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(generated) {
+		rest, isRoute := strings.CutPrefix(strings.TrimSpace(line), "!route ")
+		if !isRoute {
+			continue
+		}
+		if err := t.route(rest); err != nil {
+			return nil, fmt.Errorf("0: generated routes: %w", err)
+		}
+		operation, _, _ := strings.Cut(rest, " ")
+		routes[operation] = n
+	}
+	for name := range t.Operations {
+		if len(t.Routes) > 0 && routes[name] == 0 {
+			return nil, fmt.Errorf("0: %s has no route", name)
+		}
+	}
+	return t, nil
+}
+
+// route adds the route that follows an operation's name.
+func (t *Table) route(line string) error {
+	operation, form, _ := strings.Cut(line, " ")
+	r, err := wire.ParseRoute(operation, form)
+	if err != nil {
+		return err
+	}
+	t.Routes = append(t.Routes, r)
+	return nil
 }
 
 // op gives the operation called name, made when it is first spoken of.
@@ -178,10 +218,18 @@ func (t *Table) directive(line string, n int, routes map[string]int) error {
 	value = strings.TrimSpace(value)
 	switch word {
 	case "service":
-		t.Name, t.Prefix = name, name
+		t.Name, t.Prefix, t.Signing = name, name, name
 		if value != "" {
 			t.Prefix = value
 		}
+	case "api":
+		t.API = name
+	case "signing":
+		t.Signing = name
+	case "version":
+		t.Version = name
+	case "under":
+		t.Under = strings.Fields(rest)
 	case "protocol":
 		for _, p := range strings.Fields(rest) {
 			if target, ok := strings.CutPrefix(p, "target="); ok {
@@ -215,11 +263,9 @@ func (t *Table) directive(line string, n int, routes map[string]int) error {
 			t.Harmless[q] = true
 		}
 	case "route":
-		r, err := wire.ParseRoute(name, value)
-		if err != nil {
+		if err := t.route(rest); err != nil {
 			return err
 		}
-		t.Routes = append(t.Routes, r)
 		routes[name] = n
 	case "tag-on-create":
 		t.TagSpec = name
@@ -303,13 +349,6 @@ func (t *Table) check(routes map[string]int) error {
 	for name, n := range routes {
 		if t.Operations[name] == nil {
 			return fmt.Errorf("%d: a route to %s, which has no row", n, name)
-		}
-	}
-	if len(t.Routes) > 0 {
-		for name := range t.Operations {
-			if routes[name] == 0 {
-				return fmt.Errorf("0: %s has no route", name)
-			}
 		}
 	}
 	if t.TagSpec != "" && t.Sources[t.TagSpec] == "" {

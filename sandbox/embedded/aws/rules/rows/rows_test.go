@@ -25,7 +25,7 @@ func TestParseTableErrors(t *testing.T) {
 		{"protocol", "!protocol soap\n", "unknown protocol"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := parseTable(head + c.text); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := parseTable(head+c.text, ""); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})

@@ -12,7 +12,8 @@ import (
 )
 
 // route tells an operation of a REST service from its method, path and query:
-// "PUT /{bucket}/{key+}?partNumber&uploadId[x] x-amz-copy-source".
+// "PUT /{bucket}/{key+}?partNumber&uploadId[x] x-amz-copy-source". An optional
+// parameter "*" stands for any.
 type Route struct {
 	Operation, method string
 	path              []string // "{name}" is any one part, "{name+}" all the rest
@@ -33,8 +34,8 @@ func ParseRoute(operation, s string) (Route, error) {
 		target = target[:i]
 	}
 	path, query, _ := strings.Cut(target, "?")
-	if path != "/" {
-		r.path = strings.Split(path[1:], "/")
+	if path = strings.Trim(path, "/"); path != "" {
+		r.path = strings.Split(path, "/")
 	}
 	if query != "" {
 		for _, q := range strings.Split(query, "&") {
@@ -74,13 +75,13 @@ func (r Route) fits(method string, path []string, query url.Values, known func(s
 		return nil, false
 	}
 	for _, q := range r.query {
-		if v, ok := query[q[0]]; !ok || q[1] != "" && v[0] != q[1] {
+		if v, ok := query[q[0]]; !ok || len(v) != 1 || q[1] != "" && v[0] != q[1] {
 			return nil, false
 		}
 	}
 	for k := range query {
 		marks := slices.ContainsFunc(r.query, func(q [2]string) bool { return q[0] == k })
-		if !marks && !slices.Contains(r.optional, k) && !known(k) {
+		if !marks && !slices.Contains(r.optional, k) && !slices.Contains(r.optional, "*") && !known(k) {
 			return nil, false
 		}
 	}
@@ -98,9 +99,13 @@ func (t *Service) identifyREST(r *http.Request) (string, params.Params, error) {
 	if err != nil {
 		return "", p, &MalformedError{t.Name, "the query cannot be decoded"}
 	}
-	for _, k := range sortedKeys(query) {
-		if len(query[k]) != 1 {
-			return "", p, &MalformedError{t.Name, fmt.Sprintf("query parameter %q is given twice", k)}
+	if t.Name == "s3" {
+		// Elsewhere lists are written so, and what marks a route is given once
+		// (Route.fits).
+		for _, k := range sortedKeys(query) {
+			if len(query[k]) != 1 {
+				return "", p, &MalformedError{t.Name, fmt.Sprintf("query parameter %q is given twice", k)}
+			}
 		}
 	}
 	// Headers of a presigned request may stand in the query.
@@ -108,7 +113,9 @@ func (t *Service) identifyREST(r *http.Request) (string, params.Params, error) {
 		if low := strings.ToLower(k); strings.HasPrefix(low, "x-amz-") {
 			p.Add(query.Get(k), low)
 		} else {
-			p.Add(query.Get(k), k)
+			for _, v := range query[k] {
+				p.Add(v, k)
+			}
 		}
 	}
 	for _, k := range sortedKeys(url.Values(r.Header)) {
@@ -217,8 +224,19 @@ func (t *Service) restPath(r *http.Request) ([]string, error) {
 		}
 		return []string{bucket, key}, nil
 	}
-	if plain == "" {
+	// Elsewhere an ARN in the path is one part, its slashes written as "%2F".
+	// A slash at the end says nothing: Lambda's model has it, clients do not.
+	escaped := strings.TrimSuffix(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	if escaped == "" {
 		return nil, nil
 	}
-	return strings.Split(plain, "/"), nil
+	parts := strings.Split(escaped, "/")
+	for i := range parts {
+		part, err := url.PathUnescape(parts[i])
+		if err != nil {
+			return nil, &MalformedError{t.Name, "the path cannot be decoded"}
+		}
+		parts[i] = part
+	}
+	return parts, nil
 }

@@ -25,7 +25,14 @@ const (
 
 // Service is how one service's requests look.
 type Service struct {
-	Name      string
+	Name string
+	// Signing is the name in the signature's scope. Where several APIs are
+	// signed for the same name, Version (of the query protocol) or Under (what
+	// a REST path starts with) tells them apart; the one without either is for
+	// the rest.
+	Signing   string
+	Version   string
+	Under     []string
 	Protocols []Protocol
 	Target    string          // what X-Amz-Target starts with, without the dot
 	Routes    []Route         // of the REST protocols
