@@ -35,9 +35,14 @@ var mayImport = map[string][]string{
 	"parsers/aws/request": {"parsers/refusal"},
 	"parsers/aws/wire":    {"parsers/refusal"},
 	"parsers/aws/words":   {"parsers/refusal"},
-	"parsers/gcp":         {"parsers/refusal"},
-	"parsers/azure":       {"parsers/refusal"},
-	"parsers":             {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
+	"parsers/gcp":         {"parsers/refusal", "parsers/excerpt", "parsers/gcp/..."},
+	"parsers/gcp/request": {"parsers/refusal"},
+	"parsers/gcp/wire":    {"parsers/refusal"},
+	"parsers/gcp/words":   {"parsers/refusal"},
+	// What is kept of an input, and what is said twice.
+	"parsers/excerpt": {"parsers/refusal"},
+	"parsers/azure":   {"parsers/refusal"},
+	"parsers":         {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
 
 	// Deciding. Nothing here knows a process or a cloud's API: harness never
 	// imports sandbox.

@@ -1,0 +1,240 @@
+// Package words reads what Google Cloud says when it refuses: the sentences in
+// which its services name who may not do what, and the reasons of its errors.
+package words
+
+import (
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// Sentence is what one sentence of a refusal says.
+type Sentence struct {
+	Reason              refusal.Reason
+	Permission          string
+	Resource, Principal string
+	// Blocker is what stands in the way, as [refusal.Denial] has it.
+	Blocker string
+	// Candidates are permissions that an opaque sentence points at.
+	Candidates []string
+	// From and To are where it stands in the text.
+	From, To int
+}
+
+// Find finds the sentences in a text, wherever they stand, in their order.
+// What names a permission wins over what does not where two would overlap.
+func Find(text string) []Sentence {
+	var found []Sentence
+	for _, f := range forms {
+		if !f.mayBe(text) {
+			continue
+		}
+		for _, at := range f.re.FindAllStringSubmatchIndex(text, -1) {
+			m := match{text, at}
+			for _, s := range f.read(m) {
+				if s.To == 0 {
+					s.From, s.To = at[0], at[1]
+				}
+				if !overlaps(found, s) {
+					found = append(found, s)
+				}
+			}
+		}
+	}
+	sort.SliceStable(found, func(i, j int) bool { return found[i].From < found[j].From })
+	return found
+}
+
+// overlaps tells whether s stands where a sentence of an earlier form does.
+// Two permissions of one sentence stand in the same place.
+func overlaps(found []Sentence, s Sentence) bool {
+	for _, f := range found {
+		if s.From < f.To && f.From < s.To && (s.From != f.From || s.To != f.To || s.Permission == f.Permission) {
+			return true
+		}
+	}
+	return false
+}
+
+// Read reads the message of an error: only a sentence that begins it counts,
+// behind nothing but the introductions that the services themselves put there.
+// Behind the beginning a message can hold what a user chose, a name for one.
+func Read(message string) []Sentence {
+	start := len(message) - len(strings.TrimLeft(message, " \t\r\n"))
+	start += len(introduction.FindString(message[start:]))
+	var begin []Sentence
+	for _, s := range Find(message[start:]) {
+		if s.From == 0 {
+			s.From, s.To = s.From+start, s.To+start
+			if relayed.MatchString(message[:start]) {
+				s.Principal = "service agent"
+			}
+			begin = append(begin, s)
+		}
+	}
+	return begin
+}
+
+// introduction is what services put before the sentence of another one, or
+// before their own (recorded replies of GKE, BigQuery, Compute Engine and
+// Dataflow).
+var introduction = regexp.MustCompile(`^(?:Google Compute Engine: |Access Denied: [A-Za-z]+ [A-Za-z0-9_.:$*-]+: |` + kmsError + `|\([0-9a-f]{8,20}\): |Failed precondition: |Permission denied: |Insufficient Permission: |[Tt]he )*`)
+
+// kmsError introduces what Cloud KMS said to Compute Engine's own service
+// agent, whose rights are not the caller's.
+const kmsError = `Cloud KMS error when using key [A-Za-z0-9_./:-]+: `
+
+var relayed = regexp.MustCompile(kmsError)
+
+// match is where a form's expression matched.
+type match struct {
+	text string
+	at   []int
+}
+
+// sub gives the text of a group, "" if it took no part.
+func (m match) sub(i int) string {
+	if 2*i+1 >= len(m.at) || m.at[2*i] < 0 {
+		return ""
+	}
+	return m.text[m.at[2*i]:m.at[2*i+1]]
+}
+
+func (m match) from() int      { return m.at[0] }
+func (m match) to() int        { return m.at[1] }
+func (m match) rest() string   { return m.text[m.at[1]:] }
+func (m match) before() string { return m.text[max(0, m.at[0]-400):m.at[0]] }
+
+// form is one kind of sentence. hints are texts of which one must be there for
+// the expression to be tried at all.
+type form struct {
+	hints []string
+	re    *regexp.Regexp
+	read  func(match) []Sentence
+}
+
+func (f form) mayBe(text string) bool {
+	for _, h := range f.hints {
+		if strings.Contains(text, h) {
+			return true
+		}
+	}
+	return false
+}
+
+// The parts of expressions. A quote can be escaped any number of times, and a
+// name in quotes can be broken by a line's end.
+const (
+	q     = "\\\\*['\"`‘’“”]"
+	named = q + `\s*[A-Za-z][A-Za-z0-9./\s]*?` + q // in quotes
+	plain = `[a-z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+)*(?:\.googleapis\.com/[A-Za-z0-9]+)?(?:\.[A-Za-z0-9]+)+`
+	one   = `(?:` + named + `|` + plain + `)`
+	list  = `(\[?` + one + `(?:\s*(?:,|,?\s*and)\s*` + one + `)*\]?)`
+	who   = `([^\s'"\[\]()<>{}]+@[^\s'"\[\]()<>{}]+|[Cc]aller|\*{3}|[^\s'"\[\](){}]+)`
+)
+
+var (
+	listSeparator = regexp.MustCompile(`,|\band\b|` + q + `|[\[\]]`)
+
+	// kinds are words for what a resource is, before its name.
+	kinds = `resources?|service accounts?|project|organization|folder|dataset|table|routine|model|connection|bucket|object|topic|subscription|instance|cluster|location|repository|secret|key|namespace|apps?|caller`
+	// tail is what names the resource behind a permission.
+	tail = regexp.MustCompile(`^` + q + `?\s*(?:for|on|in|against)\s+(?:the\s+|this\s+)?(?:(` + kinds + `):?\s+)?(?:` + q + `([^'"\\]{1,300}?)` + q + `|` + q + `?([^\s'"\\(),;]+))`)
+	// mayNot is the end of many refusals.
+	mayNot = regexp.MustCompile(`^['"\\.\s]*\((?:or|nor)\s+(?:it|the resource|resource)\s+may\s+not\s+exist\)`)
+	kind   = regexp.MustCompile(`^(?:` + kinds + `)$`)
+
+	// gcloud says who asked for what, before the message.
+	gcloudUser = regexp.MustCompile(`(?:User\s+|\b)?\[([^\]\s]+)\]\s+does\s+not\s+have\s+permission\s+to\s+access\s+[^:\[]*\[([^\]]+)\]\s*(?:\(or\s+it\s+may\s+not\s+exist\))?:\s*$`)
+	gcloudAs   = regexp.MustCompile(`^[^\n]{0,200}?\.?\s*This\s+command\s+is\s+authenticated\s+as\s+([^\s,]+@[^\s,]+)\s`)
+	// address stands before the message in what the Python clients print.
+	address = regexp.MustCompile(`\b(?:GET|POST|PUT|PATCH|DELETE|HEAD)\s+https://storage\.googleapis\.com/(?:(?:upload|download)/)?storage/v1/(b/[^\s?:]+)[^\s]*:\s*$`)
+)
+
+// permissions gives the permissions of a list, none if anything in it is not
+// one.
+func permissions(list string) []string {
+	var all []string
+	for _, item := range listSeparator.Split(list, -1) {
+		if strings.TrimSpace(item) == "" {
+			continue
+		}
+		p, ok := Canonical(item)
+		if !ok {
+			return nil
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// resource reads the resource that the text names right behind a permission,
+// and tells where it ends.
+func resource(rest string) (name string, end int) {
+	if t := tail.FindStringSubmatchIndex(rest); t != nil {
+		m := match{rest, t}
+		name, end = m.sub(2), t[1]
+		if name == "" {
+			name = strings.TrimRight(m.sub(3), ".,:;")
+			end = t[0] + strings.LastIndex(rest[t[0]:t[1]], m.sub(3)) + len(name)
+		}
+		name = tidy(name)
+		switch {
+		case kind.MatchString(name):
+			name = ""
+		case m.sub(1) != "" && !strings.ContainsAny(name, "/@") && !strings.HasPrefix(m.sub(1), "resource"):
+			name = m.sub(1) + " " + name
+		}
+	}
+	if t := mayNot.FindStringIndex(rest[end:]); t != nil {
+		end += t[1]
+	}
+	return name, end
+}
+
+// tidy takes the breaks of a wrapped name out.
+func tidy(name string) string {
+	if strings.ContainsAny(name, "\r\n") {
+		name = strings.Join(strings.Fields(name), "")
+	}
+	return strings.TrimSpace(name)
+}
+
+// principal gives who was refused, where gcloud or a mask says it around the
+// sentence.
+func principal(m match, end int) (who, on string) {
+	if g := gcloudUser.FindStringSubmatch(m.before()); g != nil {
+		return g[1], g[2]
+	}
+	if g := gcloudAs.FindStringSubmatch(m.text[end:]); g != nil {
+		return g[1], ""
+	}
+	return "", ""
+}
+
+// missing makes the sentences of one match: a permission each.
+func missing(m match, list, who, on string, end int) []Sentence {
+	var all []Sentence
+	if asked, instance := principal(m, end); who == "" {
+		who = asked
+		if on == "" && strings.ContainsAny(instance, "/@") {
+			on = instance
+		}
+	}
+	for _, p := range permissions(list) {
+		all = append(all, Sentence{Reason: refusal.MissingPermission, Permission: p, Resource: on, Principal: anyone(who), From: m.from(), To: end})
+	}
+	return all
+}
+
+// anyone gives the principal's name, "" for a word or mask in its place.
+func anyone(who string) string {
+	who = strings.Trim(strings.Join(strings.Fields(who), ""), `:,;.\`)
+	switch strings.ToLower(who) {
+	case "caller", "user", "***", "it", "account", "(mailto:)", "principal", "client", "that", "you", "which":
+		return ""
+	}
+	return who
+}
