@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help demo demo-aws test unit lint bench build setup clean
+.PHONY: help demo demo-aws test unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,13 +40,16 @@ setup:
 WITH_MOTO = if [ -z "$${WHITTLE_MOTO_PYTHON:-}" ] && [ -x .venv/bin/python ]; then \
   export WHITTLE_MOTO_PYTHON="$$PWD/.venv/bin/python"; fi;
 
+tools: ## build the real tools that tests and steps run: once a machine, about 10 minutes
+	@$(GO) run ./cmd/whittle tools build >/dev/null
+
 demo: demo-aws ## probe the example stacks on the embedded sandboxes
 
 demo-aws: setup build ## probe docs/examples/aws-small on the embedded AWS sandbox
 	@mkdir -p out/demo-aws
 	@$(WITH_MOTO) bin/whittle probe --file docs/examples/aws-small/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
 
-test: setup lint ## every check and every test, with the race detector
+test: setup tools lint ## every check and every test, with the race detector
 	$(WITH_MOTO) $(GO) test -race -timeout 40m ./...
 
 unit: ## the tests that need neither terraform nor moto

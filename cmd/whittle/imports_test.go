@@ -83,9 +83,11 @@ var mayImport = map[string][]string{
 	"sandbox/intercept/hold":      {"parsers/refusal"},
 	"sandbox/intercept/outside":   {"sandbox/intercept/conn", "sandbox/intercept/endpoint"},
 	"sandbox/intercept/spool":     {"parsers/refusal"},
-	"sandbox/step/terraform":      {"harness/lifecycle", "sandbox/proc"},
-	"sandbox/step/packer":         {"harness/lifecycle", "sandbox/proc"},
-	"sandbox/step/command":        {"harness/lifecycle", "sandbox/proc"},
+	// Real tools, built from pinned modules.
+	"sandbox/tools":          {"sandbox/proc"},
+	"sandbox/step/terraform": {"harness/lifecycle", "sandbox/proc", "sandbox/tools"},
+	"sandbox/step/packer":    {"harness/lifecycle", "sandbox/proc", "sandbox/tools"},
+	"sandbox/step/command":   {"harness/lifecycle", "sandbox/proc"},
 	"sandbox/attempt": {
 		"harness", "harness/lifecycle", "parsers/refusal",
 		"sandbox/intercept", "sandbox/proc", "sandbox/step/terraform", "sandbox/step/packer", "sandbox/step/command",

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/whittle-iam/whittle/sandbox/tools"
+)
+
+func newTools(g *globals) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "tools",
+		Short: "List the tools that whittle can build from source",
+		Long: `Tools lists the programs that whittle can build from source, each pinned with
+all that it is made of, and where those lie that have been built. A step builds
+what it needs and does not find; this is to do it before, or to run one by hand.
+Go must be on PATH.`,
+		Example: `  whittle tools
+  whittle tools build packer packer-plugin-amazon
+  PATH="$(dirname "$(whittle tools build docker-machine)"):$PATH" whittle probe`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return listTools(g) },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "build [NAME...]",
+		Short: "Build tools, all of them unless named, and print where they are",
+		RunE: func(c *cobra.Command, names []string) error {
+			all, err := tools.All()
+			if err != nil {
+				return err
+			}
+			if len(names) == 0 {
+				for _, t := range all {
+					names = append(names, t.Name)
+				}
+			}
+			for _, name := range names {
+				t, err := tools.Named(name)
+				if err != nil {
+					return &usageError{err: err, hint: "see whittle tools"}
+				}
+				path, err := t.Build(c.Context(), tools.Config{Tell: func(s string) { fmt.Fprintln(g.err, s) }})
+				if err != nil {
+					return err
+				}
+				if _, err := fmt.Fprintln(g.out, path); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+	return c
+}
+
+// toolState is one line of `whittle tools --json`.
+type toolState struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Path    string `json:"path"`
+	Built   bool   `json:"built"`
+}
+
+func listTools(g *globals) error {
+	all, err := tools.All()
+	if err != nil {
+		return err
+	}
+	var states []toolState
+	for _, t := range all {
+		path, built := t.Cached(tools.Config{})
+		states = append(states, toolState{t.Name, t.Version, path, built})
+	}
+	if g.json {
+		return printJSON(g.out, states)
+	}
+	w := tabwriter.NewWriter(g.out, 0, 0, 2, ' ', 0)
+	for _, s := range states {
+		where := "not built"
+		if s.Built {
+			where = s.Path
+		}
+		_, werr := fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Version, where)
+		err = errors.Join(err, werr)
+	}
+	return errors.Join(err, w.Flush())
+}
