@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,6 +27,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/sandbox/intercept"
 	"github.com/whittle-iam/whittle/sandbox/step/command"
+	"github.com/whittle-iam/whittle/sandbox/step/packer"
 	"github.com/whittle-iam/whittle/sandbox/step/terraform"
 )
 
@@ -65,6 +67,9 @@ type Config struct {
 	// Progress is called for every resource that something happens to; nil
 	// means that nobody listens. It must return soon.
 	Progress func(step string, p Progress)
+	// Tell is called with a line for people before something long, the building
+	// of a tool for one; nil means that nobody listens.
+	Tell func(string)
 	// Log gets what goes wrong and is not the step's; nil discards.
 	Log *slog.Logger
 }
@@ -77,6 +82,10 @@ type Executor struct {
 	ca     *intercept.CA
 	shim   string
 	binary terraform.Binary // of the terraform steps, if there are any
+	packer packer.Binary    // of the packer steps, if there are any
+	// plugins are the versions of the plugins that each packer step requires,
+	// by the step's name.
+	plugins map[string]map[string]string
 
 	// busy is held while a step runs and while the working copy is replaced.
 	busy sync.Mutex
@@ -85,8 +94,8 @@ type Executor struct {
 var _ harness.Executor = (*Executor)(nil)
 
 // New checks what can be checked before anything runs, copies the lifecycle's
-// folder into c.Work, finds Terraform if a step needs it, and makes the run's
-// certificate authority, whose key stays in memory. A symbolic link that leads
+// folder into c.Work, finds (or builds) Terraform and Packer if a step needs
+// them, and makes the run's certificate authority, whose key stays in memory. A symbolic link that leads
 // out of the lifecycle's folder is an error.
 func New(ctx context.Context, c Config) (*Executor, error) {
 	if c.Log == nil {
@@ -97,6 +106,9 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	}
 	if c.Progress == nil {
 		c.Progress = func(string, Progress) {}
+	}
+	if c.Tell == nil {
+		c.Tell = func(string) {}
 	}
 	if c.Work == "" {
 		return nil, errors.New("attempt: no folder to work in")
@@ -152,9 +164,9 @@ func checkSteps(root string, steps []lifecycle.Step) error {
 		case s.Terraform != nil:
 			err = checkModule(root, *s.Terraform)
 		case s.Packer != nil:
-			err = errors.New("packer steps cannot be run yet: use a command step")
+			err = checkTemplate(root, *s.Packer)
 		case len(s.Command) == 0:
-			err = errors.New("it says neither terraform nor command")
+			err = errors.New("it says neither terraform nor packer nor command")
 		}
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.Name, err)
@@ -188,14 +200,43 @@ func (e *Executor) tools(ctx context.Context, root string) error {
 	if err := os.WriteFile(e.own.cliConfig, []byte(terraform.CLIConfig(mirrors, e.own.plugins)), 0o600); err != nil {
 		return fmt.Errorf("work folder: %w", err)
 	}
-	if len(modules) == 0 {
-		return nil
+	if len(modules) > 0 {
+		if e.binary, err = terraform.Find(ctx, tool); err != nil {
+			return err
+		}
+		e.c.Log.Debug("found terraform", "path", e.binary.Path, "product", e.binary.Product, "version", e.binary.Version, "mirrors", len(mirrors))
 	}
-	if e.binary, err = terraform.Find(ctx, tool); err != nil {
-		return err
+	return e.packerTools(ctx)
+}
+
+// packerTools finds Packer, and the plugins of each template.
+func (e *Executor) packerTools(ctx context.Context) error {
+	e.plugins = map[string]map[string]string{}
+	for _, s := range e.c.Lifecycle.Steps {
+		if s.Packer == nil {
+			continue
+		}
+		var err error
+		if e.packer.Path == "" {
+			if e.packer, err = packer.Find(ctx, e.c.Tell); err != nil {
+				return err
+			}
+			e.c.Log.Debug("found packer", "path", e.packer.Path, "version", e.packer.Version)
+		}
+		setup := packer.Setup{Binary: e.packer, Plugins: e.own.packerPlugins, Private: e.own.packer, Environ: e.c.Environ, Tell: e.c.Tell}
+		if e.plugins[s.Name], err = packer.Prepare(ctx, setup, within(e.copy, s.Packer.Template)); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
 	}
-	e.c.Log.Debug("found terraform", "path", e.binary.Path, "product", e.binary.Product, "version", e.binary.Version, "mirrors", len(mirrors))
 	return nil
+}
+
+// within is path, seen from dir.
+func within(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // Attempt implements harness.Executor. The proxy outlives the end of ctx, as
@@ -262,10 +303,31 @@ func (e *Executor) step(ctx context.Context, s lifecycle.Step, env map[string]st
 	switch {
 	case s.Terraform != nil:
 		return e.terraform(ctx, s, env)
+	case s.Packer != nil:
+		return e.packerBuild(ctx, s, env)
 	case len(s.Command) > 0:
 		return e.command(ctx, s, env)
 	}
-	return harness.Outcome{}, errors.New("it says neither terraform nor command")
+	return harness.Outcome{}, errors.New("it says neither terraform nor packer nor command")
+}
+
+func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+	if e.packer.Path == "" {
+		return harness.Outcome{}, errors.New("packer: not a step of the lifecycle that this run was made for")
+	}
+	res, err := packer.Run(ctx, packer.Config{
+		Binary: e.packer, Plugins: e.own.packerPlugins, Private: e.own.packer, Dir: e.copy, Step: *s.Packer, Env: env,
+		Progress: func(p packer.Progress) {
+			e.c.Progress(s.Name, Progress{Kind: terraform.Running, Address: p.Build, Action: p.Text})
+		},
+	})
+	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: map[string]string{"packer": e.packer.Version}}
+	maps.Copy(out.Tools, e.plugins[s.Name])
+	for _, d := range res.Diagnostics {
+		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{Summary: d.Summary, Detail: d.Detail, Address: d.Build})
+	}
+	e.c.Log.Debug("packer has built", "step", s.Name, "artifacts", res.Artifacts)
+	return out, err
 }
 
 func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {

@@ -335,11 +335,11 @@ func TestAttemptErrors(t *testing.T) {
 	step := lifecycle.Step{Name: "s", Command: []string{"true"}, Env: map[string]string{"X": "1"}}
 	e := executor(t, Config{Lifecycle: lifecycle.Lifecycle{Dir: files(t, nil), Steps: []lifecycle.Step{step}}})
 	for want, a := range map[string]harness.Attempt{
-		"env: X is set by the probe identity":  {Step: step, Identity: harness.Identity{Credentials: credentials{"X": "2"}}},
-		"neither terraform nor command":        {Step: lifecycle.Step{Name: "s"}},
-		"not a step of the lifecycle":          {Step: lifecycle.Step{Name: "s", Terraform: &lifecycle.Terraform{Command: "plan"}}},
-		"run none: executable file not found":  {Step: lifecycle.Step{Name: "s", Command: []string{"none"}}},
-		"HTTPS_PROXY is set by whittle itself": {Step: lifecycle.Step{Name: "s", Command: []string{"true"}, Env: map[string]string{"HTTPS_PROXY": ""}}},
+		"env: X is set by the probe identity":      {Step: step, Identity: harness.Identity{Credentials: credentials{"X": "2"}}},
+		"neither terraform nor packer nor command": {Step: lifecycle.Step{Name: "s"}},
+		"not a step of the lifecycle":              {Step: lifecycle.Step{Name: "s", Terraform: &lifecycle.Terraform{Command: "plan"}}},
+		"run none: executable file not found":      {Step: lifecycle.Step{Name: "s", Command: []string{"none"}}},
+		"HTTPS_PROXY is set by whittle itself":     {Step: lifecycle.Step{Name: "s", Command: []string{"true"}, Env: map[string]string{"HTTPS_PROXY": ""}}},
 	} {
 		// The step is named by whoever asked for the attempt.
 		if _, err := e.Attempt(t.Context(), a); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "step s") {
@@ -427,21 +427,22 @@ func TestTerraformStep(t *testing.T) {
 
 func TestNewErrors(t *testing.T) {
 	t.Parallel()
-	dir := files(t, map[string]string{"stack/main.tf": "", "file": ""})
+	dir := filepath.Join(files(t, map[string]string{"in/stack/main.tf": "", "in/file": "", "x.pkr.hcl": ""}), "in")
 	tf := func(t lifecycle.Terraform) lifecycle.Step { return lifecycle.Step{Name: "s", Terraform: &t} }
 	env := func(k string) lifecycle.Step {
 		return lifecycle.Step{Name: "s", Command: []string{"true"}, Env: map[string]string{"OTHER": "", k: "v"}}
 	}
 	for want, s := range map[string]lifecycle.Step{
-		"step s: packer steps cannot be run yet":                   {Name: "s", Packer: &lifecycle.Packer{}},
-		"step s: it says neither":                                  {Name: "s"},
-		"step s: env: AWS_PROFILE is set by whittle itself":        env("AWS_PROFILE"),
-		"step s: env: AWS_CONTAINER_X is set by whittle itself":    env("AWS_CONTAINER_X"),
-		"step s: env: WHITTLE_SHIM_EXEC is set by whittle itself":  env("WHITTLE_SHIM_EXEC"),
-		"step s: env: https_proxy is set by whittle itself":        env("https_proxy"),
-		"step s: env: TF_CLI_CONFIG_FILE is set by whittle itself": env("TF_CLI_CONFIG_FILE"),
-		`step s: env: "A=B" cannot be a variable`:                  env("A=B"),
-		"TF_LOG cannot be set for a terraform step":                {Name: "s", Terraform: &lifecycle.Terraform{}, Env: map[string]string{"TF_LOG": "1"}},
+		"step s: packer: lstat " + filepath.Join(dir, "none.pkr.hcl"): {Name: "s", Packer: &lifecycle.Packer{Template: "none.pkr.hcl"}},
+		"step s: packer: ../x.pkr.hcl leads out of " + dir:            {Name: "s", Packer: &lifecycle.Packer{Template: "../x.pkr.hcl"}},
+		"step s: it says neither":                                     {Name: "s"},
+		"step s: env: AWS_PROFILE is set by whittle itself":           env("AWS_PROFILE"),
+		"step s: env: AWS_CONTAINER_X is set by whittle itself":       env("AWS_CONTAINER_X"),
+		"step s: env: WHITTLE_SHIM_EXEC is set by whittle itself":     env("WHITTLE_SHIM_EXEC"),
+		"step s: env: https_proxy is set by whittle itself":           env("https_proxy"),
+		"step s: env: TF_CLI_CONFIG_FILE is set by whittle itself":    env("TF_CLI_CONFIG_FILE"),
+		`step s: env: "A=B" cannot be a variable`:                     env("A=B"),
+		"TF_LOG cannot be set for a terraform step":                   {Name: "s", Terraform: &lifecycle.Terraform{}, Env: map[string]string{"TF_LOG": "1"}},
 		"dir none": {}, // replaced below
 	} {
 		if want == "dir none" {

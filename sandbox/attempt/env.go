@@ -21,11 +21,15 @@ type own struct {
 	plugins   string // Terraform's plugin cache
 	empty     string // an empty file
 	private   string // a folder for configuration of tools, empty at first
+	packer    string // Packer's own folder, in private
+	// packerPlugins is the folder of Packer's plugins.
+	packerPlugins string
 }
 
 func (e *Executor) writeOwn() (own, error) {
 	at := func(name string) string { return filepath.Join(e.c.Work, name) }
-	o := own{bundle: at("ca.pem"), cliConfig: at("terraform.rc"), plugins: at("plugins"), empty: at("empty"), private: at("private")}
+	o := own{bundle: at("ca.pem"), cliConfig: at("terraform.rc"), plugins: at("plugins"), empty: at("empty"), private: at("private"),
+		packer: at(filepath.Join("private", "packer")), packerPlugins: at("packer-plugins")}
 	pem, err := e.ca.Bundle()
 	if err != nil {
 		return own{}, err
@@ -35,7 +39,7 @@ func (e *Executor) writeOwn() (own, error) {
 			return own{}, err
 		}
 	}
-	for _, dir := range []string{o.plugins, o.private, filepath.Join(o.private, "gcloud"), filepath.Join(o.private, "azure")} {
+	for _, dir := range []string{o.plugins, o.packerPlugins, o.private, o.packer, filepath.Join(o.private, "gcloud"), filepath.Join(o.private, "azure")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return own{}, err
 		}
@@ -83,6 +87,7 @@ var taken = []string{
 	"AWS_EC2_METADATA_SERVICE_ENDPOINT",
 	"ALL_PROXY", "all_proxy", "SSL_CERT_DIR",
 	"TERRAFORM_CONFIG", "TF_DATA_DIR", "TF_PLUGIN_CACHE_DIR",
+	"PACKER_PLUGIN_PATH", "PACKER_CONFIG", "PACKER_CONFIG_DIR",
 }
 
 // takenPrefixes are the families of variables that a step cannot set.

@@ -45,6 +45,20 @@ func checkModule(root string, t lifecycle.Terraform) error {
 	return checkSources(root, dir, map[string]bool{})
 }
 
+// checkTemplate finds what a packer step needs from outside the lifecycle's
+// folder: its template and var files.
+func checkTemplate(root string, p lifecycle.Packer) error {
+	for _, f := range append([]string{p.Template}, p.VarFile...) {
+		path := within(root, f)
+		if resolved, err := filepath.EvalSymlinks(path); err != nil {
+			return fmt.Errorf("packer: %w", err)
+		} else if !filepath.IsAbs(f) && !inside(root, resolved) {
+			return fmt.Errorf("packer: %s %w", f, leads(root, filepath.Dir(resolved)))
+		}
+	}
+	return nil
+}
+
 // leads is the error of a path that leads out of root, to dir.
 func leads(root, dir string) error {
 	up := root

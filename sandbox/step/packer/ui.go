@@ -1,0 +1,168 @@
+package packer
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/whittle-iam/whittle/sandbox/proc"
+)
+
+// maxLine is the longest line that is read, in bytes; longer ones go to the
+// output as they are.
+const maxLine = 4 << 20
+
+// reader takes what Packer prints with -machine-readable: lines of
+// "time,target,type,data…" (https://developer.hashicorp.com/packer/docs/commands#machine-readable-output).
+type reader struct {
+	mu       sync.Mutex
+	progress func(Progress)
+	partial  []byte
+	output   *proc.Tail
+	// errors are those of builds, said those that Packer prints for people,
+	// which repeat them.
+	errors, said []Diagnostic
+	artifacts    []string
+}
+
+func newReader(progress func(Progress)) *reader {
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail)}
+}
+
+// stderr is where Packer's stderr goes.
+func (r *reader) stderr() io.Writer { return r.output }
+
+func (r *reader) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		r.partial = append(r.partial, line...)
+		if whole {
+			r.line(string(r.partial))
+			r.partial = r.partial[:0]
+		} else if len(r.partial) > maxLine {
+			_, _ = r.output.Write(r.partial)
+			r.partial = r.partial[:0]
+		}
+		rest = after
+	}
+	return len(p), nil
+}
+
+// close reads a last line that had no end.
+func (r *reader) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.partial) > 0 {
+		r.line(string(r.partial))
+		r.partial = nil
+	}
+}
+
+func (r *reader) line(text string) {
+	l := parseLine(text)
+	if l.text != "" {
+		_, _ = io.WriteString(r.output, l.text+"\n")
+	}
+	switch {
+	case l.artifact != "":
+		r.artifacts = append(r.artifacts, l.artifact)
+	case l.kind == lineError:
+		r.errors = append(r.errors, l.diagnostic())
+	case l.kind == lineSaidError:
+		r.said = append(r.said, l.diagnostic())
+	case l.kind == lineSaid && l.text != "":
+		build, what := spoken(l.text)
+		r.progress(Progress{Build: build, Text: what})
+	}
+}
+
+// diagnostics are Packer's errors after a run that failed. Those of builds come
+// first; what Packer only prints for people tells where there are none.
+func (r *reader) diagnostics(code int, stderr string) []Diagnostic {
+	if len(r.errors) > 0 {
+		return r.errors
+	}
+	if len(r.said) > 0 {
+		return r.said
+	}
+	return []Diagnostic{{Summary: fmt.Sprintf("packer ended with exit code %d and no error", code), Detail: strings.TrimSpace(stderr)}}
+}
+
+// kind is what a line is.
+type kind int
+
+const (
+	lineOther     kind = iota // nothing for people
+	lineSaid                  // told to people
+	lineSaidError             // told to people as an error
+	lineError                 // the error of a build
+)
+
+// line is one line, read.
+type line struct {
+	kind     kind
+	build    string
+	text     string // what people should see of it
+	artifact string // the id of an artifact
+	message  string // of an error
+}
+
+func (l line) diagnostic() Diagnostic {
+	build := l.build
+	message := strings.TrimSpace(l.message)
+	if build == "" {
+		build, message = spoken(message)
+	}
+	summary, detail, _ := strings.Cut(message, "\n")
+	return Diagnostic{Summary: summary, Detail: strings.TrimSpace(detail), Build: build}
+}
+
+// escapes are how Packer writes what would end a field or a line.
+var escapes = strings.NewReplacer("%!(PACKER_COMMA)", ",", `\n`, "\n", `\r`, "\r")
+
+var stamp = regexp.MustCompile(`^\d+$`)
+
+// parseLine reads one line. What it does not know it gives back whole, as text.
+func parseLine(raw string) line {
+	raw = strings.ToValidUTF8(strings.TrimRight(raw, "\r"), "\uFFFD")
+	fields := strings.Split(raw, ",")
+	if len(fields) < 3 || !stamp.MatchString(fields[0]) {
+		return line{text: raw}
+	}
+	data := make([]string, len(fields)-3)
+	for i, f := range fields[3:] {
+		data[i] = escapes.Replace(f)
+	}
+	l := line{build: fields[1]}
+	switch {
+	case fields[2] == "ui" && len(data) >= 2:
+		l.text = strings.Trim(data[1], "\n")
+		if l.kind = lineSaid; data[0] == "error" {
+			l.kind, l.message = lineSaidError, data[1]
+		}
+	case fields[2] == "error" && len(data) >= 1:
+		l.kind, l.message = lineError, data[0]
+	case fields[2] == "artifact" && len(data) >= 3 && data[1] == "id":
+		l.artifact = data[2]
+	}
+	return l
+}
+
+var prefix = regexp.MustCompile(`^\s*(?:==> )?([\w.-]+): `)
+
+// spoken parts a line for people into the build that it is of and the rest of
+// its first line: "==> amazon-ebs.base: Creating AMI".
+func spoken(text string) (build, rest string) {
+	if m := prefix.FindStringSubmatch(text); m != nil && strings.Contains(m[1], ".") {
+		return m[1], text[len(m[0]):]
+	}
+	return "", text
+}
