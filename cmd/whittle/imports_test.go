@@ -38,11 +38,16 @@ var mayImport = map[string][]string{
 	"parsers/gcp":         {"parsers/refusal", "parsers/excerpt", "parsers/gcp/..."},
 	"parsers/gcp/request": {"parsers/refusal"},
 	"parsers/gcp/wire":    {"parsers/refusal"},
-	"parsers/gcp/words":   {"parsers/refusal"},
+	"parsers/gcp/words":   {"parsers/refusal", "parsers/sentence"},
 	// What is kept of an input, and what is said twice.
 	"parsers/excerpt": {"parsers/refusal"},
-	"parsers/azure":   {"parsers/refusal"},
-	"parsers":         {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
+	// Sentences looked for in a text, whatever the cloud.
+	"parsers/sentence":      {"parsers/refusal", "parsers/excerpt"},
+	"parsers/azure":         {"parsers/refusal", "parsers/excerpt", "parsers/azure/..."},
+	"parsers/azure/request": {"parsers/refusal", "parsers/azure/words"},
+	"parsers/azure/wire":    {"parsers/refusal"},
+	"parsers/azure/words":   {"parsers/refusal", "parsers/sentence"},
+	"parsers":               {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
 
 	// Deciding. Nothing here knows a process or a cloud's API: harness never
 	// imports sandbox.

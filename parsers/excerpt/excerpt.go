@@ -29,7 +29,8 @@ func Clip(s string) string {
 
 // Merge makes one denial of those that say the same: the first one stays. A
 // denial that names less than another of the same permission, no resource or
-// no principal, says the same as that one.
+// no principal, says the same as that one; so does one of a blocker that names
+// no permission.
 func Merge(denials []refusal.Denial) []refusal.Denial {
 	var kept []refusal.Denial
 next:
@@ -62,11 +63,12 @@ func unique(denials []refusal.Denial) []refusal.Denial {
 }
 
 func alike(a, b refusal.Denial) bool {
-	return a.Cloud == b.Cloud && a.Reason == b.Reason && a.Permission == b.Permission && a.Blocker == b.Blocker && a.Partial == b.Partial
+	return a.Cloud == b.Cloud && a.Reason == b.Reason && a.Blocker == b.Blocker && a.Partial == b.Partial &&
+		(a.Permission == b.Permission || a.Reason == refusal.ExplicitDeny)
 }
 
 // covers tells whether a says all that b says.
 func covers(a, b refusal.Denial) bool {
-	return (b.Resource == "" || a.Resource == b.Resource) && (b.Principal == "" || a.Principal == b.Principal) &&
+	return (b.Permission == "" || a.Permission == b.Permission) && (b.Resource == "" || a.Resource == b.Resource) && (b.Principal == "" || a.Principal == b.Principal) &&
 		(len(b.Candidates) == 0 || slices.Equal(a.Candidates, b.Candidates)) && (b.Call == refusal.Call{} || a.Call == b.Call)
 }

@@ -39,7 +39,8 @@ func Class(x refusal.Exchange) string { return request.Class(x) }
 // in.
 //
 // It gives no denials and no error for what is no refusal: success, a
-// validation error, a resource that is not there. Quota, bad credentials and
+// validation error, a resource that is not there, the challenge with which a
+// registry asks for a token. Quota, bad credentials and
 // APIs that are not enabled come back with their own reasons. The refusals
 // inside a successful reply, of one call of a batch or in the result of an
 // operation, and those of gRPC are partial ones. The error is [ErrUnread] and
@@ -57,7 +58,7 @@ func Read(x refusal.Exchange) ([]refusal.Denial, error) {
 	if x.Status < 300 {
 		return readPartial(x, at), nil
 	}
-	if x.Status < 400 {
+	if x.Status < 400 || challenge(x, at) {
 		return nil, nil
 	}
 	found := wire.Errors(x)
@@ -76,6 +77,12 @@ func Read(x refusal.Exchange) ([]refusal.Denial, error) {
 		denials = append(denials, d...)
 	}
 	return excerpt.Merge(denials), nil
+}
+
+// challenge tells a 401 that only asks for a token: a registry's first answer to
+// every client.
+func challenge(x refusal.Exchange, at request.Place) bool {
+	return x.Status == http.StatusUnauthorized && at.Service == "artifactregistry" && at.Bare
 }
 
 func unread(x refusal.Exchange) error {

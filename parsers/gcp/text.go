@@ -26,10 +26,7 @@ func Text(s string) []refusal.Denial {
 	sort.SliceStable(said, func(i, j int) bool { return said[i].From < said[j].From })
 	var denials []refusal.Denial
 	for _, w := range said {
-		d := refusal.Denial{
-			Cloud: refusal.GCP, Reason: w.Reason, Permission: w.Permission, Candidates: w.Candidates,
-			Resource: w.Resource, Principal: w.Principal, Blocker: w.Blocker, Evidence: excerpt.Clip(s[w.From:w.To]),
-		}
+		d := w.Denial(refusal.GCP, s)
 		if w.Reason == refusal.OpaqueDenial {
 			candidates, c := printed(s, w.From, w.To)
 			d.Call = c

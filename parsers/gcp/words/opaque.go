@@ -5,67 +5,35 @@ import (
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/parsers/sentence"
 )
 
 // Opaque finds the refusals that name no permission. Where a sentence of
 // [Find] stands nearby it is the one that counts: an opaque one only
 // introduces it.
-func Opaque(text string, said []Sentence) []Sentence {
-	var found []Sentence
-	for _, f := range opaques {
-		if !f.mayBe(text) {
-			continue
-		}
-		for _, at := range f.re.FindAllStringSubmatchIndex(text, -1) {
-			for _, s := range f.read(match{text, at}) {
-				s.Reason = refusal.OpaqueDenial
-				s.From, s.To = at[0], at[1]
-				if !near(said, s, f.reach) && !near(found, s, f.reach) {
-					found = append(found, s)
-				}
-			}
-		}
-	}
-	return found
-}
+func Opaque(text string, said []Sentence) []Sentence { return sentence.Near(opaques, text, said) }
 
-// near tells whether a sentence stands less than reach bytes before or behind s.
-func near(said []Sentence, s Sentence, reach int) bool {
-	for _, o := range said {
-		if o.From < s.To+reach && s.From < o.To+reach {
-			return true
-		}
-	}
-	return false
-}
-
-// opaque is a form of a refusal without a permission. reach is how far from it
-// a better sentence may stand.
-type opaque struct {
-	form
-	reach int
-}
-
+// How far from an opaque sentence a better one may stand, in bytes.
 const (
 	close1 = 60   // within one message
 	close2 = 400  // within one line of a log, or one box
 	close3 = 1500 // within one printed reply
 )
 
-func vague(reach int, candidate string, hint, re string) opaque {
+func vague(reach int, candidate string, hint, re string) form {
 	var candidates []string
 	if candidate != "" {
 		candidates = strings.Fields(candidate)
 	}
-	return opaque{form{[]string{hint}, regexp.MustCompile(re), func(m match) []Sentence {
-		s := Sentence{Candidates: candidates}
-		s.Principal, s.Resource = principal(m, m.to())
+	return form{Hints: []string{hint}, Re: regexp.MustCompile(re), Reach: reach, Read: func(m match) []Sentence {
+		s := Sentence{Reason: refusal.OpaqueDenial, Candidates: candidates}
+		s.Principal, s.Resource = principal(m, m.To())
 		return []Sentence{s}
-	}}, reach}
+	}}
 }
 
 // opaques are the forms, the more telling ones first.
-var opaques = []opaque{
+var opaques = []form{
 	vague(close1, "iam.serviceAccounts.getAccessToken", "impersonate: status code 403", `impersonate:\s+status\s+code\s+403(?:[^\x00]{0,200}?[cC]aller\s+does\s+not\s+have\s+permission)?`),
 	vague(close1, "resourcemanager.projects.create", "roles/resourcemanager.projectCreator", `(?:[Tt]he\s+)?[cC]aller\s+does\s+not\s+have\s+permission[^\n]{0,80}?`+q+`roles/resourcemanager\.projectCreator`+q),
 	vague(close1, "iap.tunnelInstances.accessViaIAP", "4033", `Error\s+while\s+connecting\s+\[4033:\s*`+q+`not\s+authorized`+q+`\]|\b4033:?\s+`+q+`not\s+authorized`+q),
@@ -77,9 +45,9 @@ var opaques = []opaque{
 	vague(close1, "serviceusage.services.use storage.buckets.get", "forbidden from accessing the bucket", `user\s+is\s+forbidden\s+from\s+accessing\s+the\s+bucket\s+\[[^\]\n]*\](?:[^\n]{0,120}?`+strings.ReplaceAll(useService, ".", `\.`)+q+`?\s+permission)?`),
 	vague(close1, "bigquery.tables.getData", "permission to query table", `User\s+does\s+not\s+have\s+permission\s+to\s+query\s+table`),
 	vague(close1, "serviceusage.services.enable serviceusage.services.get", "ot found or permission denied", `Services?\s+`+q+`?\[?[^\n'"]{0,100}?`+q+`?\s+not\s+found\s+or\s+permission\s+denied|[Nn]ot\s+found\s+or\s+permission\s+denied\s+for\s+service\(s\)`),
-	{form{[]string{"insufficient permission"}, regexp.MustCompile(`(?:service\s+account\s+)` + q + `?([^\s'"\\]+@[^\s'"\\]+)` + q + `?\s+has\s+insufficient\s+permissions?\s+to\s+[a-z ]{3,60}`), func(m match) []Sentence {
-		return []Sentence{{Principal: m.sub(1)}}
-	}}, close1},
+	{Hints: []string{"insufficient permission"}, Reach: close1, Re: regexp.MustCompile(`(?:service\s+account\s+)` + q + `?([^\s'"\\]+@[^\s'"\\]+)` + q + `?\s+has\s+insufficient\s+permissions?\s+to\s+[a-z ]{3,60}`), Read: func(m match) []Sentence {
+		return []Sentence{{Reason: refusal.OpaqueDenial, Principal: m.Sub(1)}}
+	}},
 	vague(close1, "", "aller does not have permission", `(?:[Tt]he\s+)?[cC]aller\s+does\s+not\s+have\s+permission\b`),
 	vague(close1, "", "not authorized to make this request", `[Tt]he\s+client\s+is\s+not\s+authorized\s+to\s+make\s+this\s+request`),
 	vague(close1, "", "ser not authorized to perform this action", `User\s+not\s+authorized\s+to\s+perform\s+this\s+action`),

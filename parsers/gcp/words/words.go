@@ -4,59 +4,22 @@ package words
 
 import (
 	"regexp"
-	"sort"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/parsers/sentence"
 )
 
-// Sentence is what one sentence of a refusal says.
-type Sentence struct {
-	Reason              refusal.Reason
-	Permission          string
-	Resource, Principal string
-	// Blocker is what stands in the way, as [refusal.Denial] has it.
-	Blocker string
-	// Candidates are permissions that an opaque sentence points at.
-	Candidates []string
-	// From and To are where it stands in the text.
-	From, To int
-}
+// Sentence, match and form are those of the package sentence.
+type (
+	Sentence = sentence.Sentence
+	match    = sentence.Match
+	form     = sentence.Form
+)
 
 // Find finds the sentences in a text, wherever they stand, in their order.
 // What names a permission wins over what does not where two would overlap.
-func Find(text string) []Sentence {
-	var found []Sentence
-	for _, f := range forms {
-		if !f.mayBe(text) {
-			continue
-		}
-		for _, at := range f.re.FindAllStringSubmatchIndex(text, -1) {
-			m := match{text, at}
-			for _, s := range f.read(m) {
-				if s.To == 0 {
-					s.From, s.To = at[0], at[1]
-				}
-				if !overlaps(found, s) {
-					found = append(found, s)
-				}
-			}
-		}
-	}
-	sort.SliceStable(found, func(i, j int) bool { return found[i].From < found[j].From })
-	return found
-}
-
-// overlaps tells whether s stands where a sentence of an earlier form does.
-// Two permissions of one sentence stand in the same place.
-func overlaps(found []Sentence, s Sentence) bool {
-	for _, f := range found {
-		if s.From < f.To && f.From < s.To && (s.From != f.From || s.To != f.To || s.Permission == f.Permission) {
-			return true
-		}
-	}
-	return false
-}
+func Find(text string) []Sentence { return sentence.Find(forms, text) }
 
 // Read reads the message of an error: only a sentence that begins it counts,
 // behind nothing but the introductions that the services themselves put there.
@@ -87,42 +50,6 @@ var introduction = regexp.MustCompile(`^(?:Google Compute Engine: |Access Denied
 const kmsError = `Cloud KMS error when using key [A-Za-z0-9_./:-]+: `
 
 var relayed = regexp.MustCompile(kmsError)
-
-// match is where a form's expression matched.
-type match struct {
-	text string
-	at   []int
-}
-
-// sub gives the text of a group, "" if it took no part.
-func (m match) sub(i int) string {
-	if 2*i+1 >= len(m.at) || m.at[2*i] < 0 {
-		return ""
-	}
-	return m.text[m.at[2*i]:m.at[2*i+1]]
-}
-
-func (m match) from() int      { return m.at[0] }
-func (m match) to() int        { return m.at[1] }
-func (m match) rest() string   { return m.text[m.at[1]:] }
-func (m match) before() string { return m.text[max(0, m.at[0]-400):m.at[0]] }
-
-// form is one kind of sentence. hints are texts of which one must be there for
-// the expression to be tried at all.
-type form struct {
-	hints []string
-	re    *regexp.Regexp
-	read  func(match) []Sentence
-}
-
-func (f form) mayBe(text string) bool {
-	for _, h := range f.hints {
-		if strings.Contains(text, h) {
-			return true
-		}
-	}
-	return false
-}
 
 // The parts of expressions. A quote can be escaped any number of times, and a
 // name in quotes can be broken by a line's end.
@@ -174,18 +101,18 @@ func permissions(list string) []string {
 // and tells where it ends.
 func resource(rest string) (name string, end int) {
 	if t := tail.FindStringSubmatchIndex(rest); t != nil {
-		m := match{rest, t}
-		name, end = m.sub(2), t[1]
+		m := match{Text: rest, At: t}
+		name, end = m.Sub(2), t[1]
 		if name == "" {
-			name = strings.TrimRight(m.sub(3), ".,:;")
-			end = t[0] + strings.LastIndex(rest[t[0]:t[1]], m.sub(3)) + len(name)
+			name = strings.TrimRight(m.Sub(3), ".,:;")
+			end = t[0] + strings.LastIndex(rest[t[0]:t[1]], m.Sub(3)) + len(name)
 		}
 		name = tidy(name)
 		switch {
 		case kind.MatchString(name):
 			name = ""
-		case m.sub(1) != "" && !strings.ContainsAny(name, "/@") && !strings.HasPrefix(m.sub(1), "resource"):
-			name = m.sub(1) + " " + name
+		case m.Sub(1) != "" && !strings.ContainsAny(name, "/@") && !strings.HasPrefix(m.Sub(1), "resource"):
+			name = m.Sub(1) + " " + name
 		}
 	}
 	if t := mayNot.FindStringIndex(rest[end:]); t != nil {
@@ -205,10 +132,10 @@ func tidy(name string) string {
 // principal gives who was refused, where gcloud or a mask says it around the
 // sentence.
 func principal(m match, end int) (who, on string) {
-	if g := gcloudUser.FindStringSubmatch(m.before()); g != nil {
+	if g := gcloudUser.FindStringSubmatch(m.Before()); g != nil {
 		return g[1], g[2]
 	}
-	if g := gcloudAs.FindStringSubmatch(m.text[end:]); g != nil {
+	if g := gcloudAs.FindStringSubmatch(m.Text[end:]); g != nil {
 		return g[1], ""
 	}
 	return "", ""
@@ -224,7 +151,7 @@ func missing(m match, list, who, on string, end int) []Sentence {
 		}
 	}
 	for _, p := range permissions(list) {
-		all = append(all, Sentence{Reason: refusal.MissingPermission, Permission: p, Resource: on, Principal: anyone(who), From: m.from(), To: end})
+		all = append(all, Sentence{Reason: refusal.MissingPermission, Permission: p, Resource: on, Principal: anyone(who), From: m.From(), To: end})
 	}
 	return all
 }

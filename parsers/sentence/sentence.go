@@ -1,0 +1,154 @@
+// Package sentence finds the sentences of a refusal in a text: a cloud's reader
+// gives the forms that its services use, each an expression with what to make
+// of it, and this package looks for them in their order. It knows no cloud.
+package sentence
+
+import (
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/whittle-iam/whittle/parsers/excerpt"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// Sentence is what one sentence of a refusal says.
+type Sentence struct {
+	Reason              refusal.Reason
+	Permission          string
+	Resource, Principal string
+	// Blocker is what stands in the way, as [refusal.Denial] has it.
+	Blocker string
+	// Candidates are permissions that an opaque sentence points at.
+	Candidates []string
+	// From and To are where it stands in the text.
+	From, To int
+}
+
+// Denial makes a denial of a sentence that was found in text.
+func (s Sentence) Denial(cloud refusal.Cloud, text string) refusal.Denial {
+	return refusal.Denial{
+		Cloud: cloud, Reason: s.Reason, Permission: s.Permission, Candidates: s.Candidates,
+		Resource: s.Resource, Principal: s.Principal, Blocker: s.Blocker, Evidence: excerpt.Clip(text[s.From:s.To]),
+	}
+}
+
+// Match is where a form's expression matched: At is as FindStringSubmatchIndex
+// gives it.
+type Match struct {
+	Text string
+	At   []int
+}
+
+// Sub gives the text of a group, "" if it took no part.
+func (m Match) Sub(i int) string {
+	if 2*i+1 >= len(m.At) || m.At[2*i] < 0 {
+		return ""
+	}
+	return m.Text[m.At[2*i]:m.At[2*i+1]]
+}
+
+// From and To are where the match stands in the text.
+func (m Match) From() int { return m.At[0] }
+
+// To is where the match ends.
+func (m Match) To() int { return m.At[1] }
+
+// Rest is the text behind the match.
+func (m Match) Rest() string { return m.Text[m.At[1]:] }
+
+// context is how much of the text before a match is looked at, in bytes.
+const context = 400
+
+// Before is the end of the text before the match.
+func (m Match) Before() string { return m.Text[max(0, m.At[0]-context):m.At[0]] }
+
+// Form is one kind of sentence.
+type Form struct {
+	// Hints are texts of which one must be there for the expression to be tried
+	// at all.
+	Hints []string
+	Re    *regexp.Regexp
+	// Read gives the sentences of a match, none if it is none after all. One
+	// without a To stands where the match does.
+	Read func(Match) []Sentence
+	// Reach is how far from it, in bytes, a sentence that says more may stand:
+	// see [Near].
+	Reach int
+}
+
+// Find finds the sentences of the forms in a text, in the order in which they
+// stand in it. Where two would overlap, the one of the earlier form wins.
+func Find(forms []Form, text string) []Sentence {
+	var found []Sentence
+	each(forms, text, func(_ Form, s Sentence) {
+		if !overlaps(found, s) {
+			found = append(found, s)
+		}
+	})
+	sort.SliceStable(found, func(i, j int) bool { return found[i].From < found[j].From })
+	return found
+}
+
+// Near finds those sentences of the forms that have nothing better nearby: no
+// sentence of said, and none of an earlier form, within a form's reach. A
+// refusal that names no permission mostly introduces one that does.
+func Near(forms []Form, text string, said []Sentence) []Sentence {
+	var found []Sentence
+	each(forms, text, func(f Form, s Sentence) {
+		if !near(said, s, f.Reach) && !near(found, s, f.Reach) {
+			found = append(found, s)
+		}
+	})
+	return found
+}
+
+func each(forms []Form, text string, got func(Form, Sentence)) {
+	for _, f := range forms {
+		if !f.mayBe(text) {
+			continue
+		}
+		for _, at := range f.Re.FindAllStringSubmatchIndex(text, -1) {
+			for _, s := range f.Read(Match{text, at}) {
+				if s.To == 0 {
+					s.From, s.To = at[0], at[1]
+				}
+				got(f, s)
+			}
+		}
+	}
+}
+
+func (f Form) mayBe(text string) bool {
+	for _, h := range f.Hints {
+		if strings.Contains(text, h) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlaps tells whether s stands where a sentence of an earlier form does.
+// Several permissions of one sentence stand in the same place.
+func overlaps(found []Sentence, s Sentence) bool {
+	for _, f := range found {
+		if s.From < f.To && f.From < s.To && (s.From != f.From || s.To != f.To || s.Permission == f.Permission && s.Resource == f.Resource) {
+			return true
+		}
+	}
+	return false
+}
+
+func near(said []Sentence, s Sentence, reach int) bool {
+	for _, o := range said {
+		if o.From < s.To+reach && s.From < o.To+reach {
+			return true
+		}
+	}
+	return false
+}
+
+// Plainly reads a sentence that says nothing but its reason and blocker.
+func Plainly(r refusal.Reason, blocker string) func(Match) []Sentence {
+	return func(Match) []Sentence { return []Sentence{{Reason: r, Blocker: blocker}} }
+}
