@@ -203,6 +203,15 @@ func (l Lookup) Find(ctx context.Context, fact rows.Fact, id string) []string {
 		found = l.iam(ctx, "GetInstanceProfile", "InstanceProfileName", id)
 	case rows.IAMCert:
 		found = l.iam(ctx, "GetServerCertificate", "ServerCertificateName", id)
+	case rows.IAMProfileRole:
+		found = l.profileRole(ctx, id)
+	case rows.EC2TemplateGroup:
+		return texts(within(l.template(ctx, id), "securityGroupIdSet"), "item")
+	case rows.EC2TemplateRole:
+		profile := within(l.template(ctx, id), "iamInstanceProfile")
+		if name := text(profile, "arn") + text(profile, "name"); name != "" {
+			found = l.profileRole(ctx, name)
+		}
 	case rows.IAMServiceRole:
 		for name, e := range l.View.Roles {
 			if e.Path == "/aws-service-role/"+id+"/" {
@@ -266,21 +275,46 @@ func (l Lookup) iam(ctx context.Context, action, parameter, name string) string 
 	return text(parse(body), "Path")
 }
 
+// profileRole is the ARN of the role in an instance profile, which is called by
+// its name or its ARN.
+func (l Lookup) profileRole(ctx context.Context, profile string) string {
+	name := profile[strings.LastIndexByte(profile, '/')+1:]
+	_, body, _ := l.Book.State.Query(ctx, "iam", "us-east-1", url.Values{"Version": {"2010-05-08"}, "Action": {"GetInstanceProfile"}, "InstanceProfileName": {name}})
+	return text(within(parse(body), "Roles"), "Arn")
+}
+
+// template is what the latest version of a launch template holds; id may be its
+// name. nil when there is none.
+func (l Lookup) template(ctx context.Context, id string) *element {
+	parameter := "LaunchTemplateName"
+	if strings.HasPrefix(id, "lt-") {
+		parameter = "LaunchTemplateId"
+	}
+	return within(l.describe(ctx, "DescribeLaunchTemplateVersions", url.Values{parameter: {id}, "LaunchTemplateVersion.1": {"$Latest"}}), "launchTemplateData")
+}
+
+// describe asks EC2; nil when it does not know.
+func (l Lookup) describe(ctx context.Context, action string, params url.Values) *element {
+	params.Set("Version", "2016-11-15")
+	params.Set("Action", action)
+	status, body, err := l.Book.State.Query(ctx, "ec2", l.Region, params)
+	if err != nil || status != http.StatusOK {
+		return nil
+	}
+	return parse(body)
+}
+
 // ec2 asks for a list and takes a field of the entry that the id is in.
 func (l Lookup) ec2(ctx context.Context, fact rows.Fact, id string) string {
 	describe := func(action string, filters ...string) *element {
-		params := url.Values{"Version": {"2016-11-15"}, "Action": {action}}
+		params := url.Values{}
 		for i, f := range filters {
 			name, value, _ := strings.Cut(f, "=")
 			n := "Filter." + string(rune('1'+i))
 			params.Set(n+".Name", name)
 			params.Set(n+".Value.1", value)
 		}
-		status, body, err := l.Book.State.Query(ctx, "ec2", l.Region, params)
-		if err != nil || status != http.StatusOK {
-			return nil
-		}
-		return parse(body)
+		return l.describe(ctx, action, params)
 	}
 	first := func(values ...string) string {
 		for _, v := range values {
@@ -296,6 +330,12 @@ func (l Lookup) ec2(ctx context.Context, fact rows.Fact, id string) string {
 	case rows.EC2Interface:
 		return first(entry(describe("DescribeAddresses"), id, "networkInterfaceId"), entry(describe("DescribeNetworkInterfaces"), id, "networkInterfaceId"))
 	case rows.EC2Instance:
+		switch {
+		case strings.HasPrefix(id, "vol-"):
+			return text(describe("DescribeVolumes", "volume-id="+id), "instanceId")
+		case strings.HasPrefix(id, "iip-assoc-"):
+			return entry(describe("DescribeIamInstanceProfileAssociations"), id, "instanceId")
+		}
 		return entry(describe("DescribeNetworkInterfaces"), id, "instanceId")
 	case rows.EC2Subnet:
 		return first(entry(describe("DescribeNetworkAcls"), id, "subnetId"), entry(describe("DescribeSubnets"), id, "subnetId"))
@@ -303,7 +343,20 @@ func (l Lookup) ec2(ctx context.Context, fact rows.Fact, id string) string {
 		if strings.HasPrefix(id, "pcx-") {
 			return text(within(describe("DescribeVpcPeeringConnections", "vpc-peering-connection-id="+id), "accepterVpcInfo"), "vpcId")
 		}
+		if strings.HasPrefix(id, "subnet-") {
+			return text(describe("DescribeSubnets", "subnet-id="+id), "vpcId")
+		}
 		return entry(describe("DescribeVpcs"), id, "vpcId")
+	case rows.EC2Key:
+		return entry(describe("DescribeKeyPairs"), id, "keyName")
+	case rows.EC2Template:
+		return text(l.describe(ctx, "DescribeLaunchTemplates", url.Values{"LaunchTemplateName.1": {id}}), "launchTemplateId")
+	case rows.EC2TemplateImage:
+		return text(l.template(ctx, id), "imageId")
+	case rows.EC2TemplateSubnet:
+		return text(within(l.template(ctx, id), "networkInterfaceSet"), "subnetId")
+	case rows.EC2TemplateKey:
+		return text(l.template(ctx, id), "keyName")
 	case rows.EC2Group:
 		vpc := text(describe("DescribeVpcs", "isDefault=true"), "vpcId")
 		return text(describe("DescribeSecurityGroups", "group-name="+id, "vpc-id="+vpc), "groupId")

@@ -83,6 +83,66 @@ func TestEC2(t *testing.T) {
 	}
 }
 
+// iam does something in IAM.
+func iam(t *testing.T, action string, params ...string) {
+	t.Helper()
+	form := url.Values{"Version": {"2010-05-08"}, "Action": {action}}
+	for i := 0; i < len(params); i += 2 {
+		form.Set(params[i], params[i+1])
+	}
+	if status, body, err := state.Query(t.Context(), "iam", "us-east-1", form); err != nil || status != http.StatusOK {
+		t.Fatalf("%s: status %d, %v: %s", action, status, err, body)
+	}
+}
+
+func TestInstances(t *testing.T) {
+	l := Lookup{Book: &Book{State: state}, Region: "us-east-1"}
+	iam(t, "CreateRole", "RoleName", "machine", "Path", "/team/", "AssumeRolePolicyDocument", `{"Version":"2012-10-17","Statement":[]}`)
+	iam(t, "CreateInstanceProfile", "InstanceProfileName", "machine")
+	iam(t, "AddRoleToInstanceProfile", "InstanceProfileName", "machine", "RoleName", "machine")
+	const role, profile = "arn:aws:iam::123456789012:role/team/machine", "arn:aws:iam::123456789012:instance-profile/machine"
+	key := ec2(t, "keyPairId", "CreateKeyPair", "KeyName", "door")
+	image := ec2(t, "imageId", "DescribeImages")
+	vpc := ec2(t, "vpcId", "CreateVpc", "CidrBlock", "10.2.0.0/16")
+	subnet := ec2(t, "subnetId", "CreateSubnet", "VpcId", vpc, "CidrBlock", "10.2.1.0/24")
+	group := ec2(t, "groupId", "CreateSecurityGroup", "GroupName", "machines", "GroupDescription", "x", "VpcId", vpc)
+	template := ec2(t, "launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "form", "LaunchTemplateData.ImageId", "ami-old")
+	ec2(t, "launchTemplateId", "CreateLaunchTemplateVersion", "LaunchTemplateName", "form", "LaunchTemplateData.ImageId", image,
+		"LaunchTemplateData.KeyName", "door", "LaunchTemplateData.SecurityGroupId.1", group,
+		"LaunchTemplateData.NetworkInterface.1.SubnetId", subnet, "LaunchTemplateData.IamInstanceProfile.Name", "machine")
+	instance := ec2(t, "instanceId", "RunInstances", "ImageId", image, "MinCount", "1", "MaxCount", "1", "SubnetId", subnet)
+	association := ec2(t, "associationId", "AssociateIamInstanceProfile", "InstanceId", instance, "IamInstanceProfile.Name", "machine")
+	volume := ec2(t, "volumeId", "DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", instance)
+	for _, test := range []struct {
+		fact     rows.Fact
+		id, want string
+	}{
+		{rows.IAMProfileRole, "machine", role},
+		{rows.IAMProfileRole, profile, role},
+		{rows.EC2Key, key, "door"},
+		{rows.EC2VPC, subnet, vpc},
+		{rows.EC2Instance, association, instance},
+		{rows.EC2Instance, volume, instance},
+		{rows.EC2Template, "form", template},
+		{rows.EC2TemplateImage, "form", image},
+		{rows.EC2TemplateImage, template, image},
+		{rows.EC2TemplateKey, template, "door"},
+		{rows.EC2TemplateGroup, template, group},
+		{rows.EC2TemplateSubnet, template, subnet},
+		{rows.EC2TemplateRole, template, role},
+	} {
+		if test.id == "" || test.want == "" {
+			t.Fatalf("%s: the test found no id", test.fact)
+		}
+		if got := l.Find(t.Context(), test.fact, test.id); len(got) != 1 || got[0] != test.want {
+			t.Errorf("%s of %s: got %v, want %s", test.fact, test.id, got, test.want)
+		}
+		if got := l.Find(t.Context(), test.fact, "no-such"); len(got) != 0 {
+			t.Errorf("%s of what is not there: %v", test.fact, got)
+		}
+	}
+}
+
 func describe(t *testing.T, action string) []byte {
 	t.Helper()
 	_, body, err := state.Query(t.Context(), "ec2", "us-east-1", url.Values{"Version": {"2016-11-15"}, "Action": {action}})

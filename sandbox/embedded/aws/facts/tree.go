@@ -62,6 +62,20 @@ func text(e *element, name string) string {
 	return ""
 }
 
+// texts are the texts of an element's children of a name.
+func texts(e *element, name string) []string {
+	if e == nil {
+		return nil
+	}
+	var all []string
+	for _, c := range e.children {
+		if c.name == name && c.text != "" {
+			all = append(all, c.text)
+		}
+	}
+	return all
+}
+
 // entry is the field of the list entry that holds the id: of nested lists the
 // innermost entry that has such a field.
 func entry(e *element, id, field string) string {

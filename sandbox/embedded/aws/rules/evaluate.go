@@ -252,7 +252,7 @@ func (e *evaluation) term(t rows.Term) []value {
 	case '*':
 		return []value{{text: "*"}}
 	case '\'':
-		return []value{{text: e.fill(t.Text)}}
+		values = []value{{text: e.fill(t.Text)}}
 	case '@':
 		if s := e.name(t.Text); s != "" {
 			values = []value{{text: s}}

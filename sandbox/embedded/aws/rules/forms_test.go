@@ -51,6 +51,16 @@ var world = state{
 	"ec2.instance eni-attach-1":                            {"i-1"},
 	"ec2.vpc vpc-cidr-assoc-1":                             {"vpc-1"},
 	"ec2.group default":                                    {"sg-default"},
+	"ec2.vpc subnet-1":                                     {"vpc-1"},
+	"ec2.instance vol-1":                                   {"i-1"},
+	"ec2.instance iip-assoc-1":                             {"i-1"},
+	"ec2.key key-1":                                        {"door"},
+	"ec2.template form":                                    {"lt-1"},
+	"ec2.template-image form":                              {"ami-2"},
+	"ec2.template-group form":                              {"sg-2", "sg-3"},
+	"ec2.template-role form":                               {"arn:aws:iam::111122223333:role/machine"},
+	"iam.profile-role machine":                             {"arn:aws:iam::111122223333:role/machine"},
+	"iam.service-role spotfleet.amazonaws.com":             {"AWSServiceRoleForEC2SpotFleet"},
 	"sqs.key arn:aws:sqs:us-east-1:" + account + ":secret": {"alias/jobs"},
 	"s3.bucket-key sealed":                                 {keyARN},
 	"s3.object-key sealed/a":                               {otherK},
@@ -82,7 +92,10 @@ func toKMS(c clients) *kms.Client { return c.kms }
 func toSQS(c clients) *sqs.Client { return c.sqs }
 func toSTS(c clients) *sts.Client { return c.sts }
 
-var str = aws.String
+var (
+	str = aws.String
+	one = aws.Int32(1)
+)
 
 func ec2Tags(kind ec2types.ResourceType) []ec2types.TagSpecification {
 	return []ec2types.TagSpecification{{ResourceType: kind, Tags: []ec2types.Tag{{Key: str("Name"), Value: str("x")}}}}
@@ -193,6 +206,34 @@ func forms() []form {
 		{"iam SimulatePrincipalPolicy", of(toIAM, (*iam.Client).SimulatePrincipalPolicy, &iam.SimulatePrincipalPolicyInput{PolicySourceArn: str("arn:aws:iam::" + account + ":role/w"), ActionNames: []string{"s3:GetObject"}}), []string{"iam:SimulatePrincipalPolicy {iam}role/w"}},
 
 		// EC2
+		{"ec2 RunInstances", of(toEC2, (*ec2.Client).RunInstances, &ec2.RunInstancesInput{MinCount: one, MaxCount: one, ImageId: str("ami-1"), SubnetId: str("subnet-1"), SecurityGroupIds: []string{"sg-1"}, KeyName: str("door"), InstanceType: "t3.micro",
+			IamInstanceProfile: &ec2types.IamInstanceProfileSpecification{Name: str("machine")}, TagSpecifications: append(ec2Tags("instance"), ec2Tags("volume")...)}),
+			[]string{"ec2:RunInstances {ec2}instance/* aws:RequestTag/Name=x ec2:InstanceType=t3.micro ec2:Tenancy=default", "ec2:RunInstances arn:aws:ec2:us-east-1::image/ami-1",
+				"ec2:RunInstances {ec2}subnet/subnet-1 ec2:Vpc={ec2}vpc/vpc-1", "ec2:RunInstances {ec2}network-interface/*", "ec2:RunInstances {ec2}security-group/sg-1",
+				"ec2:RunInstances {ec2}volume/* aws:RequestTag/Name=x", "ec2:RunInstances {ec2}key-pair/door", "iam:PassRole arn:aws:iam::111122223333:role/machine iam:PassedToService=ec2.amazonaws.com",
+				created("RunInstances", "{ec2}instance/*"), created("RunInstances", "{ec2}volume/*")}},
+		{"ec2 RunInstances of a template", of(toEC2, (*ec2.Client).RunInstances, &ec2.RunInstancesInput{MinCount: one, MaxCount: one, LaunchTemplate: &ec2types.LaunchTemplateSpecification{LaunchTemplateName: str("form")},
+			NetworkInterfaces: []ec2types.InstanceNetworkInterfaceSpecification{{SubnetId: str("subnet-1")}}}),
+			[]string{"ec2:RunInstances {ec2}instance/*", "ec2:RunInstances arn:aws:ec2:us-east-1::image/ami-2", "ec2:RunInstances {ec2}subnet/subnet-1", "ec2:RunInstances {ec2}network-interface/*",
+				"ec2:RunInstances {ec2}security-group/sg-2", "ec2:RunInstances {ec2}security-group/sg-3", "ec2:RunInstances {ec2}volume/*", "ec2:RunInstances {ec2}launch-template/lt-1",
+				"iam:PassRole arn:aws:iam::111122223333:role/machine iam:PassedToService=ec2.amazonaws.com"}},
+		{"ec2 RunInstances with an interface", of(toEC2, (*ec2.Client).RunInstances, &ec2.RunInstancesInput{MinCount: one, MaxCount: one, ImageId: str("ami-1"),
+			NetworkInterfaces: []ec2types.InstanceNetworkInterfaceSpecification{{NetworkInterfaceId: str("eni-1")}}, BlockDeviceMappings: []ec2types.BlockDeviceMapping{{Ebs: &ec2types.EbsBlockDevice{KmsKeyId: str("k")}}}}),
+			[]string{"ec2:RunInstances {ec2}instance/*", "ec2:RunInstances arn:aws:ec2:us-east-1::image/ami-1", "ec2:RunInstances {ec2}network-interface/eni-1", "ec2:RunInstances {ec2}volume/*",
+				"kms:DescribeKey {kms}key/k kms:ViaService=ec2.us-east-1.amazonaws.com", "kms:GenerateDataKeyWithoutPlaintext {kms}key/k", "kms:CreateGrant {kms}key/k"}},
+		{"ec2 RequestSpotInstances", of(toEC2, (*ec2.Client).RequestSpotInstances, &ec2.RequestSpotInstancesInput{LaunchSpecification: &ec2types.RequestSpotLaunchSpecification{ImageId: str("ami-1")}}),
+			[]string{"ec2:RequestSpotInstances {ec2}spot-instances-request/*", "ec2:RequestSpotInstances arn:aws:ec2:us-east-1::image/ami-1",
+				"iam:CreateServiceLinkedRole {iam}role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot iam:AWSServiceName=spot.amazonaws.com"}},
+		{"ec2 RequestSpotFleet", of(toEC2, (*ec2.Client).RequestSpotFleet, &ec2.RequestSpotFleetInput{SpotFleetRequestConfig: &ec2types.SpotFleetRequestConfigData{TargetCapacity: one, IamFleetRole: str("arn:aws:iam::111122223333:role/fleet")}}),
+			[]string{"ec2:RequestSpotFleet {ec2}spot-fleet-request/*", "iam:PassRole {iam}role/fleet iam:PassedToService=spotfleet.amazonaws.com"}},
+		{"ec2 CreateImage", of(toEC2, (*ec2.Client).CreateImage, &ec2.CreateImageInput{InstanceId: str("i-1"), Name: str("x"), TagSpecifications: ec2Tags("image")}),
+			[]string{"ec2:CreateImage arn:aws:ec2:us-east-1::image/* aws:RequestTag/Name=x", "ec2:CreateImage {ec2}instance/i-1", "ec2:CreateImage arn:aws:ec2:us-east-1::snapshot/*", created("CreateImage", "arn:aws:ec2:us-east-1::image/*")}},
+		{"ec2 ImportKeyPair", of(toEC2, (*ec2.Client).ImportKeyPair, &ec2.ImportKeyPairInput{KeyName: str("door"), PublicKeyMaterial: []byte("k")}), []string{"ec2:ImportKeyPair {ec2}key-pair/door"}},
+		{"ec2 DeleteKeyPair by its id", of(toEC2, (*ec2.Client).DeleteKeyPair, &ec2.DeleteKeyPairInput{KeyPairId: str("key-1")}), []string{"ec2:DeleteKeyPair {ec2}key-pair/door"}},
+		{"ec2 DetachVolume", of(toEC2, (*ec2.Client).DetachVolume, &ec2.DetachVolumeInput{VolumeId: str("vol-1")}), []string{"ec2:DetachVolume {ec2}volume/vol-1", "ec2:DetachVolume {ec2}instance/i-1"}},
+		{"ec2 DisassociateIamInstanceProfile", of(toEC2, (*ec2.Client).DisassociateIamInstanceProfile, &ec2.DisassociateIamInstanceProfileInput{AssociationId: str("iip-assoc-1")}), []string{"ec2:DisassociateIamInstanceProfile {ec2}instance/i-1"}},
+		{"ec2 CreateTransitGatewayVpcAttachment", of(toEC2, (*ec2.Client).CreateTransitGatewayVpcAttachment, &ec2.CreateTransitGatewayVpcAttachmentInput{TransitGatewayId: str("tgw-1"), VpcId: str("vpc-1"), SubnetIds: []string{"subnet-1"}}),
+			[]string{"ec2:CreateTransitGatewayVpcAttachment {ec2}transit-gateway-attachment/*", "ec2:CreateTransitGatewayVpcAttachment {ec2}subnet/subnet-1", "ec2:CreateTransitGatewayVpcAttachment {ec2}transit-gateway/tgw-1", "ec2:CreateTransitGatewayVpcAttachment {ec2}vpc/vpc-1"}},
 		{"ec2 CreateVpc", of(toEC2, (*ec2.Client).CreateVpc, &ec2.CreateVpcInput{CidrBlock: str("10.0.0.0/16")}), []string{"ec2:CreateVpc {ec2}vpc/*"}},
 		{"ec2 CreateVpc tagged", of(toEC2, (*ec2.Client).CreateVpc, &ec2.CreateVpcInput{CidrBlock: str("10.0.0.0/16"), TagSpecifications: ec2Tags("vpc")}), []string{"ec2:CreateVpc {ec2}vpc/* aws:RequestTag/Name=x", created("CreateVpc", "{ec2}vpc/*")}},
 		{"ec2 CreateSubnet tagged", of(toEC2, (*ec2.Client).CreateSubnet, &ec2.CreateSubnetInput{VpcId: str("vpc-1"), TagSpecifications: ec2Tags("subnet")}),

@@ -91,7 +91,8 @@ func TestRead(t *testing.T) {
 		// ec2 lists past nine keep their order.
 		{"ec2 ten tags", "ec2", "POST https://ec2.us-east-1.amazonaws.com/", "Action=DeleteVpcEndpoints&VpcEndpointId.10=vpce-10&VpcEndpointId.9=vpce-9", []string{formType}, "DeleteVpcEndpoints ec2:DeleteVpcEndpoints arn:aws:ec2:us-east-1:111122223333:vpc-endpoint/vpce-9 ec2:DeleteVpcEndpoints arn:aws:ec2:us-east-1:111122223333:vpc-endpoint/vpce-10"},
 		{"ec2 tags of no value", "ec2", "POST https://ec2.us-east-1.amazonaws.com/", "Action=CreateVpc&TagSpecification.1.ResourceType=vpc", []string{formType}, "CreateVpc ec2:CreateVpc arn:aws:ec2:us-east-1:111122223333:vpc/*"},
-		{"ec2 instances", "ec2", "POST https://ec2.us-east-1.amazonaws.com/", "Action=RunInstances", []string{formType}, "the gate does not know the request ec2:RunInstances"},
+		{"ec2 instances", "ec2", "POST https://ec2.us-east-1.amazonaws.com/", "Action=RunInstances", []string{formType}, "RunInstances ec2:RunInstances arn:aws:ec2:us-east-1:111122223333:instance/* ec2:RunInstances arn:aws:ec2:us-east-1::image/* ec2:RunInstances arn:aws:ec2:us-east-1:111122223333:subnet/* ec2:RunInstances arn:aws:ec2:us-east-1:111122223333:network-interface/* ec2:RunInstances arn:aws:ec2:us-east-1:111122223333:security-group/* ec2:RunInstances arn:aws:ec2:us-east-1:111122223333:volume/*"},
+		{"ec2 of the newest", "ec2", "POST https://ec2.us-east-1.amazonaws.com/", "Action=AttachImageWatermark", []string{formType}, "the gate does not know the request ec2:AttachImageWatermark"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, body := raw(c.line, c.body, c.headers...)

@@ -11,7 +11,7 @@ import (
 //
 //	expr        = alternative {"|" alternative}    the first that has a value
 //	alternative = term {"&" term}                  joined
-//	term        = "*" | 'text' | ( @name | path ) {":" function}
+//	term        = "*" | ( 'text' | @name | path ) {":" function}
 //	resource    = "*" | type "(" expr {"," expr} ")" ["?"]
 //	condition   = ["!"] expr | expr "=" text | expr "!=" text
 //	setting     = key "=" expr | tags(path,key,value[,prefix,keys]) | entries(path[,prefix,keys]) | keys(path)
@@ -61,14 +61,19 @@ func parseTerm(s string) (Term, error) {
 		return Term{}, fmt.Errorf("an empty term")
 	case s == "*":
 		return Term{Kind: '*'}, nil
-	case s[0] == '\'':
-		if len(s) < 2 || s[len(s)-1] != '\'' {
+	}
+	var t Term
+	parts := strings.Split(s, ":")
+	if s[0] == '\'' {
+		text, calls, ok := strings.Cut(s[1:], "'")
+		if !ok || calls != "" && calls[0] != ':' {
 			return Term{}, fmt.Errorf("text without its end: %s", s)
 		}
-		return Term{Kind: '\'', Text: s[1 : len(s)-1]}, nil
+		parts = strings.Split(calls, ":")
+		t = Term{Kind: '\'', Text: text}
+	} else {
+		t = Term{Kind: 'p', Text: parts[0], At: params.ParsePath(parts[0])}
 	}
-	parts := strings.Split(s, ":")
-	t := Term{Kind: 'p', Text: parts[0], At: params.ParsePath(parts[0])}
 	if s[0] == '@' {
 		switch parts[0] {
 		case "@account", "@region", "@partition", "@user", "@operation", "@auth", "@body-hash", "@object":
