@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -155,6 +156,7 @@ type loop struct {
 	Config
 	identities map[string]Identity // by step name
 	calls      map[string]calls    // the reference's calls, by step name
+	names      map[string]string   // generated names → their prefix
 	result     Result
 }
 
@@ -171,7 +173,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}}
+	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {
 		l.result.Steps = append(l.result.Steps, StepResult{Step: s})
@@ -225,6 +227,10 @@ func (l *loop) run(ctx context.Context) error {
 	}
 	if err := l.growAll(ctx); err != nil {
 		return err
+	}
+	for i := range l.result.Steps {
+		r := &l.result.Steps[i]
+		r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
 	}
 	if l.SkipVerify {
 		return nil
@@ -335,6 +341,7 @@ func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n in
 	for name, version := range out.Tools {
 		l.result.Tools[name] = version
 	}
+	maps.Copy(l.names, out.Generated)
 	out = inexcusable(out, arb)
 	end := journal.Event{Kind: journal.KindAttemptEnd, Step: s.Name, Pass: arb.pass, Attempt: n, OK: out.OK}
 	if !out.OK && len(out.Diagnostics) > 0 {

@@ -55,6 +55,9 @@ type Outcome struct {
 	// Tools holds the versions of the tools that ran: "terraform" → "1.11.4",
 	// "hashicorp/aws" → "5.100.0".
 	Tools map[string]string
+	// Generated are names that the tool made up for what it made, with the
+	// prefix that each was given. Another run makes others.
+	Generated map[string]string
 }
 
 // Diagnostic is one error of a tool.

@@ -1,12 +1,16 @@
 package harness
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -148,4 +152,33 @@ func starred(name string) bool {
 		}
 	}
 	return false
+}
+
+// renamed replaces generated names by a pattern of what they begin with:
+// another run makes other names, and a set with this one's could neither be
+// verified nor give the same bytes. A name is replaced only in the resource's
+// own part, and only one that the tool's state says was made up.
+func (l *loop) renamed(entries []Entry) []Entry {
+	if len(l.names) == 0 {
+		return entries
+	}
+	all := map[grant.Grant]Entry{}
+	for _, e := range entries {
+		e.Grant.Resource = unnamed(e.Grant.Resource, l.names)
+		if held, ok := all[e.Grant]; !ok || e.Necessity != Assumed || held.Necessity == Assumed {
+			all[e.Grant] = e
+		}
+	}
+	return sorted(all)
+}
+
+func unnamed(resource string, names map[string]string) string {
+	parts := strings.SplitN(resource, ":", 6)
+	last := &parts[len(parts)-1]
+	// The longest first: one can begin with another.
+	order := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	for _, name := range order {
+		*last = strings.ReplaceAll(*last, catalog.Escape(name), catalog.Escape(names[name])+"*")
+	}
+	return strings.Join(parts, ":")
 }

@@ -154,3 +154,31 @@ func TestPutBackTrustsNoLateRefusal(t *testing.T) {
 		t.Errorf("held not at all: put back %v; want both, assumed", back)
 	}
 }
+
+func TestRenamed(t *testing.T) {
+	const made = "app-20260101120000000100000001"
+	l := &loop{names: map[string]string{made: "app-", made + "-app-20260101120000000100000002": made + "-"}}
+	iam := "arn:aws:iam::123456789012:"
+	for resource, want := range map[string]string{
+		iam + "role/" + made:            iam + "role/app-*",
+		iam + "role/team/" + made:       iam + "role/team/app-*",
+		"arn:aws:s3:::" + made + "/key": "arn:aws:s3:::app-*/key",
+		"arn:aws:logs:us-east-1:123456789012:log-group:/x/" + made + ":*": "arn:aws:logs:us-east-1:123456789012:log-group:/x/app-*:*",
+		iam + "role/app-1": iam + "role/app-1",
+		iam + "role/app-":  iam + "role/app-",
+		"*":                "*",
+	} {
+		if got := unnamed(resource, l.names); got != want {
+			t.Errorf("%s: got %s, want %s", resource, got, want)
+		}
+	}
+	// Two names of one prefix become one grant, with the strongest evidence.
+	l.names["app-20260101120000000100000009"] = "app-"
+	got := l.renamed([]Entry{
+		{Grant: grant.Grant{Permission: "iam:GetRole", Resource: iam + "role/" + made}, Necessity: Observed},
+		{Grant: grant.Grant{Permission: "iam:GetRole", Resource: iam + "role/app-20260101120000000100000009"}, Necessity: Assumed},
+	})
+	if len(got) != 1 || got[0].Necessity != Observed || got[0].Grant.Resource != iam+"role/app-*" {
+		t.Errorf("got %v", got)
+	}
+}

@@ -182,6 +182,9 @@ func TestProbeWithPropagation(t *testing.T) {
 	if !p.rec.Verified {
 		t.Error("not verified")
 	}
+	if !strings.Contains(string(p.bytes), `role/tiny-worker-*"`) || regexp.MustCompile(`tiny-worker-\d`).Match(p.bytes) {
+		t.Errorf("a name that the provider makes up is not written as its prefix:\n%s", p.bytes)
+	}
 }
 
 // Ctrl-C while terraform applies, and then --resume: terraform and its provider

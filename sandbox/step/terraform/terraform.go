@@ -65,6 +65,9 @@ type Result struct {
 	// Tools holds the versions of the binary and of the providers:
 	// "terraform" → "1.11.4", "hashicorp/aws" → "5.100.0".
 	Tools map[string]string
+	// Generated are the names in the state that providers made up, with the
+	// prefix that each was given ("app-20260101…" → "app-").
+	Generated map[string]string
 }
 
 // Diagnostic is one error of Terraform.
@@ -116,7 +119,8 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if runErr == nil {
 		// A command that ended well has no errors to tell, whatever it printed.
 		res.Diagnostics = nil
-		return res, nil
+		res.Generated, err = inv.generated(ctx)
+		return res, err
 	}
 	if ctx.Err() != nil {
 		return res, fmt.Errorf("%s %s: stopped: %w", c.Binary.Product, c.Step.Command, ctx.Err())
@@ -125,6 +129,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if !errors.As(runErr, &exit) {
 		return res, fmt.Errorf("%s %s: %w", c.Binary.Product, c.Step.Command, runErr)
 	}
+	// What was made before the failure has names, too; the failure itself is
+	// what is to be told.
+	res.Generated, _ = inv.generated(ctx)
 	if len(res.Diagnostics) == 0 {
 		// A crash, a plugin that died, a version without JSON output.
 		res.Diagnostics = []Diagnostic{{
@@ -133,6 +140,23 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		}}
 	}
 	return res, nil
+}
+
+// generated reads the names that providers made up from the state that an apply
+// has left.
+func (inv invocation) generated(ctx context.Context) (map[string]string, error) {
+	if inv.command != "apply" {
+		return nil, nil
+	}
+	tf, err := inv.instance()
+	if err != nil {
+		return nil, err
+	}
+	state, err := tf.StatePull(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("terraform state pull: %w", told(ctx, err))
+	}
+	return generatedNames(state), nil
 }
 
 // told prefers ctx's error to what its end made of the process.

@@ -55,6 +55,9 @@ func fake(dir string, args []string) int {
 		return 0
 	case args[0] == "init":
 		return 0
+	case args[0] == "state":
+		fmt.Println(`{"resources": [{"mode": "managed", "instances": [{"attributes": {"name": "app-12345678", "name_prefix": "app-"}}]}]}`)
+		return 0
 	}
 	j, _ := json.Marshal(struct{ Args, Env []string }{args, os.Environ()})
 	_ = os.WriteFile(filepath.Join(dir, "call"), j, 0o644)
@@ -178,6 +181,9 @@ func TestArgumentsAndEnvironment(t *testing.T) {
 		res, err := Run(t.Context(), c)
 		if err != nil || !res.OK {
 			t.Fatalf("%+v, %v", res, err)
+		}
+		if made := command == "apply"; (res.Generated["app-12345678"] == "app-") != made {
+			t.Errorf("%s: generated names %v", command, res.Generated)
 		}
 		var call struct{ Args, Env []string }
 		b, err := os.ReadFile(filepath.Join(dir, "call"))

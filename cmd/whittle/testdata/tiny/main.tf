@@ -17,8 +17,9 @@ resource "aws_security_group" "worker" {
   revoke_rules_on_delete = true
 }
 
+# The provider makes up the end of its name.
 resource "aws_iam_role" "worker" {
-  name = "tiny-worker"
+  name_prefix = "tiny-worker-"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
