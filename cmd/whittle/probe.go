@@ -36,6 +36,7 @@ type probeOptions struct {
 	gate        string
 	propagation time.Duration
 	olderForms  bool
+	names       map[string]string
 }
 
 func newProbe(g *globals) *cobra.Command {
@@ -50,6 +51,7 @@ to whittle.lock.json. Your own working copy is never written to.`,
 		Example: `  whittle probe                        # whittle.yaml in this folder
   whittle probe -f infra/whittle.yaml --record out/whittle.lock.json
   whittle probe --resume               # go on where an interrupted run stopped
+  whittle probe --name prefix=beta     # under another name; the record is the same
   whittle probe --strategy rerun       # the classic loop, to compare with
   whittle probe --json | jq .steps`,
 		Args: noArgs,
@@ -65,6 +67,7 @@ to whittle.lock.json. Your own working copy is never written to.`,
 	f.BoolVar(&o.noVerify, "no-verify", false, "leave out the verification; the record says so")
 	f.BoolVar(&o.resume, "resume", false, "go on where the last run was interrupted")
 	f.DurationVar(&o.propagation, "propagation", 0, "let the embedded sandbox take this long to bring a change of a policy into force")
+	f.StringToStringVar(&o.names, "name", nil, "another value for one of the lifecycle's names, `KEY=VALUE`")
 	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
 	f.BoolVar(&o.olderForms, "older-forms", false, "embedded sandbox: refuse as EC2 did until 2024, with an encoded message only")
 	// These fail only for a flag that is not there.
@@ -105,6 +108,9 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) error {
 	digest, err := lifecycle.Digest(lc, o.record, o.work)
 	if err != nil {
 		return err
+	}
+	if lc, err = lc.Named(o.names); err != nil {
+		return &usageError{err: err, hint: "the file's names: has what --name can replace"}
 	}
 	log, err := g.logger()
 	if err != nil {

@@ -26,7 +26,7 @@ func recordOf(lc lifecycle.Lifecycle, digest, account string, r harness.Result) 
 			Grants: entriesOf(s.Entries), Optional: entriesOf(s.Optional),
 		})
 	}
-	return rec.Generalize(account)
+	return rec.Generalize(account, lc.Names)
 }
 
 func entriesOf(found []harness.Entry) []record.Entry {

@@ -36,6 +36,9 @@ type Lifecycle struct {
 	Reference bool
 	// TrustOutput lets the text that a tool prints add grants ("trust: output").
 	TrustOutput bool
+	// Names are what the names of the lifecycle's resources are built from, by
+	// the key that stands for them: see [Lifecycle.Named].
+	Names map[string]string
 	// Terraform holds what all terraform steps share.
 	Terraform Tool
 	Steps     []Step

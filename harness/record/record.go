@@ -248,9 +248,23 @@ func (r Record) Write(path string) error {
 const placeholder = "{account}"
 
 // Generalize is the record with the AWS account ID replaced by {account}, so
-// that it is the same for every account. An empty account changes nothing.
-func (r Record) Generalize(account string) Record {
-	return r.mapTexts(func(s string) string { return replaceNumber(s, account, placeholder) })
+// that it is the same for every account, and with the lifecycle's names replaced
+// by {key} where they are whole words of a resource's name, so that it is the
+// same under other names. An empty account changes nothing.
+func (r Record) Generalize(account string, names map[string]string) Record {
+	r = r.mapTexts(func(s string) string { return replaceNumber(s, account, placeholder) })
+	// The longest first: one can hold another.
+	keys := slices.SortedFunc(maps.Keys(names), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(names[b]), len(names[a])), cmp.Compare(a, b))
+	})
+	return r.mapResources(func(s string) string {
+		parts := strings.SplitN(s, ":", 6)
+		last := &parts[len(parts)-1]
+		for _, key := range keys {
+			*last = replaceWord(*last, names[key], "{"+key+"}", wordly)
+		}
+		return strings.Join(parts, ":")
+	})
 }
 
 // Specialize is the record with {account} replaced by the AWS account ID: the
@@ -262,6 +276,19 @@ func (r Record) Specialize(account string) Record {
 		}
 		return strings.ReplaceAll(s, placeholder, account)
 	})
+}
+
+// mapResources is r with f applied to the resources.
+func (r Record) mapResources(f func(string) string) Record {
+	r = r.canonical() // a copy of our own
+	for i := range r.Steps {
+		for _, entries := range [][]Entry{r.Steps[i].Grants, r.Steps[i].Optional} {
+			for j := range entries {
+				entries[j].Resource = f(entries[j].Resource)
+			}
+		}
+	}
+	return r.canonical()
 }
 
 // mapTexts is r with f applied to whatever may name an account.
@@ -280,24 +307,34 @@ func (r Record) mapTexts(f func(string) string) Record {
 
 // replaceNumber replaces number where it is not a part of a longer one.
 func replaceNumber(s, number, with string) string {
-	if number == "" {
+	return replaceWord(s, number, with, func(c byte) bool { return '0' <= c && c <= '9' })
+}
+
+// wordly tells whether a character next to a name makes it a part of another.
+func wordly(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// replaceWord replaces word where neither neighbour is of its kind.
+func replaceWord(s, word, with string, kind func(byte) bool) string {
+	if word == "" {
 		return s
 	}
-	digit := func(i int) bool { return i >= 0 && i < len(s) && '0' <= s[i] && s[i] <= '9' }
+	neighbour := func(i int) bool { return i >= 0 && i < len(s) && kind(s[i]) }
 	var b strings.Builder
 	done := 0
 	for at := 0; at < len(s); {
-		i := strings.Index(s[at:], number)
+		i := strings.Index(s[at:], word)
 		if i < 0 {
 			break
 		}
 		i += at
-		if digit(i-1) || digit(i+len(number)) {
+		if neighbour(i-1) || neighbour(i+len(word)) {
 			at = i + 1
 			continue
 		}
 		b.WriteString(s[done:i] + with)
-		at = i + len(number)
+		at = i + len(word)
 		done = at
 	}
 	return b.String() + s[done:]

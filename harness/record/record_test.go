@@ -49,7 +49,7 @@ func example() Record {
 }
 
 func TestGolden(t *testing.T) {
-	got := example().Generalize(account).Bytes()
+	got := example().Generalize(account, nil).Bytes()
 	path := filepath.Join("testdata", "example.lock.json")
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
@@ -219,7 +219,7 @@ func TestReplaceNumber(t *testing.T) {
 
 func TestGeneralizeLeavesTheReceiverAlone(t *testing.T) {
 	r := example()
-	r.Generalize(account).Specialize("1")
+	r.Generalize(account, nil).Specialize("1")
 	if diff := cmp.Diff(example(), r); diff != "" {
 		t.Errorf("changed: %s", diff)
 	}
@@ -366,7 +366,7 @@ func TestProperties(t *testing.T) {
 			t.Fatalf("another order gave other bytes:\n%s", diff)
 		}
 
-		general := r.Generalize(account)
+		general := r.Generalize(account, nil)
 		if bytes.Contains([]byte(fmt.Sprint(general.Steps)), []byte(account)) && !strings.Contains(fmt.Sprint(permissionsAndFlags(r)), account) {
 			t.Fatalf("the account is still there: %v", general.Steps)
 		}
@@ -469,4 +469,24 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("read %v\nwritten and read again: %v, %v", r, again, err)
 		}
 	})
+}
+
+func TestGeneralizeNames(t *testing.T) {
+	for resource, want := range map[string]string{
+		"arn:aws:sqs:us-east-1:111122223333:acme-jobs":          "arn:aws:sqs:us-east-1:{account}:{prefix}-jobs",
+		"arn:aws:iam::111122223333:role/acme":                   "arn:aws:iam::{account}:role/{prefix}",
+		"arn:aws:iam::111122223333:role/acmes":                  "arn:aws:iam::{account}:role/acmes",
+		"arn:aws:s3:::acme.example.com/acme/x":                  "arn:aws:s3:::{prefix}.{zone}/{prefix}/x",
+		"arn:aws:sqs:us-east-1:111122223333:acme-acme-logs-big": "arn:aws:sqs:us-east-1:{account}:{prefix}-{long}-big",
+		"arn:aws:iam::111122223333:role/team/x-acme":            "arn:aws:iam::{account}:role/team/x-{prefix}",
+		"*": "*",
+		"arn:aws:sqs:us-east-1:111122223333:jobs":  "arn:aws:sqs:us-east-1:{account}:jobs",
+		"arn:aws:acme:us-east-1:111122223333:acme": "arn:aws:acme:us-east-1:{account}:{prefix}",
+	} {
+		r := Record{Steps: []Step{{Name: "s", Grants: []Entry{{Permission: "x:Y", Resource: resource}}}}}
+		got := r.Generalize("111122223333", map[string]string{"prefix": "acme", "zone": "example.com", "long": "acme-logs"})
+		if got := got.Steps[0].Grants[0].Resource; got != want {
+			t.Errorf("%s: got %s, want %s", resource, got, want)
+		}
+	}
 }
