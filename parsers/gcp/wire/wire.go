@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,9 @@ type Info struct {
 	Reason, Domain string
 	Metadata       map[string]string
 }
+
+// maxErrors bounds how many elements of one reply are read.
+const maxErrors = 64
 
 // Errors finds the error elements of a refused reply, by its form.
 func Errors(x refusal.Exchange) []Error {
@@ -92,7 +96,7 @@ func jsonErrors(body []byte) []Error {
 		return []Error{{Reason: code, Text: text, Raw: raw}}
 	}
 	var found []Error
-	for _, r := range top.Errors {
+	for _, r := range top.Errors[:min(len(top.Errors), maxErrors)] {
 		var e struct{ Code, Message json.RawMessage }
 		if json.Unmarshal(r, &e) != nil {
 			continue
@@ -117,7 +121,7 @@ func (e jsonError) wire() []Error {
 	base.Text, base.Raw = jsonString(e.Message)
 	base.details(e.Details)
 	var found []Error
-	for _, r := range e.Errors {
+	for _, r := range e.Errors[:min(len(e.Errors), maxErrors)] {
 		var inner struct {
 			Code, Message, Reason json.RawMessage
 			Details               []json.RawMessage `json:"errorDetails"`
@@ -126,6 +130,7 @@ func (e jsonError) wire() []Error {
 			continue
 		}
 		one := base
+		one.Violations = slices.Clone(base.Violations)
 		one.Reason, _ = jsonString(inner.Reason)
 		if text, raw := jsonString(inner.Message); text != "" {
 			one.Text, one.Raw = text, raw
