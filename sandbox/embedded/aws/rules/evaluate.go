@@ -138,19 +138,27 @@ func (e *evaluation) resources(r rows.Resource) []string {
 			lists[i] = []value{{text: "*"}}
 		}
 	}
-	// The first parameter may be a list; the others have one value.
+	// One of the parameters may be a list; the others have one value.
+	long := max(0, slices.IndexFunc(lists, func(l []value) bool { return len(l) > 1 }))
 	var all []string
-	for _, v := range lists[0] {
-		arn := v.text
-		if !v.whole {
+	for _, v := range lists[long] {
+		first := lists[0][0]
+		if long == 0 {
+			first = v
+		}
+		arn := first.text
+		if !first.whole {
 			kind := r.Kind
 			if kind == "id" {
-				kind = e.table.KindOf(v.text)
+				kind = e.table.KindOf(first.text)
 			}
 			arn = e.fill(e.table.Template(kind))
-			arn = strings.Replace(arn, "{}", v.text, 1)
-			for _, more := range lists[1:] {
-				arn = strings.Replace(arn, "{}", more[0].text, 1)
+			for i, l := range lists {
+				part := l[0]
+				if i == long {
+					part = v
+				}
+				arn = strings.Replace(arn, "{}", part.text, 1)
 			}
 		}
 		if r.Kind == "arn" && !wellFormed(arn) {
@@ -311,6 +319,27 @@ func (e *evaluation) apply(f rows.Call, v value) []value {
 			return []value{{v.text, true}}
 		}
 		return nil
+	case "of": // only if it is an ARN of the service
+		if wellFormed(v.text) && strings.SplitN(v.text, ":", 4)[2] == f.Arg {
+			return []value{{v.text, true}}
+		}
+		return nil
+	case "escaped": // as API Gateway writes an ARN in the path of its tags
+		return []value{{text: strings.ReplaceAll(url.QueryEscape(v.text), "+", "%20")}}
+	case "bucket": // a bucket's name in its host name
+		name, _, _ := strings.Cut(v.text, ".s3.")
+		return []value{{text: name}}
+	case "image": // the repository in an image's address, HOST/NAME:TAG or HOST/NAME@DIGEST
+		_, name, _ := strings.Cut(v.text, "/")
+		if i := strings.IndexAny(name, ":@"); i > 0 {
+			name = name[:i]
+		}
+		return []value{{text: name}}
+	case "revision": // a task definition; without a revision it can be any
+		if !strings.Contains(v.text, ":") {
+			return []value{{text: v.text + ":*"}}
+		}
+		return []value{v}
 	case "fact":
 		return e.find(rows.Fact(f.Arg), v.text)
 	case "named": // the name of an existing IAM entity, with its path

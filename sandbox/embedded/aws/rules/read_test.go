@@ -47,7 +47,7 @@ func TestRead(t *testing.T) {
 		{"iam by GET", "iam", "GET https://iam.amazonaws.com/?Action=GetRole&RoleName=w", "", nil, "GetRole iam:GetRole arn:aws:iam::" + account + ":role/w"},
 		{"sqs unknown", "sqs", "POST https://sqs.us-east-1.amazonaws.com/", "Action=Explode", []string{formType}, "the gate does not know the request sqs:Explode"},
 		{"no action", "sts", "POST https://sts.amazonaws.com/", "", []string{formType}, "the gate does not know the request sts: no Action"},
-		{"service", "lambda", "GET https://lambda.us-east-1.amazonaws.com/", "", nil, "the gate does not know the request lambda: no table"},
+		{"service", "braket", "GET https://braket.us-east-1.amazonaws.com/", "", nil, "the gate does not know the request braket: no table"},
 		// What two readers could read differently.
 		{"two actions", "iam", "POST https://iam.amazonaws.com/?Action=GetUser", "Action=DeleteUser&UserName=u", []string{formType}, `malformed iam request: parameter "Action" is given twice`},
 		{"a parameter twice", "iam", "POST https://iam.amazonaws.com/", "Action=DeleteUser&UserName=u&UserName=v", []string{formType}, `malformed iam request: parameter "UserName" is given twice`},

@@ -36,7 +36,7 @@ type Call struct{ Name, Arg string }
 // functions are what a term may be passed through; package rules applies them.
 var functions = map[string]bool{
 	"last": true, "rel": true, "arn": true, "queue": true, "key": true, "alias": true, "fact": true, "named": true,
-	"copy": true, "role": true, "host": true, "task": true,
+	"copy": true, "role": true, "host": true, "task": true, "of": true, "escaped": true, "bucket": true, "image": true, "revision": true,
 }
 
 func parseExpr(s string) (Expr, error) {

@@ -20,7 +20,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules/wire"
 )
 
-//go:generate python3 routes.py lambda=lambda
+//go:generate python3 routes.py apigateway=apigateway apigatewayv2=apigatewayv2 cloudfront=cloudfront eks=eks elasticfilesystem=efs lambda=lambda route53=route53 scheduler=scheduler
 
 //go:embed *.tsv *.routes
 var files embed.FS

@@ -27,8 +27,10 @@ func (t *Service) identifyJSON(r *http.Request, kind string, body []byte) (strin
 	if len(targets) != 1 {
 		return "", p, &MalformedError{t.Name, "not exactly one X-Amz-Target header"}
 	}
-	prefix, op, ok := strings.Cut(targets[0], ".")
-	if !ok || prefix != t.Target {
+	// CloudTrail's clients write its name with a namespace before it, or without.
+	dot := strings.LastIndexByte(targets[0], '.')
+	prefix, op := targets[0][:max(0, dot)], targets[0][dot+1:]
+	if prefix = prefix[strings.LastIndexByte(prefix, '.')+1:]; prefix != t.Target {
 		return "", p, &UnknownError{Service: t.Name, Detail: fmt.Sprintf("X-Amz-Target %q is of another service or version", targets[0])}
 	}
 	fields, err := readJSON(t.Name, body)
