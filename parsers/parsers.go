@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/whittle-iam/whittle/parsers/aws"
+	"github.com/whittle-iam/whittle/parsers/azure"
+	"github.com/whittle-iam/whittle/parsers/gcp"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -44,9 +46,9 @@ func FromExchange(x refusal.Exchange) ([]refusal.Denial, error) {
 		host = x.URL.Host
 	}
 	err := errNoParser
-	if aws.Host(host) {
+	if c, known := cloudOf(host); known {
 		var denials []refusal.Denial
-		if denials, err = aws.Read(x); err == nil {
+		if denials, err = c.read(x); err == nil {
 			return denials, nil
 		}
 	} else if x.Status != 401 && x.Status != 403 {
@@ -60,12 +62,48 @@ func FromExchange(x refusal.Exchange) ([]refusal.Denial, error) {
 
 // Class gives the request class of an exchange: what stays the same when the
 // same request is made again, by another run, in another account.
-func Class(x refusal.Exchange) string { return aws.Class(x) }
+func Class(x refusal.Exchange) string {
+	if x.URL != nil {
+		if c, known := cloudOf(x.URL.Host); known {
+			return c.class(x)
+		}
+	}
+	return aws.Class(x)
+}
 
 // Fits tells whether a request may have been refused for the permission: it is
 // of the request's own service, or of one that the service is known to ask.
-func Fits(x refusal.Exchange, permission string) bool { return aws.Fits(x, permission) }
+func Fits(x refusal.Exchange, permission string) bool {
+	if x.URL == nil {
+		return false
+	}
+	c, known := cloudOf(x.URL.Host)
+	return known && c.fits(x, permission)
+}
 
-// FromOutput finds refusals in what a tool printed. They are hints for people:
-// anything can print the words of a refusal.
-func FromOutput(text string) []refusal.Denial { return aws.Output(text) }
+// cloud is what the parser of one cloud offers.
+type cloud struct {
+	name  refusal.Cloud
+	host  func(host string) bool
+	read  func(refusal.Exchange) ([]refusal.Denial, error)
+	class func(refusal.Exchange) string
+	fits  func(x refusal.Exchange, permission string) bool
+	text  func(s string) []refusal.Denial
+}
+
+// clouds are the parsers, in the order in which they are asked.
+var clouds = []cloud{
+	{refusal.AWS, aws.Host, aws.Read, aws.Class, aws.Fits, aws.Text},
+	{refusal.GCP, gcp.Host, gcp.Read, gcp.Class, gcp.Fits, gcp.Text},
+	{refusal.Azure, azure.Host, azure.Read, azure.Class, azure.Fits, azure.Text},
+}
+
+// cloudOf gives the cloud whose API endpoint a host is.
+func cloudOf(host string) (cloud, bool) {
+	for _, c := range clouds {
+		if c.host(host) {
+			return c, true
+		}
+	}
+	return cloud{}, false
+}

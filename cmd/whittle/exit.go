@@ -58,7 +58,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &stuck), errors.As(err, &blocked), errors.As(err, &forbidden):
 		return exitStuck
-	case errors.As(err, &unread):
+	case errors.As(err, &unread), isUnnamed(err):
 		return exitUnread
 	default:
 		return exitError

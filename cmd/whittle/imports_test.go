@@ -47,7 +47,9 @@ var mayImport = map[string][]string{
 	"parsers/azure/request": {"parsers/refusal", "parsers/azure/words"},
 	"parsers/azure/wire":    {"parsers/refusal"},
 	"parsers/azure/words":   {"parsers/refusal", "parsers/sentence"},
-	"parsers":               {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/refusal"},
+	// What a tool's output is before it is read: colour, boxes, escapes.
+	"parsers/plain": {},
+	"parsers":       {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/plain", "parsers/refusal"},
 
 	// Deciding. Nothing here knows a process or a cloud's API: harness never
 	// imports sandbox.
@@ -59,7 +61,9 @@ var mayImport = map[string][]string{
 	"harness/catalog/request": {},
 	"harness/catalog/ec2":     {"harness/catalog/request"},
 	"harness/catalog/s3":      {"harness/catalog/request"},
-	"harness/lifecycle":       {"harness/grant", "harness/lifecycle/strictyaml"},
+	// Candidates by what a tool's output names, without the request.
+	"harness/catalog/named": {},
+	"harness/lifecycle":     {"harness/grant", "harness/lifecycle/strictyaml"},
 	// Keys, places and carets of a YAML file, whatever it is about.
 	"harness/lifecycle/strictyaml": {},
 	"harness/journal":              {"harness/grant", "parsers/refusal"},
@@ -101,6 +105,7 @@ var mayImport = map[string][]string{
 	"sandbox/role/aws/owned":    {},
 	"sandbox/role/aws/content":  {"harness/grant", "harness/policy", "sandbox/role/aws/owned"},
 	"sandbox/role/aws/canary":   {"harness/grant", "harness/policy", "harness/policy/evaluate", "sandbox/role/aws/owned"},
+	"sandbox/role/aws/decode":   {},
 	"sandbox/role/aws/endpoint": {},
 	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy"},
 	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy"},
@@ -125,7 +130,9 @@ var mayImport = map[string][]string{
 
 	// Wiring.
 	"cmd/whittle": {everything},
-	"cmd/bench":   {"harness/grant", "harness/record", "parsers/refusal", "sandbox/intercept"},
+	// Measures the parsers against a corpus.
+	"cmd/score": {"harness/catalog/named", "parsers", "parsers/refusal"},
+	"cmd/bench": {"harness/grant", "harness/record", "parsers/refusal", "sandbox/intercept"},
 }
 
 // gateTables are the tables of the embedded sandbox's gate, with what is below

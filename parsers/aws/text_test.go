@@ -6,10 +6,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/whittle-iam/whittle/parsers/plain"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
-func TestOutput(t *testing.T) {
+func TestText(t *testing.T) {
 	const who = "arn:aws:sts::111122223333:assumed-role/ci/s"
 	denial := func(reason refusal.Reason, permission, resource, principal, blocker string) refusal.Denial {
 		return refusal.Denial{Cloud: refusal.AWS, Reason: reason, Permission: permission, Resource: resource, Principal: principal, Blocker: blocker}
@@ -70,14 +71,15 @@ func TestOutput(t *testing.T) {
 		{"credentials", "An error occurred (ExpiredToken) when calling the ListBuckets operation: The provided token has expired.", []refusal.Denial{denial(refusal.BadCredentials, "", "", "", "")}},
 		{"quota", "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit", []refusal.Denial{denial(refusal.QuotaOrRate, "", "", "", "")}},
 		{"a pattern is no permission", "User: " + who + " is not authorized to perform: iam:Get* on resource: *", nil},
-		{"an image of someone else's", "AuthFailure: Not authorized for images: [ami-0]", nil},
+		{"an image of someone else's", "AuthFailure: Not authorized for images: [ami-0]", []refusal.Denial{denial(refusal.NotAuthorization, "", "", "", "")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Output(c.text)
+			text := plain.Clean(c.text)
+			got := Text(text)
 			for _, d := range got {
-				checkDenial(t, d, c.text)
+				checkDenial(t, d, text)
 			}
-			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(refusal.Denial{}, "Evidence")); diff != "" {
+			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(refusal.Denial{}, "Evidence", "Call")); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -86,28 +88,28 @@ func TestOutput(t *testing.T) {
 
 // Services echo what they were sent, the session token too, when a signature
 // does not match.
-func TestOutputOfCredentialsHoldsNoEcho(t *testing.T) {
+func TestTextOfCredentialsHoldsNoEcho(t *testing.T) {
 	for text, want := range map[string]string{
 		"api error SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check your key.\n\nThe Canonical String for this request should have been\n'POST\nx-amz-security-token:A-SESSION-TOKEN'": "SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided",
 		"api error IncompleteSignature: 'A-SECRET' not a valid key=value pair in Authorization header":                                                                                                                                            "IncompleteSignature",
 	} {
-		got := Output(text)
+		got := Text(text)
 		if len(got) != 1 || got[0].Reason != refusal.BadCredentials || got[0].Evidence != want {
-			t.Errorf("Output(%q) = %+v", text, got)
+			t.Errorf("Text(%q) = %+v", text, got)
 		}
 	}
 }
 
-func FuzzOutput(f *testing.F) {
+func FuzzText(f *testing.F) {
 	f.Add("│ User: a is not authorized to perform: s3:GetObject on resource: \"x\" with an explicit deny in a service control policy")
 	f.Add("UnauthorizedOperation: x\\nEncoded authorization failure message: y")
 	f.Add("API: ec2:RunInstances Access Denied")
 	f.Fuzz(func(t *testing.T, text string) {
-		got := Output(text)
+		got := Text(text)
 		for _, d := range got {
 			checkDenial(t, d, text)
 		}
-		if diff := cmp.Diff(got, Output(text)); diff != "" {
+		if diff := cmp.Diff(got, Text(text)); diff != "" {
 			t.Fatal(diff)
 		}
 	})

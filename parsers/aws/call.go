@@ -1,0 +1,123 @@
+package aws
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// The ways in which clients name the call that was refused.
+var (
+	whenCalling    = regexp.MustCompile(`when calling the (\w+) operation`)
+	operationError = regexp.MustCompile(`operation error ([A-Za-z0-9 ]+?): (\w+),`)
+	fromAPI        = regexp.MustCompile(`API: ([a-z0-9-]+):([A-Za-z0-9]+)`)
+	fromPHP        = regexp.MustCompile(`Error executing "(\w+)" on "https?://([a-z0-9-]+)\.`)
+	fromJS         = regexp.MustCompile(`deserializeAws_[a-z]+?\d*?_?\d*([A-Z]\w*?)CommandError|\bde_([A-Z]\w*?)CommandError`)
+	fromBoto       = regexp.MustCompile(`get_(?:list|object|status)\('([A-Z]\w+)'`)
+	fromCDK        = regexp.MustCompile(`Call failed: ([a-z][A-Za-z0-9]+)\(`)
+	commandLine    = regexp.MustCompile(`\baws (?:--\S+ (?:[^-\s]\S* )?)*([a-z][a-z0-9-]+) ([a-z][a-z0-9]*(?:-[a-z0-9]+)+)\b`)
+	commandS3      = regexp.MustCompile(`\baws (?:--\S+ (?:[^-\s]\S* )?)*s3 (cp|sync|mv|ls|rm|mb|rb)\b`)
+
+	address = regexp.MustCompile(`\b(data\.)?(aws_[a-z0-9_]+)\.[\w-]+`)
+	doing   = regexp.MustCompile(`(?i)\b(creating|create|reading|read|updating|update|modifying|deleting|delete|describing|describe|listing|list|getting|get|fetching|querying|retrieving|finding|looking up|refreshing|loading|validating|launching|putting|put|setting|tagging|attaching|detaching|waiting for|requesting|enabling|registering|authorizing|importing)\s+((?:[A-Za-z0-9/_-]+\s?){1,7})`)
+)
+
+// verbs gives the verb of a Call for a tool's word.
+var verbs = map[string]string{
+	"creating": "create", "create": "create", "launching": "create", "requesting": "create", "registering": "create", "importing": "create",
+	"reading": "read", "read": "read", "describing": "read", "describe": "read", "getting": "read", "get": "read", "fetching": "read",
+	"querying": "read", "retrieving": "read", "finding": "read", "looking up": "read", "refreshing": "read", "loading": "read",
+	"validating": "read", "waiting for": "read",
+	"listing": "list", "list": "list",
+	"updating": "update", "update": "update", "modifying": "update", "putting": "put", "put": "put", "setting": "put",
+	"tagging": "tag", "attaching": "attach", "detaching": "detach", "enabling": "enable", "authorizing": "authorize",
+	"deleting": "delete", "delete": "delete",
+}
+
+// Reach of the words around a refusal, in bytes.
+const (
+	reachBack  = 500
+	reachAhead = 700
+)
+
+// callAround reads which call the text around a refusal names. The nearer word
+// wins, and an operation's own name before a tool's words for it.
+func callAround(s string, from, to int) refusal.Call {
+	before := s[max(0, from-reachBack):from]
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	after := s[to:min(len(s), to+reachAhead)]
+	message := s[from:to]
+	rest, _, _ := strings.Cut(after, "\n")
+	if m := whenCalling.FindStringSubmatch(message + rest); m != nil {
+		return refusal.Call{Operation: m[1]}
+	}
+	for _, form := range []struct {
+		re                 *regexp.Regexp
+		service, operation int
+	}{{operationError, 1, 2}, {fromAPI, 1, 2}, {fromPHP, 2, 1}, {whenCalling, 0, 1}} {
+		if all := form.re.FindAllStringSubmatch(line, -1); all != nil {
+			m := all[len(all)-1]
+			c := refusal.Call{Operation: m[form.operation]}
+			if form.service > 0 {
+				c.Service = m[form.service]
+			}
+			return c
+		}
+	}
+	// A stack under the message ends at the next error.
+	stack := after
+	if i := strings.Index(stack, "Error: "); i > 0 {
+		stack = stack[:i]
+	}
+	for _, re := range []*regexp.Regexp{fromJS, fromBoto, fromCDK} {
+		for _, text := range []string{message + stack, line} {
+			if m := re.FindStringSubmatch(text); m != nil {
+				op := m[1]
+				if op == "" && len(m) > 2 {
+					op = m[2]
+				}
+				return refusal.Call{Operation: strings.ToUpper(op[:1]) + op[1:]}
+			}
+		}
+	}
+	var c refusal.Call
+	if all := doing.FindAllStringSubmatch(line, -1); all != nil {
+		m := all[len(all)-1]
+		// "Error in driver during machine creation: Error launching instance".
+		c.Verb, c.Noun = verbs[strings.ToLower(m[1])], strings.TrimSpace(m[2])
+	}
+	if all := address.FindAllStringSubmatch(line, -1); all != nil {
+		c.Type = all[len(all)-1][2]
+		if all[len(all)-1][1] != "" && c.Verb == "" {
+			c.Verb = "read"
+		}
+	} else if m := address.FindStringSubmatch(stack); m != nil && strings.Contains(stack, "with ") {
+		c.Type = m[2]
+		if m[1] != "" && c.Verb == "" {
+			c.Verb = "read"
+		}
+	}
+	if (c != refusal.Call{}) {
+		return c
+	}
+	if all := commandLine.FindAllStringSubmatch(before, -1); all != nil {
+		m := all[len(all)-1]
+		return refusal.Call{Service: m[1], Operation: pascal(m[2])}
+	}
+	if all := commandS3.FindAllStringSubmatch(before, -1); all != nil {
+		return refusal.Call{Service: "s3", Verb: all[len(all)-1][1], Noun: "object"}
+	}
+	return refusal.Call{}
+}
+
+// pascal is an operation's name for the CLI's name of it: "run-instances".
+func pascal(s string) string {
+	var b strings.Builder
+	for _, word := range strings.Split(s, "-") {
+		if word != "" {
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return b.String()
+}
