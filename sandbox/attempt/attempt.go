@@ -192,19 +192,28 @@ func (e *Executor) tools(ctx context.Context, root string) error {
 			modules = append(modules, filepath.Join(e.copy, s.Terraform.Dir))
 		}
 	}
-	// Written although no step may be Terraform's: a command can run it, too.
 	mirrors, err := terraform.Mirrors(tool, e.c.Environ, modules...)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(e.own.cliConfig, []byte(terraform.CLIConfig(mirrors, e.own.plugins)), 0o600); err != nil {
-		return fmt.Errorf("work folder: %w", err)
-	}
 	if len(modules) > 0 {
-		if e.binary, err = terraform.Find(ctx, tool); err != nil {
+		if e.binary, err = terraform.Find(ctx, tool, e.c.Tell); err != nil {
 			return err
 		}
 		e.c.Log.Debug("found terraform", "path", e.binary.Path, "product", e.binary.Product, "version", e.binary.Version, "mirrors", len(mirrors))
+	}
+	if e.binary.Product == "tofu" {
+		view, err := terraform.TofuView(mirrors, e.own.tofuMirror)
+		if err != nil {
+			return err
+		}
+		if len(view.Providers) > 0 {
+			mirrors = append(mirrors, view)
+		}
+	}
+	// Written although no step may be Terraform's: a command can run it, too.
+	if err := os.WriteFile(e.own.cliConfig, []byte(terraform.CLIConfig(mirrors, e.own.plugins)), 0o600); err != nil {
+		return fmt.Errorf("work folder: %w", err)
 	}
 	return e.packerTools(ctx)
 }

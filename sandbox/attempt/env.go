@@ -24,12 +24,14 @@ type own struct {
 	packer    string // Packer's own folder, in private
 	// packerPlugins is the folder of Packer's plugins.
 	packerPlugins string
+	// tofuMirror is a provider mirror of links, made where OpenTofu is used.
+	tofuMirror string
 }
 
 func (e *Executor) writeOwn() (own, error) {
 	at := func(name string) string { return filepath.Join(e.c.Work, name) }
 	o := own{bundle: at("ca.pem"), cliConfig: at("terraform.rc"), plugins: at("plugins"), empty: at("empty"), private: at("private"),
-		packer: at(filepath.Join("private", "packer")), packerPlugins: at("packer-plugins")}
+		packer: at(filepath.Join("private", "packer")), packerPlugins: at("packer-plugins"), tofuMirror: at("tofu-mirror")}
 	pem, err := e.ca.Bundle()
 	if err != nil {
 		return own{}, err

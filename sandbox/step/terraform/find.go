@@ -18,6 +18,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/sandbox/proc"
+	"github.com/whittle-iam/whittle/sandbox/tools"
 )
 
 // Binary is Terraform or OpenTofu as found on this machine.
@@ -33,10 +34,24 @@ type Binary struct {
 // where PATH has no terraform at all: a version that does not fit must not
 // change the product. What cannot be found is downloaded from
 // releases.hashicorp.com, checked against HashiCorp's signature, and kept in
-// the user's cache folder.
-func Find(ctx context.Context, t lifecycle.Tool) (Binary, error) { return find(ctx, t, download) }
+// the user's cache folder. Where PATH has neither and nothing can be downloaded,
+// the way out is the OpenTofu that whittle builds from source, if t.Version
+// allows it: tell is called with a line for people, as before anything that
+// takes long.
+func Find(ctx context.Context, t lifecycle.Tool, tell func(string)) (Binary, error) {
+	return find(ctx, t, sources{download, buildTofu}, tell)
+}
 
-func find(ctx context.Context, t lifecycle.Tool, download func(context.Context, version.Constraints) (string, error)) (Binary, error) {
+// sources are where a binary comes from that is not on PATH.
+type sources struct {
+	// download gets terraform.
+	download func(context.Context, version.Constraints) (string, error)
+	// tofu gives the OpenTofu that can be built; it is not asked for unless its
+	// version fits.
+	tofu func(context.Context, version.Constraints, func(string)) (string, error)
+}
+
+func find(ctx context.Context, t lifecycle.Tool, from sources, tell func(string)) (Binary, error) {
 	var want version.Constraints
 	if t.Version != "" {
 		var err error
@@ -47,6 +62,7 @@ func find(ctx context.Context, t lifecycle.Tool, download func(context.Context, 
 	if t.Path != "" {
 		return at(ctx, t.Path, want)
 	}
+	neither := true
 	for _, name := range []string{"terraform", "tofu"} {
 		path, err := onPath(ctx, name, want)
 		if err == nil {
@@ -56,10 +72,19 @@ func find(ctx context.Context, t lifecycle.Tool, download func(context.Context, 
 			return Binary{}, fmt.Errorf("find %s: %w", name, ctx.Err())
 		}
 		if _, err := onPath(ctx, name, nil); err == nil {
+			neither = false
 			break
 		}
 	}
-	path, err := download(ctx, want)
+	path, err := from.download(ctx, want)
+	if err != nil && neither && ctx.Err() == nil {
+		tell(fmt.Sprintf("there is no terraform and no tofu on PATH, and terraform cannot be downloaded (%v): looking to OpenTofu from source", err))
+		var tofuErr error
+		if path, tofuErr = from.tofu(ctx, want, tell); tofuErr == nil {
+			return identify(ctx, path)
+		}
+		err = errors.Join(err, tofuErr)
+	}
 	if err != nil {
 		what := "no terraform and no tofu on PATH"
 		if t.Version != "" {
@@ -147,6 +172,26 @@ func identify(ctx context.Context, path string) (Binary, error) {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return line
+}
+
+// buildTofu builds OpenTofu, unless its version is not what is wanted.
+func buildTofu(ctx context.Context, want version.Constraints, tell func(string)) (string, error) {
+	t, err := tools.Named("tofu")
+	if err != nil {
+		return "", err
+	}
+	v, err := version.NewVersion(t.Version)
+	if err != nil {
+		return "", fmt.Errorf("tofu: %w", err)
+	}
+	if want != nil && !want.Check(v) {
+		return "", fmt.Errorf("OpenTofu %s, which whittle can build, is not %s", v, want)
+	}
+	path, err := t.Build(ctx, tools.Config{Tell: tell})
+	if err == nil {
+		tell(fmt.Sprintf("using OpenTofu %s in place of terraform", v))
+	}
+	return path, err
 }
 
 // download gets Terraform itself, or what an earlier run has got.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,12 +68,17 @@ func TestFind(t *testing.T) {
 			if strings.Contains(test.path, empty) || test.err != "" || test.path == tofu {
 				t.Setenv("PATH", test.path)
 			}
-			got, err := find(t.Context(), test.tool, func(context.Context, version.Constraints) (string, error) {
-				if test.err != "" {
-					return "", errors.New("no route to host")
-				}
-				return downloaded, nil
-			})
+			got, err := find(t.Context(), test.tool, sources{
+				download: func(context.Context, version.Constraints) (string, error) {
+					if test.err != "" {
+						return "", errors.New("no route to host")
+					}
+					return downloaded, nil
+				},
+				tofu: func(context.Context, version.Constraints, func(string)) (string, error) {
+					return "", errors.New("no go on PATH")
+				},
+			}, func(string) {})
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Fatalf("want %q, got %v", test.err, err)
@@ -90,7 +96,60 @@ func TestFindCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Find(ctx, lifecycle.Tool{Version: "1.11.4"}); !errors.Is(err, context.Canceled) {
+	if _, err := Find(ctx, lifecycle.Tool{Version: "1.11.4"}, func(string) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Without any terraform, and off the network, OpenTofu is built, and that is
+// said; but not where the product or the version would be another than asked
+// for.
+func TestFindBuildsTofu(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: builds OpenTofu")
+	}
+	old := t.TempDir()
+	bin(t, old, "terraform", "Terraform v1.5.7")
+	from := sources{
+		download: func(context.Context, version.Constraints) (string, error) { return "", errors.New("no route to host") },
+		tofu:     buildTofu,
+	}
+	goPath, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	goBin := t.TempDir() // go alone, without a terraform beside it
+	if err := os.Symlink(goPath, filepath.Join(goBin, "go")); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, path, version string
+		told                int
+		err                 string
+	}{
+		{"none", goBin, "", 2, ""},
+		{"a version that fits", goBin, ">= 1.9, < 2", 2, ""},
+		{"another version", goBin, "~> 1.11", 1, "OpenTofu 1.10.6, which whittle can build, is not ~> 1.11"},
+		{"a terraform that does not fit", old + ":" + goBin, ">= 1.9, < 2", 0, "no route to host"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("PATH", test.path)
+			var told []string
+			b, err := find(t.Context(), lifecycle.Tool{Version: test.version}, from, func(s string) {
+				if !strings.HasPrefix(s, "building ") { // only where it is not there yet
+					told = append(told, s)
+				}
+			})
+			if len(told) != test.told || test.told > 0 && !strings.Contains(told[0], "cannot be downloaded (no route to host)") {
+				t.Errorf("told %q", told)
+			}
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("%v", err)
+				}
+			} else if err != nil || b.Product != "tofu" || b.Version != "1.10.6" {
+				t.Errorf("%+v, %v", b, err)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,6 +100,69 @@ func mirrorDirs(env map[string]string, goos string, modules []string) []string {
 		add(d, "terraform", "plugins")
 	}
 	return dirs
+}
+
+// The registries that an address without a host stands for.
+const (
+	terraformRegistry = "registry.terraform.io"
+	tofuRegistry      = "registry.opentofu.org"
+)
+
+// TofuView makes a mirror in dir, of links, in which OpenTofu finds the
+// providers of the given mirrors: hashicorp/aws is registry.opentofu.org's to
+// OpenTofu, and mirrors are laid out for registry.terraform.io as a rule. What
+// the mirrors themselves hold for OpenTofu is left to them. A lock file that
+// holds the hashes of OpenTofu's own packages does not take others: tofu init
+// then says so.
+func TofuView(mirrors []Mirror, dir string) (Mirror, error) {
+	seen := map[string]bool{}
+	for _, m := range mirrors {
+		for _, p := range m.Providers {
+			seen[p] = true
+		}
+	}
+	view := Mirror{Dir: dir}
+	for _, m := range mirrors {
+		for _, p := range m.Providers {
+			name, ok := strings.CutPrefix(p, terraformRegistry+"/")
+			theirs := tofuRegistry + "/" + name
+			if !ok || seen[theirs] {
+				continue
+			}
+			seen[theirs] = true
+			if err := linkPackages(filepath.Join(m.Dir, filepath.FromSlash(p)), filepath.Join(dir, filepath.FromSlash(theirs))); err != nil {
+				return Mirror{}, fmt.Errorf("provider mirror for OpenTofu: %w", err)
+			}
+			view.Providers = append(view.Providers, theirs)
+		}
+	}
+	slices.Sort(view.Providers)
+	return view, nil
+}
+
+// linkPackages makes links to the packages of one provider: archives, and the
+// folders VERSION/PLATFORM. Links further up would not be followed.
+func linkPackages(from, to string) error {
+	for _, pattern := range []string{"*.zip", filepath.Join("*", "*")} {
+		found, err := filepath.Glob(filepath.Join(from, pattern))
+		if err != nil {
+			return err
+		}
+		for _, target := range found {
+			rel, err := filepath.Rel(from, target)
+			if err != nil {
+				return err
+			}
+			at := filepath.Join(to, rel)
+			if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+				return err
+			}
+			if err := os.Symlink(target, at); err != nil && !errors.Is(err, os.ErrExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 var (

@@ -195,3 +195,34 @@ terraform {
 		t.Errorf("the registry was not asked: %v", ui.errors)
 	}
 }
+
+func TestTofuView(t *testing.T) {
+	t.Parallel()
+	one, two, dir := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "view")
+	platform := runtime.GOOS + "_" + runtime.GOARCH
+	tree(t, one, "registry.terraform.io/hashicorp/aws/5.100.0/"+platform+"/", "registry.terraform.io/hashicorp/tls/1.0.0/"+platform+"/",
+		"example.com/team/thing/1.0.0/"+platform+"/")
+	tree(t, two, "registry.terraform.io/hashicorp/aws/4.0.0/"+platform+"/", "registry.opentofu.org/hashicorp/tls/2.0.0/"+platform+"/",
+		"registry.terraform.io/hashicorp/google/terraform-provider-google_6.0.0_"+platform+".zip")
+	mirrors := []Mirror{{one, scan(one, platform)}, {two, scan(two, platform)}}
+	for range 2 { // a run that is resumed makes it again
+		view, err := TofuView(mirrors, dir)
+		want := Mirror{Dir: dir, Providers: []string{"registry.opentofu.org/hashicorp/aws", "registry.opentofu.org/hashicorp/google"}}
+		if diff := cmp.Diff(want, view); err != nil || diff != "" {
+			t.Fatalf("%v %s", err, diff)
+		}
+		if diff := cmp.Diff(want.Providers, scan(dir, platform)); diff != "" {
+			t.Errorf("what is there: %s", diff)
+		}
+	}
+	target, err := os.Readlink(filepath.Join(dir, "registry.opentofu.org/hashicorp/aws/5.100.0", platform))
+	if err != nil || target != filepath.Join(one, "registry.terraform.io/hashicorp/aws/5.100.0", platform) {
+		t.Errorf("%s, %v", target, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "registry.opentofu.org/hashicorp/aws/4.0.0")); err == nil {
+		t.Error("the second mirror's package is mixed with the first's")
+	}
+	if view, err := TofuView(nil, filepath.Join(dir, "none")); err != nil || view.Providers != nil {
+		t.Errorf("%+v, %v", view, err)
+	}
+}

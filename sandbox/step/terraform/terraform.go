@@ -363,7 +363,7 @@ func mark(dir string) error {
 // shortName is a provider's address as configurations write it: without the
 // host where that is the default one.
 func shortName(address string) string {
-	for _, host := range []string{"registry.terraform.io/", "registry.opentofu.org/"} {
+	for _, host := range []string{terraformRegistry + "/", tofuRegistry + "/"} {
 		if short, ok := strings.CutPrefix(address, host); ok {
 			return short
 		}

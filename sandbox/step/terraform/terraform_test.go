@@ -96,7 +96,7 @@ func realConfig(t *testing.T, step lifecycle.Terraform, main string) Config {
 	if testing.Short() {
 		t.Skip("needs terraform")
 	}
-	bin, err := Find(t.Context(), lifecycle.Tool{})
+	bin, err := Find(t.Context(), lifecycle.Tool{}, func(string) {})
 	if err != nil {
 		t.Fatalf("these tests need terraform or tofu: %v", err)
 	}
