@@ -449,6 +449,30 @@ func TestCandidatesOfS3Control(t *testing.T) {
 	}
 }
 
+// Services that refuse by a bare name, or by none, leave the ARN to be made of
+// the request.
+func TestCandidatesOfNames(t *testing.T) {
+	const at = ":us-east-1:" + testAccount + ":"
+	for _, c := range []struct{ service, target, body, want string }{
+		{"logs", "Logs_20140328.CreateLogGroup", `{"logGroupName":"/app","tags":{"a":"b"}}`, "logs:CreateLogGroup arn:aws:logs" + at + "log-group:/app:log-stream: logs:TagResource arn:aws:logs" + at + "log-group:/app"},
+		{"logs", "Logs_20140328.PutRetentionPolicy", `{"logGroupName":"/*"}`, "logs:PutRetentionPolicy arn:aws:logs" + at + "log-group:/${*}:log-stream:"},
+		{"secretsmanager", "secretsmanager.CreateSecret", `{"Name":"app/db"}`, "secretsmanager:CreateSecret arn:aws:secretsmanager" + at + "secret:app/db-??????"},
+		{"secretsmanager", "secretsmanager.GetSecretValue", `{"SecretId":"app/db"}`, "secretsmanager:GetSecretValue arn:aws:secretsmanager" + at + "secret:app/db-??????"},
+		{"secretsmanager", "secretsmanager.GetSecretValue", `{"SecretId":"arn:aws:secretsmanager` + at + `secret:app/db-AbCdEf"}`, "secretsmanager:GetSecretValue arn:aws:secretsmanager" + at + "secret:app/db-??????"},
+	} {
+		u, _ := url.Parse("https://" + c.service + ".us-east-1.amazonaws.com/")
+		h := http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {c.target}}
+		var got []string
+		for _, k := range Candidates("POST", u, h, []byte(c.body), testAccount) {
+			got = append(got, k.Permission, Widen(k.Resource))
+		}
+		// Widen gives a log group with its streams; here it is the request's own.
+		if text := strings.ReplaceAll(strings.Join(got, " "), "log-stream:*", "log-stream:"); text != c.want {
+			t.Errorf("%s %s: got %s\nwant %s", c.target, c.body, text, c.want)
+		}
+	}
+}
+
 func FuzzCandidates(f *testing.F) {
 	f.Add("PUT", "https://b.s3.us-east-1.amazonaws.com/k?acl", "X-Amz-Acl", "private", []byte(""))
 	f.Add("POST", "https://ec2.us-east-1.amazonaws.com/", "Content-Type", "application/x-www-form-urlencoded", []byte("Action=CreateSubnet&VpcId=vpc-1"))

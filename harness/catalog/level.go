@@ -23,7 +23,8 @@ const (
 func (a Access) Reads() bool { return a == List || a == Read }
 
 // Level gives the access level of an AWS permission. It is the documented one
-// for sts, iam, ec2, s3, sqs and kms, where the exceptions below were taken
+// for sts, iam, ec2, s3, sqs, sns, kms, logs, events, states, dynamodb, kinesis
+// and cognito-idp, as far as it reads or not, where the exceptions below were taken
 // from the Service Authorization Reference action by action; elsewhere it
 // follows from the verb. A verb that is not known to read counts as Write, and
 // so does a name that is no permission.
@@ -67,7 +68,7 @@ func Level(permission string) Access {
 	if last == "Tagging" || last == "Tags" || strings.Contains(action, "TagsToResource") || strings.Contains(action, "TagsFromResource") {
 		return Tagging
 	}
-	if strings.HasSuffix(action, "ResourcePolicy") || action == "AddPermission" || action == "RemovePermission" {
+	if strings.HasSuffix(action, "ResourcePolicy") || action == "PutPermission" || action == "ModifyDocumentPermission" || action == "AddPermission" || action == "RemovePermission" {
 		return Permissions
 	}
 	return Write
@@ -109,9 +110,16 @@ var levels = levelTable(map[Access]string{
 		iam:SimulateCustomPolicy iam:SimulatePrincipalPolicy
 		sqs:ListDeadLetterSourceQueues sqs:ListMessageMoveTasks sqs:ListQueueTags sqs:ListQueues sqs:ReceiveMessage
 		sts:GetFederationToken sts:GetServiceBearerToken sts:GetSessionToken
-		logs:FilterLogEvents logs:StartQuery dynamodb:BatchGetItem dynamodb:Query dynamodb:Scan
+		logs:FilterLogEvents logs:StartQuery logs:StopQuery logs:StartLiveTail logs:StopLiveTail logs:TestMetricFilter logs:TestTransformer
+		events:TestEventPattern states:ValidateStateMachineDefinition secretsmanager:GetRandomPassword ssm:StartExecutionPreview
+		sns:CheckIfPhoneNumberIsOptedOut kinesis:SubscribeToShard dynamodb:ConditionCheckItem dynamodb:PartiQLSelect
+		cognito-idp:AdminGetDevice cognito-idp:AdminGetUser cognito-idp:AdminListUserAuthEvents
+		dynamodb:BatchGetItem dynamodb:Query dynamodb:Scan
 		ecr:BatchCheckLayerAvailability ecr:GetAuthorizationToken codeartifact:GetAuthorizationToken cloudformation:ValidateTemplate`,
+	Tagging: `
+		kinesis:AddTagsToStream kinesis:RemoveTagsFromStream`,
 	List: `
+		cognito-idp:AdminListDevices cognito-idp:AdminListGroupsForUser
 		ec2:GetGroupsForCapacityReservation ec2:GetInstanceMetadataDefaults
 		ec2:GetInstanceTypesFromInstanceRequirements ec2:GetIpamPolicyAllocationRules
 		ec2:GetIpamPolicyOrganizationTargets ec2:GetIpamPoolAllocations ec2:GetTransitGatewayAttachmentPropagations

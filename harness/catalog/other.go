@@ -20,7 +20,7 @@ func otherNeeds(r request.Request) []request.Need {
 	}
 	list := []request.Need{{Permission: permission, Resource: resource}}
 	if tagOnCreate[r.Service] != "" && strings.HasPrefix(r.Operation, "Create") && (r.Has("Tags") || r.Has("tags") || r.Has("Tag")) {
-		list = append(list, request.Need{Permission: tagPermission(r.Service, r.Operation), Resource: list[0].Resource})
+		list = append(list, request.Need{Permission: tagPermission(r.Service, r.Operation), Resource: strings.TrimSuffix(resource, emptyStream)})
 	}
 	switch permission {
 	case "iam:AddRoleToInstanceProfile":
@@ -49,6 +49,11 @@ func otherNeeds(r request.Request) []request.Need {
 	}
 	return list
 }
+
+// emptyStream stands behind a log group where CloudWatch Logs checks a
+// permission on it; not where it is tagged (CloudWatch Logs User Guide, "CloudWatch
+// Logs resources and operations").
+const emptyStream = ":log-stream:"
 
 // renamed holds the operations that are checked under another name (Service
 // Authorization Reference of each service).
@@ -100,6 +105,18 @@ func resourceOf(r request.Request) (resource string, ok bool) {
 		}
 		if key, ok := kmsKey(r, "KeyId"); !ok || key != "" {
 			return key, ok
+		}
+	case "secretsmanager":
+		// The service adds six characters to the name ([Widen]); which they are
+		// the request can't know, and a policy does not ask.
+		for _, param := range []string{"SecretId", "Name"} {
+			if name := r.Param(param); name != "" && !strings.HasPrefix(name, "arn:") {
+				return r.ARN("secretsmanager", "secret:"+Escape(name)+"-XXXXXX"), true
+			}
+		}
+	case "logs":
+		if name := r.Param("logGroupName"); name != "" {
+			return r.ARN("logs", "log-group:"+Escape(name)+emptyStream), true
 		}
 	case "iam":
 		return iamResource(r)

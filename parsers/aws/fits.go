@@ -86,7 +86,7 @@ var behind = map[string][]string{
 	"elasticloadbalancing": {"acm", "ec2", "s3", "vpce", "wafv2"},
 	"elasticmapreduce":     {"ec2", "s3"},
 	"es":                   {"cognito-idp", "ec2"},
-	"events":               {"kinesis", "lambda", "schemas", "sns", "sqs"},
+	"events":               {"kinesis", "lambda", "schemas", "secretsmanager", "sns", "sqs"},
 	"firehose":             {"glue", "kinesis", "lambda", "s3"},
 	"fsx":                  {"ds", "ec2", "s3"},
 	"globalaccelerator":    {"ec2", "elasticloadbalancing"},

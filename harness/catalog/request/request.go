@@ -44,6 +44,7 @@ var serviceOf = map[string]string{
 	"api.ecr-public": "ecr-public", "api.sagemaker": "sagemaker", "streams.dynamodb": "dynamodb", "ddb": "dynamodb",
 	"memory-db": "memorydb", "cloudhsmv2": "cloudhsm", "cloudcontrolapi": "cloudformation", "s3-control": "s3-control",
 	"s3-accelerate": "s3", "s3-external-1": "s3", "git-codecommit": "codecommit", "appstream2": "appstream",
+	"sync-states": "states", "streaming-logs": "logs", "stream-logs": "logs",
 }
 
 // Read takes a request to an AWS endpoint apart. ok is false for another host,

@@ -74,7 +74,7 @@ var prefixes = map[string]string{
 	"featurestore-runtime.sagemaker": "sagemaker", "metrics.sagemaker": "sagemaker", "a2i-runtime.sagemaker": "sagemaker",
 	"data.iot": "iot", "data-ats.iot": "iot",
 	"pinpoint": "mobiletargeting", "ingest.timestream": "timestream", "query.timestream": "timestream",
-	"opensearch": "es",
+	"opensearch": "es", "sync-states": "states", "streaming-logs": "logs", "stream-logs": "logs",
 }
 
 // Host tells whether a host is one of AWS's own API endpoints, whose replies

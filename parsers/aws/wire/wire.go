@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"mime"
 	"net/http"
 	"strings"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -33,10 +36,39 @@ func Errors(x refusal.Exchange) []Error {
 		}
 		return nil
 	}
+	if e, ok := cborError(x.Reply, body); ok {
+		return []Error{e}
+	}
 	if code := headerCode(x.Reply); code != "" {
 		return []Error{{Code: code}}
 	}
 	return nil
+}
+
+// cborError reads the error of a service that speaks CBOR: __type and message,
+// at the top of the map only (Smithy, "Smithy RPC v2 CBOR protocol", operation
+// error serialization).
+func cborError(header http.Header, body []byte) (Error, bool) {
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	if kind != "application/cbor" {
+		return Error{}, false
+	}
+	mode, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 32}.DecMode()
+	var top map[string]any
+	if err != nil || mode.Unmarshal(body, &top) != nil {
+		return Error{}, false
+	}
+	e := Error{Code: headerCode(header)}
+	if e.Code == "" {
+		text, _ := top["__type"].(string)
+		e.Code = bareCode(text)
+	}
+	for _, name := range []string{"message", "Message"} {
+		if text, _ := top[name].(string); e.Text == "" {
+			e.Text, e.Raw = text, text
+		}
+	}
+	return e, e.Code != "" || e.Text != ""
 }
 
 type xmlText struct {

@@ -3,6 +3,7 @@ package wire
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
@@ -24,9 +25,14 @@ func TestErrors(t *testing.T) {
 		{"nested json", "", `{"item":{"__type":"AccessDenied"}}`, nil},
 		{"header alone", "AccessDeniedException", "", []Error{{Code: "AccessDeniedException"}}},
 		{"text", "", "AccessDenied", nil},
+		{"cbor", "", "\xa2\x66__type\x6ba#NoAccess1\x67message\x62no", []Error{{Code: "NoAccess1", Text: "no", Raw: "no"}}},
+		{"cbor, a name twice", "", "\xa2\x67message\x62no\x67message\x62no", nil},
 		{"broken", "", "<Error><Code>AccessDenied", nil},
 	} {
 		x := refusal.Exchange{Reply: http.Header{"X-Amzn-Errortype": {c.errorType}}, ReplyBody: []byte(c.body)}
+		if strings.HasPrefix(c.name, "cbor") {
+			x.Reply.Set("Content-Type", "application/cbor")
+		}
 		if got := Errors(x); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
 		}

@@ -45,6 +45,11 @@ var (
 	// sts:AssumeRoleWithWebIdentity"), Athena in the second person.
 	opening2 = regexp.MustCompile(`^(?:Not authorized to perform:?|You are not authorized to perform:) +(` + Action + `)(?:[ .,)]|$)`)
 
+	// CloudWatch Logs says of tags on creation, and of nothing else, what it
+	// misses without naming who or what (aws/aws-parallelcluster#4580,
+	// DataDog/cloudformation-template#61).
+	taggedGroup = regexp.MustCompile(`^User with accountId: \d{12} is not authorized to perform CreateLogGroup with Tags(?:\. An additional permission "logs:TagResource" is required)?\.?$`)
+
 	// Clauses stand at the very end, and the last one is the service's own:
 	// the resource before it can hold any text.
 	implicit = regexp.MustCompile(`(?s)^(.*)\bbecause no (` + Kind + `) allows(?: the (` + Action + `) action)?[.)]?$`)
@@ -101,6 +106,8 @@ func Read(message string) (s Sentence, ok bool) {
 		s.Action, tail = m[at[4]:at[5]], m[at[5]:]
 	} else if at := opening2.FindStringSubmatchIndex(m); at != nil {
 		s.Action, tail = m[at[2]:at[3]], m[at[3]:]
+	} else if taggedGroup.MatchString(m) {
+		s.Action = "logs:TagResource"
 	} else {
 		return Sentence{Encoded: s.Encoded}, false
 	}

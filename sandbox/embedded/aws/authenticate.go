@@ -65,7 +65,10 @@ func (g *Gate) authenticate(ctx context.Context, r *request) (*wire.Fault, strin
 var region = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
 
 // served are the services whose names in hosts and in signatures are the same.
-var served = []string{"iam", "sts", "ec2", "sqs", "kms", "s3"}
+var served = []string{
+	"iam", "sts", "ec2", "sqs", "kms", "s3", "sns", "logs", "events", "monitoring", "dynamodb", "secretsmanager", "ssm", "states", "kinesis",
+	"firehose", "cognito-idp", "elasticache", "tagging",
+}
 
 // endpoint reads a host's name: the service, and the labels after it, among
 // which the region is. A bucket's name before S3's own label says nothing, be

@@ -233,6 +233,8 @@ func (l Lookup) Find(ctx context.Context, fact rows.Fact, id string) []string {
 		if part := strings.SplitN(id, ":", 6); len(part) == 6 {
 			found = l.Book.queue(ctx, part, "KmsMasterKeyId")
 		}
+	case rows.SNSKey, rows.SecretKey, rows.SecretARN, rows.TableKey, rows.ParamKey, rows.KinesisKey:
+		found = l.encrypted(ctx, fact, id)
 	default:
 		found = l.ec2(ctx, fact, id)
 	}

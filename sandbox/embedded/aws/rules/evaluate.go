@@ -265,6 +265,10 @@ func (e *evaluation) term(t rows.Term) []value {
 		if s := e.name(t.Text); s != "" {
 			values = []value{{text: s}}
 		}
+	case 'n':
+		for _, s := range e.params.Names(t.At) {
+			values = append(values, value{text: s})
+		}
 	default:
 		for _, s := range e.params.Values(t.At) {
 			values = append(values, value{text: s})
@@ -365,6 +369,15 @@ func (e *evaluation) apply(f rows.Call, v value) []value {
 		return nil
 	case "copy":
 		return e.copySource(f.Arg, v.text)
+	case "kind": // only an ARN of this type of resource
+		if kind := resourcePart(v.text); kind == f.Arg || strings.HasPrefix(kind, f.Arg+":") || strings.HasPrefix(kind, f.Arg+"/") {
+			return []value{{v.text, true}}
+		}
+		return nil
+	case "cmk": // a key of the account's own: see [evaluation.customerKey]
+		return e.customerKey(v.text)
+	case "topic", "group", "bus", "machine", "parameter", "document", "setting":
+		return e.named(f.Name, v.text)
 	case "host": // an OIDC provider's name in its ARN: the URL without scheme
 		_, s, ok := strings.Cut(v.text, "://")
 		if !ok {

@@ -97,7 +97,7 @@ var faults = map[Fault]map[Style]sender{
 // Of is a fault in a style's form. Message replaces the usual one, if any.
 func Of(f Fault, s Style, message string) Error {
 	base := s
-	if s == SQS {
+	if s == SQS || s == CBOR {
 		base = JSON
 	}
 	found, ok := faults[f][base]
@@ -105,7 +105,7 @@ func Of(f Fault, s Style, message string) Error {
 		found = faults[f][Query]
 	}
 	e := Error{Status: found.status, Code: found.code, Message: found.message}
-	if s == SQS && e.Status == 400 && f != Invalid {
+	if (s == SQS || s == CBOR) && e.Status == 400 && f != Invalid {
 		e.Status = 403 // as it was in SQS's query protocol
 		e.QueryCode = faults[f][Query].code
 	}

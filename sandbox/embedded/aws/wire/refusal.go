@@ -36,8 +36,13 @@ type Forms struct {
 // replies quoted in public issue reports for each service's peculiarities.
 func (f Refusal) Sentence() string {
 	action := f.Action
-	if f.Service == "sqs" {
+	switch f.Service {
+	case "sqs":
 		action = strings.ToLower(action) // sqs:createqueue
+	case "sns":
+		if name, own := strings.CutPrefix(action, "sns:"); own {
+			action = "SNS:" + name // in public issue reports ever since 2016
+		}
 	}
 	var b strings.Builder
 	b.WriteString("User: " + f.Principal + " is not authorized to perform: " + action)
@@ -66,8 +71,8 @@ func (f Refusal) resource() string {
 		return f.Shown
 	case f.Resource != "*":
 		return f.Resource
-	case f.Service == "ec2", f.Service == "s3", f.Service == "sts":
-		return "" // Describe*, ListAllMyBuckets
+	case f.Service == "ec2", f.Service == "s3", f.Service == "sts", f.Service == "secretsmanager":
+		return "" // Describe*, ListAllMyBuckets, ListSecrets
 	case f.Service == "cloudfront", f.Service == "route53":
 		// "is not authorized to perform: cloudfront:ListDistributions because no
 		// identity-based policy …" (aws/aws-cdk#33249), and Route 53 likewise.
@@ -101,10 +106,21 @@ func (f Refusal) Error(s Style, forms Forms) Error {
 		return Error{Status: 403, Code: "AccessDenied", Message: "Access Denied"}
 	case SQS:
 		return Error{Status: 403, Code: "AccessDeniedException", QueryCode: "AccessDenied", Message: f.Sentence()}
+	case CBOR:
+		return Error{Status: 403, Code: "AccessDeniedException", QueryCode: "AccessDenied", Message: f.Sentence()}
 	case JSON:
+		if f.Service == "logs" && f.Operation == "CreateLogGroup" && f.Action == "logs:TagResource" {
+			// Seen so in public issue reports since 2022 (DataDog/cloudformation-template#61).
+			part := append(strings.Split(f.Principal, ":"), "", "", "", "", "") // arn:aws:sts::ACCOUNT:…
+			return Error{Status: 400, Code: "AccessDeniedException", Message: "User with accountId: " + part[4] +
+				" is not authorized to perform CreateLogGroup with Tags. An additional permission \"logs:TagResource\" is required."}
+		}
 		return Error{Status: 400, Code: "AccessDeniedException", Message: f.Sentence()}
 	case REST:
 		return Error{Status: 403, Code: "AccessDeniedException", Message: f.Sentence()}
+	}
+	if f.Service == "sns" {
+		return Error{Status: 403, Code: "AuthorizationError", Message: f.Sentence()}
 	}
 	return Error{Status: 403, Code: "AccessDenied", Message: f.Sentence()}
 }

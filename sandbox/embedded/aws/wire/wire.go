@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Style is how a service writes an error.
@@ -27,12 +29,15 @@ const (
 	EC2
 	// JSON: {"__type": …, "Message": …} (KMS).
 	JSON
-	// SQS: JSON, with the old protocol's code in a header.
+	// SQS: JSON, with the old protocol's code in a header (CloudWatch's too).
 	SQS
 	// S3: <Error><Code>…, without a body where the method is HEAD.
 	S3
 	// REST: a JSON body, the code in a header (Lambda).
 	REST
+	// CBOR: {"__type": …, "message": …} in CBOR, with the old protocol's code in
+	// a header (CloudWatch, Smithy RPC v2).
+	CBOR
 )
 
 // StyleOf tells the style of a request's service, by its signing name and by
@@ -48,7 +53,9 @@ func StyleOf(service string, r *http.Request) Style {
 		return Query // REST-XML services wrap their errors as the query protocol does
 	case service == "ec2":
 		return EC2
-	case service == "sqs" && target:
+	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
+		return CBOR
+	case (service == "sqs" || service == "monitoring") && target:
 		return SQS
 	case target:
 		return JSON
@@ -107,8 +114,11 @@ var namespaces = map[string]string{
 	"sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
 	"s3":  "http://awss3control.amazonaws.com/doc/2018-08-20/",
 	// The namespaces of the services' models.
-	"route53":    "https://route53.amazonaws.com/doc/2013-04-01/",
-	"cloudfront": "http://cloudfront.amazonaws.com/doc/2020-05-31/",
+	"sns":         "http://sns.amazonaws.com/doc/2010-03-31/",
+	"monitoring":  "http://monitoring.amazonaws.com/doc/2010-08-01/",
+	"elasticache": "http://elasticache.amazonaws.com/doc/2015-02-02/",
+	"route53":     "https://route53.amazonaws.com/doc/2013-04-01/",
+	"cloudfront":  "http://cloudfront.amazonaws.com/doc/2020-05-31/",
 }
 
 // Write answers a request to a service with an error.
@@ -118,7 +128,10 @@ func Write(w http.ResponseWriter, r *http.Request, service string, e Error) {
 	id.Stamp(w.Header(), s)
 	contentType, body := e.encode(s, service, id, r)
 	w.Header().Set("Content-Type", contentType)
-	if s == SQS {
+	if s == CBOR {
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+	}
+	if s == SQS || s == CBOR {
 		// "x-amzn-query-error", Amazon SQS Developer Guide, "Making query API
 		// requests using AWS JSON protocol"; clients that speak JSON still read
 		// the code from it.
@@ -160,13 +173,20 @@ func (e Error) encode(s Style, service string, id IDs, r *http.Request) (content
 		if t := r.Header.Get("Content-Type"); strings.HasPrefix(t, "application/x-amz-json-") {
 			contentType = t
 		}
-		if s == SQS {
+		if s == SQS || contentType == "application/x-amz-json-1.0" {
 			// Errors that are not in the service's model come from the framework
 			// below it, and carry its name.
 			kind = "com.amazon.coral.service#" + e.Code
 		}
 		text, _ := json.Marshal(map[string]string{"__type": kind, "Message": e.Message}) // strings can be encoded
 		return contentType, text
+	case CBOR:
+		// "Smithy RPC v2 CBOR protocol", operation error serialization.
+		text, _ := cbor.Marshal(struct { // strings can be encoded
+			Type    string `cbor:"__type"`
+			Message string `cbor:"message"`
+		}{"com.amazon.coral.service#" + e.Code, e.Message})
+		return "application/cbor", text
 	case REST:
 		text, _ := json.Marshal(map[string]string{"Message": e.Message})
 		return "application/json", text

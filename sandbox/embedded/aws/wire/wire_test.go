@@ -25,6 +25,12 @@ func request(method, host, target string) *http.Request {
 	return r
 }
 
+func cborRequest() *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "https://monitoring.us-east-1.amazonaws.com/service/GraniteServiceVersion20100801/operation/DeleteAlarms", nil)
+	r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
+	return r
+}
+
 // ids are replaced before bodies are compared; what they look like is checked
 // by TestIDs.
 var ids = regexp.MustCompile(`<(RequestId|RequestID|HostId)>[^<]+<`)
@@ -85,6 +91,22 @@ func TestRefusals(t *testing.T) {
 			`{"Message":"User: ` + user + ` is not authorized to perform: kms:TagResource because no identity-based policy allows the kms:TagResource action","__type":"AccessDeniedException"}`},
 		{"kms deny", request("POST", "kms.us-east-1.amazonaws.com", "TrentService.CreateKey"), with(refusal("kms", "kms:CreateKey", "*"), deny), Forms{}, 400, "",
 			`{"Message":"User: ` + user + ` is not authorized to perform: kms:CreateKey on resource: * with an explicit deny in an identity-based policy","__type":"AccessDeniedException"}`},
+		{"sns", request("POST", "sns.us-east-1.amazonaws.com", ""), refusal("sns", "sns:CreateTopic", "arn:aws:sns:us-east-1:123456789012:t"), Forms{}, 403, "",
+			`<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
+  <Error>
+    <Type>Sender</Type>
+    <Code>AuthorizationError</Code>
+    <Message>User: ` + user + ` is not authorized to perform: SNS:CreateTopic on resource: arn:aws:sns:us-east-1:123456789012:t because no identity-based policy allows the SNS:CreateTopic action</Message>
+  </Error>
+  <RequestId>…</RequestId>
+</ErrorResponse>
+`},
+		{"logs tags", request("POST", "logs.us-east-1.amazonaws.com", "Logs_20140328.CreateLogGroup"), with(refusal("logs", "logs:TagResource", "arn:aws:logs:us-east-1:123456789012:log-group:g"), func(f *Refusal) { f.Operation = "CreateLogGroup" }), Forms{}, 400, "",
+			`{"Message":"User with accountId: 123456789012 is not authorized to perform CreateLogGroup with Tags. An additional permission \"logs:TagResource\" is required.","__type":"AccessDeniedException"}`},
+		{"secretsmanager", request("POST", "secretsmanager.us-east-1.amazonaws.com", "secretsmanager.ListSecrets"), refusal("secretsmanager", "secretsmanager:ListSecrets", "*"), Forms{}, 400, "",
+			`{"Message":"User: ` + user + ` is not authorized to perform: secretsmanager:ListSecrets because no identity-based policy allows the secretsmanager:ListSecrets action","__type":"AccessDeniedException"}`},
+		{"cloudwatch cbor", cborRequest(), refusal("monitoring", "cloudwatch:DeleteAlarms", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"), Forms{}, 403, "x-amzn-query-error: AccessDenied;Sender",
+			"\xa2\x66__type\x78\x2ecom.amazon.coral.service#AccessDeniedException\x67message\x78\xf0" + `User: ` + user + ` is not authorized to perform: cloudwatch:DeleteAlarms on resource: arn:aws:cloudwatch:us-east-1:123456789012:alarm:a because no identity-based policy allows the cloudwatch:DeleteAlarms action`},
 		{"ec2", request("POST", "ec2.us-east-1.amazonaws.com", ""), vpc, Forms{}, 403, "Content-Type: text/xml;charset=UTF-8",
 			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation. User: " + user +
 				" is not authorized to perform: ec2:CreateVpc on resource: arn:aws:ec2:us-east-1:123456789012:vpc/* because no identity-based policy allows the ec2:CreateVpc action. Encoded authorization failure message: BLOB</Message></Error></Errors><RequestID>…</RequestID></Response>"},
@@ -122,7 +144,7 @@ func TestIDs(t *testing.T) {
 	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	s3 := regexp.MustCompile(`^[0-9A-Z]{16}$`)
 	host := regexp.MustCompile(`^[0-9A-Za-z+/]{70,80}=*$`)
-	for s := Query; s <= REST; s++ {
+	for s := Query; s <= CBOR; s++ {
 		id, h := NewIDs(s), http.Header{"X-Amzn-Requestid": {"of the state"}}
 		id.Stamp(h, s)
 		if s == S3 {

@@ -189,6 +189,22 @@ func (p Params) Entries(base Path) []Pair {
 	return found
 }
 
+// Names gives the names in the map at the path, each once.
+func (p Params) Names(base Path) []string {
+	var found []string
+	for _, f := range p.Fields {
+		for n := 1; n < len(f.At); n++ {
+			if !f.At[n].Index && p.matches(base, f.At[:n], nil) {
+				if !slices.Contains(found, f.At[n].Name) {
+					found = append(found, f.At[n].Name)
+				}
+				break
+			}
+		}
+	}
+	return found
+}
+
 // Elements gives, for each element of the list at the path, its fields with
 // the element's own place replaced by "item".
 func (p Params) Elements(base Path) [][]Field {

@@ -55,6 +55,16 @@ const (
 	S3ObjectTagged Fact = "s3.object-tagged"
 	// SQSKey: queue ARN → KMS key of the queue, in any form of a key id.
 	SQSKey Fact = "sqs.key"
+	// Keys of what is encrypted, in any form of a key id: a topic's by its ARN,
+	// a secret's, a table's and a stream's by name or ARN, a parameter's by name.
+	SNSKey     Fact = "sns.key"
+	SecretKey  Fact = "secretsmanager.key"
+	TableKey   Fact = "dynamodb.key"
+	ParamKey   Fact = "ssm.key"
+	KinesisKey Fact = "kinesis.key"
+	// SecretARN: a secret's name, or its ARN with or without the characters at
+	// its end → its ARN.
+	SecretARN Fact = "secretsmanager.secret"
 )
 
 // facts is what a row may ask for.
@@ -63,4 +73,5 @@ var facts = map[Fact]bool{
 	EC2Address: true, EC2Interface: true, EC2Instance: true, EC2Subnet: true, EC2VPC: true, EC2Group: true, EC2Permission: true, EC2Key: true,
 	EC2Template: true, EC2TemplateImage: true, EC2TemplateSubnet: true, EC2TemplateGroup: true, EC2TemplateKey: true, EC2TemplateRole: true,
 	S3BucketKey: true, S3ObjectKey: true, S3ObjectTagged: true, SQSKey: true,
+	SNSKey: true, SecretKey: true, SecretARN: true, TableKey: true, ParamKey: true, KinesisKey: true,
 }

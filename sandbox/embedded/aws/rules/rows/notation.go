@@ -11,7 +11,7 @@ import (
 //
 //	expr        = alternative {"|" alternative}    the first that has a value
 //	alternative = term {"&" term}                  joined
-//	term        = "*" | ( 'text' | @name | path ) {":" function}
+//	term        = "*" | ( 'text' | @name | path | names(path) ) {":" function}
 //	resource    = "*" | type "(" expr {"," expr} ")" ["?"]
 //	condition   = ["!"] expr | expr "=" text | expr "!=" text
 //	setting     = key "=" expr | tags(path,key,value[,prefix,keys]) | entries(path[,prefix,keys]) | keys(path)
@@ -24,7 +24,7 @@ type Alternative []Term
 
 // Term is one source of values.
 type Term struct {
-	Kind  byte   // '*', '\'' text, '@' name or 'p' path
+	Kind  byte   // '*', '\'' text, '@' name, 'p' path or 'n' the names under a path
 	Text  string // the text, or the name
 	At    params.Path
 	Calls []Call
@@ -37,6 +37,7 @@ type Call struct{ Name, Arg string }
 var functions = map[string]bool{
 	"last": true, "rel": true, "arn": true, "queue": true, "key": true, "alias": true, "fact": true, "named": true,
 	"copy": true, "role": true, "host": true, "task": true, "of": true, "escaped": true, "bucket": true, "image": true, "revision": true,
+	"kind": true, "cmk": true, "topic": true, "group": true, "bus": true, "machine": true, "parameter": true, "document": true, "setting": true,
 }
 
 func parseExpr(s string) (Expr, error) {
@@ -73,6 +74,9 @@ func parseTerm(s string) (Term, error) {
 		t = Term{Kind: '\'', Text: text}
 	} else {
 		t = Term{Kind: 'p', Text: parts[0], At: params.ParsePath(parts[0])}
+	}
+	if inner, ok := strings.CutPrefix(parts[0], "names("); ok {
+		t.Kind, t.At = 'n', params.ParsePath(strings.TrimSuffix(inner, ")"))
 	}
 	if s[0] == '@' {
 		switch parts[0] {

@@ -237,7 +237,7 @@ func (t *Table) directive(line string, n int, routes map[string]int) error {
 				continue
 			}
 			switch wire.Protocol(p) {
-			case wire.Query, wire.EC2, wire.JSON10, wire.JSON11, wire.RESTXML, wire.RESTJSON:
+			case wire.Query, wire.EC2, wire.JSON10, wire.JSON11, wire.RESTXML, wire.RESTJSON, wire.CBOR:
 				t.Protocols = append(t.Protocols, wire.Protocol(p))
 			default:
 				return fmt.Errorf("unknown protocol %q", p)

@@ -24,6 +24,8 @@ func (t *Service) Identify(r *http.Request, body []byte) (string, params.Params,
 	switch {
 	case len(t.Routes) > 0:
 		return t.identifyREST(r)
+	case SpeaksCBOR(r):
+		return t.identifyCBOR(r, body)
 	case strings.HasPrefix(kind, "application/x-amz-json-"):
 		return t.identifyJSON(r, kind, body)
 	}

@@ -1,6 +1,6 @@
 // Package wire reads AWS API requests: which operation of a service a request
 // is, and its parameters, in one notation whatever the protocol. It knows the
-// protocols' forms (query, JSON, REST) and S3's hosts, but no operation and no
+// protocols' forms (query, JSON, CBOR, REST) and S3's hosts, but no operation and no
 // permission; what a service speaks is given to it as a [Service].
 //
 // What two readers could read differently (a parameter given twice, an unknown
@@ -21,6 +21,7 @@ const (
 	JSON11   Protocol = "json11"   // X-Amz-Target, application/x-amz-json-1.1
 	RESTXML  Protocol = "restxml"  // S3
 	RESTJSON Protocol = "restjson" // path and method decide, JSON bodies
+	CBOR     Protocol = "cbor"     // Smithy RPC v2: the path says the operation, a CBOR body
 )
 
 // Service is how one service's requests look.
@@ -34,7 +35,7 @@ type Service struct {
 	Version   string
 	Under     []string
 	Protocols []Protocol
-	Target    string          // what X-Amz-Target starts with, without the dot
+	Target    string          // what X-Amz-Target starts with, without the dot; in CBOR's paths the service
 	Routes    []Route         // of the REST protocols
 	Harmless  map[string]bool // query parameters that never decide the operation
 }

@@ -129,3 +129,34 @@ func TestSortedKeys(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A name given twice, an operation named twice, another service's path: what
+// two readers could read differently is an error.
+func TestCBOR(t *testing.T) {
+	service := Service{Name: "x", Protocols: []Protocol{CBOR}, Target: "X"}
+	const path = "/service/X/operation/Do"
+	for _, c := range []struct{ path, header, body, want string }{
+		{path, "", "\xa1\x64Tags\x81\xa1\x63Key\x61a", "Do a"},
+		{path, "", "\xbf\x64Tags\x9f\xbf\x63Key\x61a\xff\xff\xff", "Do a"}, // of indefinite length
+		{path, "", "", "Do "},
+		{path, "", "\xa2\x61N\x01\x61N\x02", "malformed"},
+		{path, "", "\xa1\x01\x02", "malformed"}, // a name that is none
+		{path, "", "\xa0\xa0", "malformed"},
+		{path, "X.Do", "\xa0", "malformed"},
+		{path + "?Action=Do", "", "\xa0", "malformed"},
+		{"/service/Y/operation/Do", "", "\xa0", "the gate does not know"},
+		{"/", "", "\xa0", "the gate does not know"},
+	} {
+		r := httptest.NewRequest("POST", "https://x.us-east-1.amazonaws.com"+c.path, nil)
+		r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
+		r.Header.Set("X-Amz-Target", c.header)
+		op, p, err := service.Identify(r, []byte(c.body))
+		got := op + " " + strings.Join(p.Values(params.ParsePath("Tags.#.Key")), ",")
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s %q: got %q, want %q", c.path, c.body, got, c.want)
+		}
+	}
+}
