@@ -23,8 +23,9 @@ const (
 func (a Access) Reads() bool { return a == List || a == Read }
 
 // Level gives the access level of an AWS permission. It is the documented one
-// for sts, iam, ec2, s3, sqs, sns, kms, logs, events, states, dynamodb, kinesis
-// and cognito-idp, as far as it reads or not, where the exceptions below were taken
+// for sts, iam, ec2, s3, sqs, sns, kms, logs, events, states, dynamodb, kinesis,
+// cognito-idp, rds, autoscaling and elasticloadbalancing, as far as it reads or
+// not, where the exceptions below were taken
 // from the Service Authorization Reference action by action; elsewhere it
 // follows from the verb. A verb that is not known to read counts as Write, and
 // so does a name that is no permission.
@@ -90,6 +91,7 @@ var levels = levelTable(map[Access]string{
 		iam:DetachGroupPolicy iam:DetachRolePolicy iam:DetachUserPolicy iam:PutGroupPolicy
 		iam:PutRolePermissionsBoundary iam:PutRolePolicy iam:PutUserPermissionsBoundary iam:PutUserPolicy
 		iam:SetDefaultPolicyVersion iam:UpdateAssumeRolePolicy
+		rds:AuthorizeDBSecurityGroupIngress
 		kms:CreateGrant kms:PutKeyPolicy kms:RetireGrant kms:RevokeGrant
 		s3:AssociateAccessGrantsIdentityCenter s3:BypassGovernanceRetention s3:CreateAccessGrant
 		s3:CreateAccessGrantsInstance s3:CreateAccessGrantsLocation s3:DeleteAccessGrant s3:DeleteAccessGrantsInstance
@@ -104,6 +106,7 @@ var levels = levelTable(map[Access]string{
 		sts:GetDelegatedAccessToken sts:GetWebIdentityToken
 		cognito-identity:GetId lakeformation:GetDataAccess states:GetActivityTask`,
 	Read: `
+		ec2:GetPasswordData rds:DownloadCompleteDBLogFile rds:DownloadDBLogFilePortion
 		ec2:ExportClientVpnClientCertificateRevocationList ec2:ExportClientVpnClientConfiguration
 		ec2:ExportVerifiedAccessInstanceClientConfiguration ec2:StartDeclarativePoliciesReport
 		iam:GenerateCredentialReport iam:GenerateOrganizationsAccessReport iam:GenerateServiceLastAccessedDetails

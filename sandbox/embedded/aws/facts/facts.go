@@ -207,11 +207,19 @@ func (l Lookup) Find(ctx context.Context, fact rows.Fact, id string) []string {
 		found = l.profileRole(ctx, id)
 	case rows.EC2TemplateGroup:
 		return texts(within(l.template(ctx, id), "securityGroupIdSet"), "item")
+	case rows.EC2TemplateTags:
+		return texts(within(l.template(ctx, id), "tagSpecificationSet"), "resourceType")
 	case rows.EC2TemplateRole:
 		profile := within(l.template(ctx, id), "iamInstanceProfile")
 		if name := text(profile, "arn") + text(profile, "name"); name != "" {
 			found = l.profileRole(ctx, name)
 		}
+	case rows.AutoScalingGroup:
+		arn := text(l.autoscaling(ctx, "DescribeAutoScalingGroups", "AutoScalingGroupNames.member.1", id), "AutoScalingGroupARN")
+		_, rest, _ := strings.Cut(arn, ":autoScalingGroup:")
+		found, _, _ = strings.Cut(rest, ":")
+	case rows.AutoScalingInstance:
+		found = text(l.autoscaling(ctx, "DescribeAutoScalingInstances", "InstanceIds.member.1", id), "AutoScalingGroupName")
 	case rows.IAMServiceRole:
 		for name, e := range l.View.Roles {
 			if e.Path == "/aws-service-role/"+id+"/" {
@@ -283,6 +291,11 @@ func (l Lookup) profileRole(ctx context.Context, profile string) string {
 	name := profile[strings.LastIndexByte(profile, '/')+1:]
 	_, body, _ := l.Book.State.Query(ctx, "iam", "us-east-1", url.Values{"Version": {"2010-05-08"}, "Action": {"GetInstanceProfile"}, "InstanceProfileName": {name}})
 	return text(within(parse(body), "Roles"), "Arn")
+}
+
+func (l Lookup) autoscaling(ctx context.Context, action, parameter, name string) *element {
+	_, body, _ := l.Book.State.Query(ctx, "autoscaling", l.Region, url.Values{"Version": {"2011-01-01"}, "Action": {action}, parameter: {name}})
+	return parse(body)
 }
 
 // template is what the latest version of a launch template holds; id may be its

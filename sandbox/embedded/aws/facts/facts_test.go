@@ -31,15 +31,7 @@ func TestMain(m *testing.M) {
 // ec2 does something and gives the text of the first element of a name.
 func ec2(t *testing.T, field, action string, params ...string) string {
 	t.Helper()
-	form := url.Values{"Version": {"2016-11-15"}, "Action": {action}}
-	for i := 0; i < len(params); i += 2 {
-		form.Set(params[i], params[i+1])
-	}
-	status, body, err := state.Query(t.Context(), "ec2", "us-east-1", form)
-	if err != nil || status != http.StatusOK {
-		t.Fatalf("%s: status %d, %v: %s", action, status, err, body)
-	}
-	return text(parse(body), field)
+	return text(call(t, "ec2", "2016-11-15", action, params...), field)
 }
 
 func jsonCall(t *testing.T, service, target string, question, answer any) {
@@ -83,23 +75,25 @@ func TestEC2(t *testing.T) {
 	}
 }
 
-// iam does something in IAM.
-func iam(t *testing.T, action string, params ...string) {
+// call does something in a service of the query protocol.
+func call(t *testing.T, service, version, action string, params ...string) *element {
 	t.Helper()
-	form := url.Values{"Version": {"2010-05-08"}, "Action": {action}}
+	form := url.Values{"Version": {version}, "Action": {action}}
 	for i := 0; i < len(params); i += 2 {
 		form.Set(params[i], params[i+1])
 	}
-	if status, body, err := state.Query(t.Context(), "iam", "us-east-1", form); err != nil || status != http.StatusOK {
+	status, body, err := state.Query(t.Context(), service, "us-east-1", form)
+	if err != nil || status != http.StatusOK {
 		t.Fatalf("%s: status %d, %v: %s", action, status, err, body)
 	}
+	return parse(body)
 }
 
 func TestInstances(t *testing.T) {
 	l := Lookup{Book: &Book{State: state}, Region: "us-east-1"}
-	iam(t, "CreateRole", "RoleName", "machine", "Path", "/team/", "AssumeRolePolicyDocument", `{"Version":"2012-10-17","Statement":[]}`)
-	iam(t, "CreateInstanceProfile", "InstanceProfileName", "machine")
-	iam(t, "AddRoleToInstanceProfile", "InstanceProfileName", "machine", "RoleName", "machine")
+	call(t, "iam", "2010-05-08", "CreateRole", "RoleName", "machine", "Path", "/team/", "AssumeRolePolicyDocument", `{"Version":"2012-10-17","Statement":[]}`)
+	call(t, "iam", "2010-05-08", "CreateInstanceProfile", "InstanceProfileName", "machine")
+	call(t, "iam", "2010-05-08", "AddRoleToInstanceProfile", "InstanceProfileName", "machine", "RoleName", "machine")
 	const role, profile = "arn:aws:iam::123456789012:role/team/machine", "arn:aws:iam::123456789012:instance-profile/machine"
 	key := ec2(t, "keyPairId", "CreateKeyPair", "KeyName", "door")
 	image := ec2(t, "imageId", "DescribeImages")
@@ -109,10 +103,15 @@ func TestInstances(t *testing.T) {
 	template := ec2(t, "launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "form", "LaunchTemplateData.ImageId", "ami-old")
 	ec2(t, "launchTemplateId", "CreateLaunchTemplateVersion", "LaunchTemplateName", "form", "LaunchTemplateData.ImageId", image,
 		"LaunchTemplateData.KeyName", "door", "LaunchTemplateData.SecurityGroupId.1", group,
-		"LaunchTemplateData.NetworkInterface.1.SubnetId", subnet, "LaunchTemplateData.IamInstanceProfile.Name", "machine")
+		"LaunchTemplateData.NetworkInterface.1.SubnetId", subnet, "LaunchTemplateData.IamInstanceProfile.Name", "machine",
+		"LaunchTemplateData.TagSpecification.1.ResourceType", "volume", "LaunchTemplateData.TagSpecification.1.Tag.1.Key", "a", "LaunchTemplateData.TagSpecification.1.Tag.1.Value", "b")
 	instance := ec2(t, "instanceId", "RunInstances", "ImageId", image, "MinCount", "1", "MaxCount", "1", "SubnetId", subnet)
 	association := ec2(t, "associationId", "AssociateIamInstanceProfile", "InstanceId", instance, "IamInstanceProfile.Name", "machine")
 	volume := ec2(t, "volumeId", "DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", instance)
+	call(t, "autoscaling", "2011-01-01", "CreateAutoScalingGroup", "AutoScalingGroupName", "herd", "MinSize", "1", "MaxSize", "1", "VPCZoneIdentifier", subnet, "LaunchTemplate.LaunchTemplateId", template)
+	herd := call(t, "autoscaling", "2011-01-01", "DescribeAutoScalingGroups", "AutoScalingGroupNames.member.1", "herd")
+	id := strings.Split(text(herd, "AutoScalingGroupARN"), ":")[6]
+	member := text(herd, "InstanceId")
 	for _, test := range []struct {
 		fact     rows.Fact
 		id, want string
@@ -130,6 +129,9 @@ func TestInstances(t *testing.T) {
 		{rows.EC2TemplateGroup, template, group},
 		{rows.EC2TemplateSubnet, template, subnet},
 		{rows.EC2TemplateRole, template, role},
+		{rows.EC2TemplateTags, template, "volume"},
+		{rows.AutoScalingGroup, "herd", id},
+		{rows.AutoScalingInstance, member, "herd"},
 	} {
 		if test.id == "" || test.want == "" {
 			t.Fatalf("%s: the test found no id", test.fact)

@@ -62,16 +62,17 @@ func text(e *element, name string) string {
 	return ""
 }
 
-// texts are the texts of an element's children of a name.
+// texts are the texts of all elements of a name, in depth.
 func texts(e *element, name string) []string {
 	if e == nil {
 		return nil
 	}
 	var all []string
+	if e.name == name && e.text != "" {
+		all = append(all, e.text)
+	}
 	for _, c := range e.children {
-		if c.name == name && c.text != "" {
-			all = append(all, c.text)
-		}
+		all = append(all, texts(c, name)...)
 	}
 	return all
 }

@@ -308,6 +308,11 @@ func (e *evaluation) apply(f rows.Call, v value) []value {
 	switch f.Name {
 	case "last": // what follows the last slash or colon
 		return []value{{text: v.text[strings.LastIndexAny(v.text, "/:")+1:]}}
+	case "after": // what follows the first of what the argument says
+		if _, rest, ok := strings.Cut(v.text, f.Arg); ok && rest != "" {
+			return []value{{text: rest}}
+		}
+		return nil
 	case "rel": // an IAM path as it stands in an ARN
 		if s := strings.TrimPrefix(v.text, "/"); s != "" {
 			return []value{{text: s}}

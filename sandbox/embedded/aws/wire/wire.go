@@ -112,13 +112,17 @@ var namespaces = map[string]string{
 	"iam": "https://iam.amazonaws.com/doc/2010-05-08/",
 	"sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 	"sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
+	"rds": "http://rds.amazonaws.com/doc/2014-10-31/",
 	"s3":  "http://awss3control.amazonaws.com/doc/2018-08-20/",
-	// The namespaces of the services' models.
-	"sns":         "http://sns.amazonaws.com/doc/2010-03-31/",
-	"monitoring":  "http://monitoring.amazonaws.com/doc/2010-08-01/",
-	"elasticache": "http://elasticache.amazonaws.com/doc/2015-02-02/",
-	"route53":     "https://route53.amazonaws.com/doc/2013-04-01/",
-	"cloudfront":  "http://cloudfront.amazonaws.com/doc/2020-05-31/",
+	// The namespaces of the services' models; of the two APIs of Elastic Load
+	// Balancing the newer's.
+	"autoscaling":          "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+	"elasticloadbalancing": "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+	"sns":                  "http://sns.amazonaws.com/doc/2010-03-31/",
+	"monitoring":           "http://monitoring.amazonaws.com/doc/2010-08-01/",
+	"elasticache":          "http://elasticache.amazonaws.com/doc/2015-02-02/",
+	"route53":              "https://route53.amazonaws.com/doc/2013-04-01/",
+	"cloudfront":           "http://cloudfront.amazonaws.com/doc/2020-05-31/",
 }
 
 // Write answers a request to a service with an error.

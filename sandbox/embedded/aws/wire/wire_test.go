@@ -91,6 +91,26 @@ func TestRefusals(t *testing.T) {
 			`{"Message":"User: ` + user + ` is not authorized to perform: kms:TagResource because no identity-based policy allows the kms:TagResource action","__type":"AccessDeniedException"}`},
 		{"kms deny", request("POST", "kms.us-east-1.amazonaws.com", "TrentService.CreateKey"), with(refusal("kms", "kms:CreateKey", "*"), deny), Forms{}, 400, "",
 			`{"Message":"User: ` + user + ` is not authorized to perform: kms:CreateKey on resource: * with an explicit deny in an identity-based policy","__type":"AccessDeniedException"}`},
+		{"a load balancer's subnets", request("POST", "elasticloadbalancing.us-east-1.amazonaws.com", ""), refusal("elasticloadbalancing", "ec2:DescribeSubnets", "*"), Forms{}, 403, "Content-Type: text/xml",
+			`<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/">
+  <Error>
+    <Type>Sender</Type>
+    <Code>AccessDenied</Code>
+    <Message>User: ` + user + ` is not authorized to perform: ec2:DescribeSubnets because no identity-based policy allows the ec2:DescribeSubnets action</Message>
+  </Error>
+  <RequestId>…</RequestId>
+</ErrorResponse>
+`},
+		{"a group's template", request("POST", "autoscaling.us-east-1.amazonaws.com", ""), with(refusal("autoscaling", "iam:PassRole", "arn:aws:iam::123456789012:role/x"), func(f *Refusal) { f.Shown = "launch template: lt-1" }), Forms{}, 403, "",
+			`<ErrorResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/">
+  <Error>
+    <Type>Sender</Type>
+    <Code>AccessDenied</Code>
+    <Message>You are not authorized to use launch template: lt-1</Message>
+  </Error>
+  <RequestId>…</RequestId>
+</ErrorResponse>
+`},
 		{"sns", request("POST", "sns.us-east-1.amazonaws.com", ""), refusal("sns", "sns:CreateTopic", "arn:aws:sns:us-east-1:123456789012:t"), Forms{}, 403, "",
 			`<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
   <Error>

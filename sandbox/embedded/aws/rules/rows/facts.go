@@ -46,6 +46,11 @@ const (
 	EC2TemplateGroup  Fact = "ec2.template-group"  // security group ids
 	EC2TemplateKey    Fact = "ec2.template-key"    // key pair's name
 	EC2TemplateRole   Fact = "ec2.template-role"   // ARN of the role in its instance profile
+	EC2TemplateTags   Fact = "ec2.template-tags"   // types of what is tagged
+	// AutoScalingGroup: group's name → its id, which its ARN has.
+	AutoScalingGroup Fact = "autoscaling.group"
+	// AutoScalingInstance: instance id → name of its group.
+	AutoScalingInstance Fact = "autoscaling.instance"
 	// S3BucketKey: bucket → ARN of the KMS key of its default encryption.
 	S3BucketKey Fact = "s3.bucket-key"
 	// S3ObjectKey: "bucket/key" → ARN of the KMS key that the object is
@@ -71,7 +76,8 @@ const (
 var facts = map[Fact]bool{
 	KMSAlias: true, IAMRole: true, IAMUser: true, IAMGroup: true, IAMProfile: true, IAMCert: true, IAMAccessID: true, IAMServiceRole: true, IAMProfileRole: true,
 	EC2Address: true, EC2Interface: true, EC2Instance: true, EC2Subnet: true, EC2VPC: true, EC2Group: true, EC2Permission: true, EC2Key: true,
-	EC2Template: true, EC2TemplateImage: true, EC2TemplateSubnet: true, EC2TemplateGroup: true, EC2TemplateKey: true, EC2TemplateRole: true,
+	EC2Template: true, EC2TemplateImage: true, EC2TemplateSubnet: true, EC2TemplateGroup: true, EC2TemplateKey: true, EC2TemplateRole: true, EC2TemplateTags: true,
+	AutoScalingGroup: true, AutoScalingInstance: true,
 	S3BucketKey: true, S3ObjectKey: true, S3ObjectTagged: true, SQSKey: true,
 	SNSKey: true, SecretKey: true, SecretARN: true, TableKey: true, ParamKey: true, KinesisKey: true,
 }

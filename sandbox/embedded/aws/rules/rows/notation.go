@@ -37,7 +37,7 @@ type Call struct{ Name, Arg string }
 var functions = map[string]bool{
 	"last": true, "rel": true, "arn": true, "queue": true, "key": true, "alias": true, "fact": true, "named": true,
 	"copy": true, "role": true, "host": true, "task": true, "of": true, "escaped": true, "bucket": true, "image": true, "revision": true,
-	"kind": true, "cmk": true, "topic": true, "group": true, "bus": true, "machine": true, "parameter": true, "document": true, "setting": true,
+	"kind": true, "cmk": true, "topic": true, "group": true, "bus": true, "machine": true, "parameter": true, "document": true, "setting": true, "after": true,
 }
 
 func parseExpr(s string) (Expr, error) {
