@@ -75,7 +75,10 @@ func Level(permission string) Access {
 	return Write
 }
 
-// levels are the documented levels that the verb does not tell.
+// levels are the documented levels that the verb does not tell. One is not the
+// documented one: kms:Decrypt is Write in the reference, as all use of a key is.
+// It changes nothing, and whoever reads an encrypted secret, parameter or object
+// needs it.
 var levels = levelTable(map[Access]string{
 	Permissions: `
 		ec2:AttachApplianceToNatGateway ec2:AttachResourcesToPlacementGroup ec2:CancelImageLaunchPermission
@@ -111,6 +114,7 @@ var levels = levelTable(map[Access]string{
 		ec2:ExportVerifiedAccessInstanceClientConfiguration ec2:StartDeclarativePoliciesReport
 		iam:GenerateCredentialReport iam:GenerateOrganizationsAccessReport iam:GenerateServiceLastAccessedDetails
 		iam:SimulateCustomPolicy iam:SimulatePrincipalPolicy
+		kms:Decrypt
 		sqs:ListDeadLetterSourceQueues sqs:ListMessageMoveTasks sqs:ListQueueTags sqs:ListQueues sqs:ReceiveMessage
 		sts:GetFederationToken sts:GetServiceBearerToken sts:GetSessionToken
 		logs:FilterLogEvents logs:StartQuery logs:StopQuery logs:StartLiveTail logs:StopLiveTail logs:TestMetricFilter logs:TestTransformer
