@@ -56,6 +56,7 @@ type arbiter struct {
 	patience time.Duration
 	journal  Journal
 	decoder  Decoder // may be nil
+	paths    *iamPaths
 	// done is closed when the run is interrupted: the step may finish the calls
 	// it is at, but its role grows no more.
 	done <-chan struct{}
@@ -87,7 +88,7 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 	return &arbiter{
 		step: s, pass: pass, mode: m, identity: id,
 		rules:   l.rules(s),
-		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, done: ctx.Done(),
+		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, done: ctx.Done(),
 		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{},
 	}
 }
@@ -231,6 +232,7 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	if d.Principal != "" && !a.identity.Credentials.Is(d.Principal) {
 		return decision{action: ignore}
 	}
+	d = a.paths.complete(d)
 	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
 	carries := carriesWildcard(x)
 	a.mu.Lock()

@@ -33,6 +33,9 @@ func (l *loop) growAll(ctx context.Context) error {
 	if err := l.settle(ctx, passGrow, start); err != nil {
 		return err
 	}
+	for _, known := range l.Known {
+		l.paths.learnAll(known.Entries)
+	}
 	for i := range l.result.Steps {
 		if err := l.grow(ctx, &l.result.Steps[i]); err != nil {
 			return err

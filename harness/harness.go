@@ -157,6 +157,7 @@ type loop struct {
 	identities map[string]Identity // by step name
 	calls      map[string]calls    // the reference's calls, by step name
 	names      map[string]string   // generated names → their prefix
+	paths      iamPaths
 	result     Result
 }
 
