@@ -64,4 +64,3 @@ func (p *iamPaths) complete(d refusal.Denial) refusal.Denial {
 	}
 	return d
 }
-
