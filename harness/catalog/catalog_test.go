@@ -51,7 +51,7 @@ func TestLevel(t *testing.T) {
 		"ec2:DescribeVpcs": List, "ec2:CreateTags": Tagging, "ec2:CreateVpc": Write, "ec2:ModifySnapshotAttribute": Permissions,
 		"s3:ListBucket": List, "s3:ListAllMyBuckets": List, "s3:GetObject": Read, "s3:PutObject": Write, "s3:PutBucketTagging": Tagging,
 		"s3:DeleteObjectTagging": Tagging, "s3:PutBucketPolicy": Permissions, "s3:GetBucketTagging": Read,
-		"kms:Decrypt": Write, "kms:Encrypt": Write, "kms:DescribeKey": Read, "kms:ListAliases": List, "kms:TagResource": Tagging, "kms:CreateGrant": Permissions,
+		"kms:Decrypt": Read, "kms:Encrypt": Write, "kms:DescribeKey": Read, "kms:ListAliases": List, "kms:TagResource": Tagging, "kms:CreateGrant": Permissions,
 		"sts:AssumeRole": Write, "sts:GetCallerIdentity": Read, "sts:TagSession": Tagging,
 		"sqs:ReceiveMessage": Read, "sqs:GetQueueUrl": Read, "sqs:ListQueues": Read, "sqs:SendMessage": Write, "sqs:TagQueue": Tagging, "sqs:AddPermission": Permissions,
 		"iam:GetRole": Read, "iam:ListRoles": List, "iam:PassRole": Write, "iam:CreateRole": Write, "iam:PutRolePolicy": Permissions, "iam:SimulatePrincipalPolicy": Read,
