@@ -133,6 +133,8 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/accounts":        {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/api":             {"sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
+	"sandbox/embedded/gcp/apis":            {"sandbox/embedded/gcp/..."},
+	"sandbox/embedded/gcp/certificates":    {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/compute":         {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/compute/catalog": {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/store"},
 	"sandbox/embedded/gcp/generic": {
@@ -145,6 +147,9 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/route/discovery": {},
 	"sandbox/embedded/gcp/route/gen":       {"sandbox/embedded/gcp/route/discovery"},
 	"sandbox/embedded/gcp/rules":           {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
+	"sandbox/embedded/gcp/registry":        {"sandbox/embedded/gcp/..."},
+	"sandbox/embedded/gcp/secrets":         {"sandbox/embedded/gcp/..."},
+	"sandbox/embedded/gcp/storage":         {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/store":           {},
 	"sandbox/embedded/gcp/token":           {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/wire"},
 	"sandbox/embedded/gcp/wire":            {},

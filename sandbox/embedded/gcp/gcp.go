@@ -26,7 +26,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,10 +33,12 @@ import (
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/accounts"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/api"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/apis"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/compute"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/storage"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
@@ -408,13 +409,23 @@ func unauthenticated(message, reason, info string, r *request) error {
 	return e
 }
 
-// call reads a request's body.
-func (g *Gate) call(tx *store.Tx, r *request, match route.Match) (*api.Call, error) {
+// bare is a call whose body nobody has read.
+func (g *Gate) bare(tx *store.Tx, r *request, match route.Match) *api.Call {
 	c := &api.Call{Match: match, Tx: tx, Request: r.Request, Query: r.URL.Query(), Content: r.body, Project: g.project, Now: r.now,
 		Principal: r.who.Email, Polls: g.c.Polls, Note: g.ledger.AddNote}
 	_, c.Path, _ = strings.Cut(c.Key(), "/")
 	c.Holds = func(permission, key string) (bool, error) { return g.holds(r, rulesNeed(c, permission, key)) }
-	if !match.Upload && len(bytes.TrimSpace(r.body)) > 0 && match.Request != "" {
+	return c
+}
+
+// call reads a request's body.
+func (g *Gate) call(tx *store.Tx, r *request, match route.Match) (*api.Call, error) {
+	c := g.bare(tx, r, match)
+	if match.Upload {
+		if err := storage.Prepare(c); err != nil {
+			return nil, err
+		}
+	} else if len(bytes.TrimSpace(r.body)) > 0 && match.Request != "" {
 		d := json.NewDecoder(bytes.NewReader(r.body))
 		if err := d.Decode(&c.Body); err != nil {
 			return nil, wire.New(400, "Invalid JSON payload received. %v", err).With("parseError")
@@ -428,12 +439,8 @@ func (g *Gate) call(tx *store.Tx, r *request, match route.Match) (*api.Call, err
 
 // enabled refuses a request to an API that is not enabled.
 func (g *Gate) enabled(tx *store.Tx, host string) error {
-	if slices.Contains(alwaysOn, host) {
+	if apis.Enabled(tx, g.project, host) {
 		return nil
 	}
-	o, _ := tx.Get(apiKey(g.project.ID, host))
-	if o["state"] == "ENABLED" {
-		return nil
-	}
-	return wire.Disabled(title(host), host, g.project.Number)
+	return wire.Disabled(apis.Title(host), host, g.project.Number)
 }

@@ -28,8 +28,11 @@ type Hooks struct {
 	Update func(c *api.Call, path string, old, o store.Object) error
 	// Delete checks whether a resource may go, and takes along what goes with it.
 	Delete func(c *api.Call, path string, o store.Object) error
-	// Missing words that there is no such resource.
-	Missing func(c *api.Call, path string) error
+	// Missing words that there is no such resource, Existing that there is one.
+	Missing, Existing func(c *api.Call, path string) error
+	// Name is the path of what is to be made, empty where the request says it as
+	// most do.
+	Name func(c *api.Call) (string, error)
 	// Show changes what a client sees of a resource; it gets a copy.
 	Show func(c *api.Call, o store.Object) store.Object
 }
@@ -251,6 +254,15 @@ func idParameter(m *route.Method) string {
 	return ""
 }
 
+func (h Hooks) target(c *api.Call) (string, error) {
+	if h.Name != nil {
+		if path, err := h.Name(c); path != "" || err != nil {
+			return path, err
+		}
+	}
+	return Target(c)
+}
+
 // Target is the path of what a method makes, from the query or the body.
 func Target(c *api.Call) (string, error) {
 	if c.Item() {
@@ -277,7 +289,7 @@ func Target(c *api.Call) (string, error) {
 var computeName = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 func create(c *api.Call, h Hooks) (*api.Reply, error) {
-	path, err := Target(c)
+	path, err := h.target(c)
 	if err != nil {
 		return nil, err
 	}
@@ -290,6 +302,9 @@ func create(c *api.Call, h Hooks) (*api.Reply, error) {
 		return nil, wire.New(400, "Invalid value for field 'resource.name': '%s'. Must be a match of regex '(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)'", name).With("invalid")
 	}
 	if _, there := c.Tx.Get(c.KeyOf(path)); there {
+		if h.Existing != nil {
+			return nil, h.Existing(c, path)
+		}
 		return nil, Existing(c, path)
 	}
 	o, err = Add(c, h, schema, path, o)

@@ -294,6 +294,11 @@ func (m *Method) about(parts []string, upload bool) string {
 		skip = 3 // upload/storage/v1
 	}
 	parts = slices.Clone(parts[skip:])
+	if m.Service.Name != "storage" { // a slash within a name stays escaped
+		for i, p := range parts {
+			parts[i] = strings.ReplaceAll(p, "/", "%2F")
+		}
+	}
 	last := m.segments[len(m.segments)-1]
 	n := len(parts) - 1
 	switch {
@@ -311,7 +316,7 @@ func (m *Method) about(parts []string, upload bool) string {
 // path ends in a variable.
 func (m *Method) Item() bool {
 	n := len(m.segments) - 1
-	if m.segments[n].variable == "" && m.segments[n].literal == m.Verb() {
+	if n >= 0 && m.segments[n].variable == "" && m.segments[n].literal == m.Verb() {
 		n--
 	}
 	return n >= 0 && m.segments[n].variable != ""

@@ -295,7 +295,7 @@ func (r reader) resources(row Row) []string {
 	c := r.c
 	function, argument, _ := strings.Cut(strings.TrimSuffix(row.Resource, ")"), "(")
 	project := "cloudresourcemanager/projects/" + c.Project.ID
-	if p := c.Param("project", "projectsId", "projectId"); p != "" {
+	if p := r.project(); p != "" {
 		project = api.Key("cloudresourcemanager", c.Project, "projects/"+p)
 	}
 	switch function {
@@ -345,6 +345,21 @@ func (r reader) resources(row Row) []string {
 		return []string{"storage/b/" + c.Params["sourceBucket"] + "/o/" + c.Params["sourceObject"]}
 	}
 	return nil
+}
+
+// project is the project that the request names, empty when it names none.
+func (r reader) project() string {
+	if p := r.c.Param("project", "projectsId", "projectId"); p != "" {
+		return p
+	}
+	if rest, ok := strings.CutPrefix(r.c.Path, "projects/"); ok {
+		p, _, _ := strings.Cut(rest, "/")
+		return p
+	}
+	if r.c.Service.Name == "storage" {
+		return r.c.Query.Get("project")
+	}
+	return ""
 }
 
 // self is what the path names; for a method that makes something, what it

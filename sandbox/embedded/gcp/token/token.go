@@ -66,6 +66,83 @@ func (r *Ring) Issue(h Holder) string {
 	return t
 }
 
+// For makes a token for who has shown that he may have one; it lasts no longer
+// than an hour.
+func (r *Ring) For(h Holder, now time.Time) string {
+	if hour := now.Add(time.Hour); !h.Operator && (h.Expires.IsZero() || h.Expires.After(hour)) {
+		h.Expires = hour
+	}
+	return r.Issue(h)
+}
+
+// Login finds whom a user name and password stand for: an access token under the
+// name oauth2accesstoken, or a key file under _json_key. Source: Artifact
+// Registry, "Configure authentication to Artifact Registry for Docker".
+func (r *Ring) Login(tx *store.Tx, p api.Project, user, password string, now time.Time) (Holder, error) {
+	switch user {
+	case "oauth2accesstoken":
+		return r.Holder(tx, p, password, now)
+	case "_json_key_base64":
+		text, err := base64.StdEncoding.DecodeString(password)
+		if err != nil {
+			return Holder{}, ErrUnknown
+		}
+		password = string(text)
+	case "_json_key":
+	default:
+		return Holder{}, ErrUnknown
+	}
+	var file struct {
+		Email string `json:"client_email"`
+		ID    string `json:"private_key_id"`
+		Key   string `json:"private_key"`
+	}
+	if err := json.Unmarshal([]byte(password), &file); err != nil {
+		return Holder{}, ErrUnknown
+	}
+	public, err := publicKey(tx, p, file.Email, file.ID)
+	if err != nil {
+		return Holder{}, err
+	}
+	block, _ := pem.Decode([]byte(file.Key))
+	if block == nil {
+		return Holder{}, ErrUnknown
+	}
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return Holder{}, ErrUnknown
+	}
+	if own, ok := private.(*rsa.PrivateKey); !ok || !own.PublicKey.Equal(public) {
+		return Holder{}, ErrUnknown
+	}
+	account, err := Account(tx, p, file.Email)
+	if err != nil {
+		return Holder{}, err
+	}
+	return Holder{Email: file.Email, UID: api.String(account, "uniqueId"), Expires: now.Add(time.Hour)}, nil
+}
+
+// publicKey finds a service account's key.
+func publicKey(tx *store.Tx, p api.Project, email, id string) (*rsa.PublicKey, error) {
+	key, ok := tx.Get("iam/projects/" + p.ID + "/serviceAccounts/" + email + "/keys/" + id)
+	if !ok || api.Bool(key, "disabled") {
+		return nil, ErrJWT
+	}
+	block, _ := pem.Decode([]byte(api.String(key, "-public")))
+	if block == nil {
+		return nil, ErrJWT
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	rsaKey, ok := public.(*rsa.PublicKey)
+	if !ok {
+		return nil, ErrJWT
+	}
+	return rsaKey, nil
+}
+
 // Errors of authentication.
 var (
 	ErrUnknown = errors.New("the token is not one that was issued here")
@@ -137,24 +214,12 @@ func Verify(tx *store.Tx, p api.Project, jwt string, now time.Time) (Claims, err
 	if len(parts) != 3 || decode(parts[0], &header) != nil || decode(parts[1], &claims) != nil || header.Alg != "RS256" {
 		return claims, ErrJWT
 	}
-	key, ok := tx.Get("iam/projects/" + p.ID + "/serviceAccounts/" + claims.Issuer + "/keys/" + header.Kid)
-	if !ok || api.Bool(key, "disabled") {
-		return claims, ErrJWT
-	}
-	block, _ := pem.Decode([]byte(api.String(key, "-public")))
-	if block == nil {
-		return claims, ErrJWT
-	}
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	rsaKey, err := publicKey(tx, p, claims.Issuer, header.Kid)
 	if err != nil {
 		return claims, err
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	if err != nil {
-		return claims, ErrJWT
-	}
-	rsaKey, ok := public.(*rsa.PublicKey)
-	if !ok {
 		return claims, ErrJWT
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))

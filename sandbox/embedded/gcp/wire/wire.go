@@ -9,6 +9,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -25,6 +26,9 @@ type Error struct {
 	Kind    string   // what Place is: "header"
 	Details []any    // of google.rpc.Status
 	More    []string // of errors[]: what else is wrong, after Message
+	// Challenge is the WWW-Authenticate header of a 401, empty for Google's
+	// usual one.
+	Challenge string
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%d %s", e.Code, e.Message) }
@@ -108,6 +112,9 @@ type body struct {
 // Write answers with an error.
 func Write(w http.ResponseWriter, f Form, err *Error) {
 	e := err.complete()
+	if e.Code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", cmp.Or(e.Challenge, `Bearer realm="https://accounts.google.com/"`))
+	}
 	switch f {
 	case XML:
 		writeXML(w, e)
@@ -131,9 +138,6 @@ func Write(w http.ResponseWriter, f Form, err *Error) {
 	}
 	if f == RPC && e.Code == http.StatusConflict && e.Reason == "aborted" {
 		b.Status = "ABORTED"
-	}
-	if e.Code == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="https://accounts.google.com/"`)
 	}
 	write(w, e.Code, map[string]any{"error": b})
 }
