@@ -37,6 +37,7 @@ type probeOptions struct {
 	propagation time.Duration
 	olderForms  bool
 	names       map[string]string
+	trace       string
 }
 
 func newProbe(g *globals) *cobra.Command {
@@ -70,7 +71,9 @@ to whittle.lock.json. Your own working copy is never written to.`,
 	f.StringToStringVar(&o.names, "name", nil, "another value for one of the lifecycle's names, `KEY=VALUE`")
 	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
 	f.BoolVar(&o.olderForms, "older-forms", false, "embedded sandbox: refuse as EC2 did until 2024, with an encoded message only")
+	f.StringVar(&o.trace, "trace", "", "embedded sandbox: write what the gate made of each request to this `file`, a line of JSON each")
 	// These fail only for a flag that is not there.
+	_ = f.MarkHidden("trace")
 	_ = f.MarkHidden("gate")
 	_ = f.MarkHidden("older-forms")
 	_ = c.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{string(harness.InFlight), string(harness.Rerun)}, cobra.ShellCompDirectiveNoFileComp))
@@ -165,7 +168,12 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 	stop := context.AfterFunc(ctx, func() { show.line("stopping: the step ends, and the roles are emptied") })
 	defer stop()
 
-	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Log: log})
+	trace, err := openTrace(o.trace)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trace.close()) }()
+	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: trace.add, Log: log})
 	if err != nil {
 		return err
 	}

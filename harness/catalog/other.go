@@ -120,7 +120,17 @@ func resourceOf(r request.Request) (resource string, ok bool) {
 		if name := r.Param("logGroupName"); name != "" {
 			return r.ARN("logs", "log-group:"+Escape(name)+emptyStream), true
 		}
+	case "elasticloadbalancing":
+		// Its Describe operations are about no resource, whatever they name
+		// (Service Authorization Reference, Elastic Load Balancing V2), and the
+		// refusal names none.
+		if strings.HasPrefix(r.Operation, "Describe") {
+			return "*", true
+		}
 	case "autoscaling":
+		if strings.HasPrefix(r.Operation, "Describe") {
+			return "*", true
+		}
 		if name := r.Param("AutoScalingGroupName"); name != "" {
 			return r.ARN("autoscaling", "autoScalingGroup:*:autoScalingGroupName/"+Escape(name)), true
 		}

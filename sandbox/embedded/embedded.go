@@ -56,9 +56,15 @@ type Config struct {
 	// Listen is the address of the service; empty means a free port of
 	// 127.0.0.1.
 	Listen string
+	// Trace is called with every request that was known, when it has been
+	// answered; from many goroutines. Nil means that nobody listens.
+	Trace func(Trace)
 	// Log takes a line for each request, without anything secret. Nil discards.
 	Log *slog.Logger
 }
+
+// Trace is what the gate made of one request.
+type Trace = aws.Trace
 
 // Cloud is a running sandbox.
 type Cloud struct {
@@ -124,7 +130,7 @@ func serve(ctx context.Context, c Config, listener net.Listener, state *moto.Hos
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
 	gate, err := aws.New(ctx, aws.Options{
-		State: state, Account: c.Account, Propagation: c.Propagation, Open: c.Open, Log: c.Log,
+		State: state, Account: c.Account, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log,
 		Forms: wire.Forms{EncodedOnly: c.EncodedOnly, DetailedS3: c.DetailedS3},
 	})
 	if err != nil {

@@ -60,9 +60,30 @@ type Options struct {
 	// Forms chooses between forms of refusals that AWS has had at different
 	// times; the zero value is EC2's of today and S3's bare one.
 	Forms wire.Forms
+	// Trace is called with every request that was authenticated and known, when
+	// it has been answered; from many goroutines. Nil means that nobody listens.
+	Trace func(Trace)
 	// Log takes one line for each request, without anything secret. Nil
 	// discards.
 	Log *slog.Logger
+}
+
+// Trace is what the gate made of one request.
+type Trace struct {
+	Time      time.Time `json:"time"` // when it came
+	Principal string    `json:"principal"`
+	Operation string    `json:"operation"` // "ec2:CreateVpc"
+	Status    int       `json:"status"`
+	Refused   bool      `json:"refused"`
+	// Needs are the permissions that the request was checked for, by the gate's
+	// tables.
+	Needs []Needed `json:"needs"`
+}
+
+// Needed is one permission on one resource.
+type Needed struct {
+	Action   string `json:"action"`
+	Resource string `json:"resource"`
 }
 
 // Gate is the handler. It is safe for use by many goroutines.
@@ -160,6 +181,7 @@ type request struct {
 	scope         rules.Scope
 	facts         map[string][]string // condition keys of request and principal
 	params        url.Values          // of the query protocol
+	refused       bool
 }
 
 // name is the operation as it is counted and logged.
@@ -188,7 +210,24 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	began := time.Now()
 	answer := &recorder{ResponseWriter: w}
 	g.serve(ctx, answer, r)
+	g.trace(r, began, answer.status)
 	g.log.Debug("request", "operation", r.name(), "principal", r.who.ARN, "status", answer.status, "took", time.Since(began))
+}
+
+// trace tells who listens what became of a request.
+func (g *Gate) trace(r *request, began time.Time, status int) {
+	if g.o.Trace == nil || r.call.Source == "" {
+		return
+	}
+	t := Trace{Time: began, Principal: r.who.ARN, Operation: r.name(), Status: status, Refused: r.refused}
+	needs := r.call.Needs
+	if r.call.HideMissing != nil && status == http.StatusNotFound {
+		needs = append(needs[:len(needs):len(needs)], *r.call.HideMissing)
+	}
+	for _, n := range needs {
+		t.Needs = append(t.Needs, Needed{n.Action, n.Resource})
+	}
+	g.o.Trace(t)
 }
 
 func (g *Gate) serve(ctx context.Context, w http.ResponseWriter, r *request) {
