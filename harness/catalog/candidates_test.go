@@ -96,6 +96,10 @@ func TestCandidatesOfSDK(t *testing.T) {
 			_, err := ec2.NewFromConfig(c).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{"vpc-1"}})
 			return err
 		}, []string{"ec2:DescribeVpcs *"}},
+		{"GetTransitGatewayRouteTableAssociations", func(ctx context.Context, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).GetTransitGatewayRouteTableAssociations(ctx, &ec2.GetTransitGatewayRouteTableAssociationsInput{TransitGatewayRouteTableId: aws.String("tgw-rtb-1")})
+			return err
+		}, []string{"ec2:GetTransitGatewayRouteTableAssociations *"}},
 		{"DescribeVpcAttribute", func(ctx context.Context, c aws.Config) error {
 			_, err := ec2.NewFromConfig(c).DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: aws.String("vpc-1"), Attribute: "enableDnsSupport"})
 			return err

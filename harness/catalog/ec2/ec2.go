@@ -100,13 +100,20 @@ var unnamed = map[string][]string{
 	"RunInstances":                         {"image", "security-group", "subnet"},
 }
 
+// unchecked holds the other operations that are checked on no resource, although
+// they name one (Service Authorization Reference, "Actions defined by Amazon EC2").
+var unchecked = []string{
+	"BundleInstance", "ConfirmProductInstance", "GetSubnetCidrReservations", "GetTransitGatewayAttachmentPropagations",
+	"GetTransitGatewayPrefixListReferences", "GetTransitGatewayRouteTableAssociations", "GetTransitGatewayRouteTablePropagations",
+}
+
 // Needs lists what a request of EC2 needs. Operations that describe are checked
 // on no resource; others on each resource that they name or make, each being a
 // need of its own.
 func Needs(r request.Request) []request.Need {
 	permission := "ec2:" + r.Operation
 	w := request.Words(r.Operation)
-	if (w[0] == "Describe" || w[0] == "List" || w[0] == "Search" || r.Operation == "GetSubnetCidrReservations") && !describesResource(r.Operation) {
+	if (w[0] == "Describe" || w[0] == "List" || w[0] == "Search" || slices.Contains(unchecked, r.Operation)) && !describesResource(r.Operation) {
 		return []request.Need{{Permission: permission, Resource: "*"}}
 	}
 	if r.Operation == "CreateTags" || r.Operation == "DeleteTags" {

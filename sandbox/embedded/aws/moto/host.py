@@ -27,6 +27,8 @@ import warnings
 
 try:
     from moto import __version__ as moto_version
+    from moto.ec2.models.launch_templates import LaunchTemplate
+    from moto.ec2.utils import parse_user_data
     from moto.iam.access_control import PermissionResult
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
@@ -113,6 +115,24 @@ def protect():
         ctypes.CDLL(None).prctl(pr_set_dumpable, *[ctypes.c_ulong(0)] * 4)
     except (ImportError, OSError, AttributeError):
         pass
+
+
+def mend():
+    """Puts right what moto does otherwise than AWS, for the whole family."""
+    # moto applies a bucket's policy to everybody, whoever it names: it does not
+    # know who asks. The gate does, and has applied it.
+    FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+
+    # moto reads the user data of a launch template's first version, not of the
+    # later ones, and then fails to launch instances by those.
+    create_version = LaunchTemplate.create_version
+
+    def read_and_create(self, data, description):
+        if isinstance(data.get("UserData"), (str, bytes)):
+            data["UserData"] = parse_user_data(data["UserData"])
+        return create_version(self, data, description)
+
+    LaunchTemplate.create_version = read_and_create
 
 
 class Gatekeeper:
@@ -235,9 +255,7 @@ def main():
         if not read:
             return
         token += read
-    # moto applies a bucket's policy to everybody, whoever it names: it does not
-    # know who asks. The gate does, and has applied it.
-    FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+    mend()
     app = Dispatcher(create_backend_app)
     host = Host(Gatekeeper(app, token.decode().strip()), token.decode().strip())
     print(json.dumps(host.announce()), flush=True)

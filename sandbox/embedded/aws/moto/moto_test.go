@@ -46,6 +46,31 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
+// The user data of a launch template's later versions is read like the first's:
+// else no instance can be launched by them.
+func TestLaunchTemplateVersions(t *testing.T) {
+	h := start(t)
+	const data = "&LaunchTemplateName=t&LaunchTemplateData.ImageId=ami-12c6146b&LaunchTemplateData.InstanceType=t3.micro&LaunchTemplateData.UserData="
+	send(t, h, "CreateLaunchTemplate", data+"Zmlyc3Q=")
+	if body := send(t, h, "CreateLaunchTemplateVersion", data+"c2Vjb25k"); !strings.Contains(body, "<userData>c2Vjb25k</userData>") {
+		t.Errorf("the second version is %s", body)
+	}
+	r := request(t, "CreateAutoScalingGroup", "&AutoScalingGroupName=g&MinSize=1&MaxSize=1&AvailabilityZones.member.1=us-east-1a"+
+		"&LaunchTemplate.LaunchTemplateName=t&LaunchTemplate.Version=2")
+	r.URL.Host, r.Host = "autoscaling.us-east-1.amazonaws.com", ""
+	r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/ec2/", "/autoscaling/", 1))
+	reply, err := h.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, _ := io.ReadAll(reply.Body); reply.StatusCode != http.StatusOK {
+		t.Errorf("a group by the second version: status %d: %s", reply.StatusCode, body)
+	}
+	if body := send(t, h, "DescribeInstances", ""); strings.Count(body, "<instanceId>") != 1 {
+		t.Errorf("the group has launched %s", body)
+	}
+}
+
 // A fork must find no request at work and lose none.
 func TestSnapshotWhileBusy(t *testing.T) {
 	h := start(t)
