@@ -26,12 +26,12 @@ var hints = plain.NewWords(
 	"denied", "authorized", "authorizationf", "authorizationp", "authorizatione", "authorizationexc", "forbidden", "permission",
 	"insufficient", "disallowed", "prohibited", "violat", "scopelocked", "are locked", "be assumed", "assume role", "assume iam",
 	"error 403", "error 401", "code: 403", "code: 401", "code=403", "code=401", "code 403", "code 401", "status 403", "status 401", "(403)",
-	"out while", "not have", "'t have", "t\nhave",
+	"permitted", "assume the", "act as", "out while", "not have", "'t have", "t\nhave",
 	// not known
 	"expired", "unauthenticated", "aadsts", "credentials", "signaturedoesnotmatch", "signature we", "incompletesignature", "invalidsignature", "not yet current",
 	"invalidclienttoken", "unrecognizedclient", "invalidaccesskey", "access key id", "missingauthentication", "invalidauthentication", "authenticationf",
 	"authenticationtoken", "security token", "authfailure", "tooskewed", "the current time", "malformed", "basic auth", "noauthentication", "invalid_grant", "invalid_client",
-	"anonymous", "api_key_invalid", "refresh token", "invalidtoken", "sso session",
+	"anonymous", "api_key_invalid", "refresh token", "reauthentication", "active account", "invalidtoken", "sso session", "federated token", "az login", "authentication required",
 	// not enabled, too much
 	"_disabled", "is disabled", "been used", "accessnotconfigured", "not configured", "optinrequired", "subscri", "unregistered", "be registered",
 	"exceeded", "throttl", "quota", "slowdown", "many requests", "toomanyrequests", "vcpu capacity", "countlimit",
@@ -137,6 +137,9 @@ func readPiece(p plain.Piece, only []refusal.Cloud) []refusal.Denial {
 func beats(text string, o, f place, first bool) bool {
 	if o.Cloud == f.Cloud {
 		return false
+	}
+	if o.Permission != "" && f.Permission != "" && (o.to <= f.from || f.to <= o.from) {
+		return false // each is of its own cloud's grammar
 	}
 	between := ""
 	switch {

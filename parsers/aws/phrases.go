@@ -31,10 +31,13 @@ var phrases = []phrase{
 	{form: regexp.MustCompile(`access has been denied by (?:ECR|Amazon ECR)|(?:Lambda )?does not have permission to access the ECR image`), reason: refusal.OpaqueDenial, candidates: []string{"ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:SetRepositoryPolicy"}},
 	{form: regexp.MustCompile(`(?:because )?KMS access was denied`), reason: refusal.OpaqueDenial, candidates: []string{"kms:Decrypt"}},
 	{form: regexp.MustCompile(`[Tt]he ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access`), reason: refusal.OpaqueDenial, candidates: []string{"kms:Decrypt"}},
+	// What a role that is handed over must be able to do itself.
+	{form: regexp.MustCompile(`execution role does not have permissions to call CreateNetworkInterface on EC2`), reason: refusal.OpaqueDenial, candidates: []string{"ec2:CreateNetworkInterface"}},
+	{form: regexp.MustCompile(`[Pp]ermission denied on S3 path: (s3://\S+)`), reason: refusal.OpaqueDenial, candidates: []string{"s3:GetObject", "s3:ListBucket"}},
 	// Roles.
 	{form: regexp.MustCompile(`Access denied when attempting to assume role (arn:\S+?)[.,]?(?:\s|"|$)`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
 	{form: regexp.MustCompile(`role \(?"?(arn:aws[a-z-]*:iam::[^\s"]+?)"?\)? cannot be assumed`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
-	{form: regexp.MustCompile(`(?i)(?:cannot|can't|unable to|could not|failed to) assume (?:IAM )?role:? \(?"?(arn:aws[a-z-]*:iam::[^\s")]+)`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
+	{form: regexp.MustCompile(`(?i)(?:cannot|can't|unable to|could not|failed to) assume (?:the )?(?:IAM )?role:? \(?["']?(arn:aws[a-z-]*:iam::[^\s"')]+)`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
 	// Lake Formation has permissions of its own (Lake Formation Developer Guide, "Overview of Lake Formation permissions").
 	{form: regexp.MustCompile(`Insufficient Lake Formation permission\(?s?\)?:? ?[A-Za-z: ]*`), reason: refusal.ExplicitDeny, blocker: "Lake Formation"},
 	{form: regexp.MustCompile(`Insufficient permissions to execute the query[^\n"]{0,120}`), reason: refusal.OpaqueDenial},
@@ -55,7 +58,7 @@ var phrases = []phrase{
 	{form: regexp.MustCompile(`(?:S3Exception|S3ResponseError|S3::Errors::AccessDenied|S3_ERROR|Amazon\.S3\.\w+|s3:// ?\S*|upload failed: \S+ to s3://\S+|download failed: s3://\S+)[^\n]{0,160}?Access Denied`), reason: refusal.OpaqueDenial},
 	// Credentials, as SDKs and tools say it.
 	{form: regexp.MustCompile(`The security token included in the request is (?:invalid|expired)`), reason: refusal.BadCredentials},
-	{form: regexp.MustCompile(`(?i)The (?:provided )?token has expired|The SSO session (?:associated with this profile )?has expired(?: or is otherwise invalid)?|The SSO session token associated with profile=\S+ was not found`), reason: refusal.BadCredentials},
+	{form: regexp.MustCompile(`(?i)The (?:provided )?token has expired|Token has expired and refresh failed|The SSO session (?:associated with this profile )?has expired(?: or is otherwise invalid)?|The SSO session token associated with profile=\S+ was not found`), reason: refusal.BadCredentials},
 	{form: regexp.MustCompile(`Signature expired: `), reason: refusal.BadCredentials},
 	{form: regexp.MustCompile(`Signature not yet current: `), reason: refusal.BadCredentials},
 	{form: regexp.MustCompile(`AWS was not able to validate the provided access credentials`), reason: refusal.BadCredentials},

@@ -13,13 +13,15 @@ import (
 // line break for any of its spaces. SES quotes its names.
 var (
 	said = regexp.MustCompile("(?:\\bUser:?\\s*[`'\"]?((?:arn:)?[^\\s`'\"]+(?:\\s[^\\s`'\"]+)??)[`'\"]?\\s+|\\bUser:?\\s+|(arn:[^\\s`'\"]+)\\s+)?" +
-		"(?:is\\s+)?not\\s+authorized\\s+(?:to\\s+)?perform:?\\s+[`'\"]?(" + words.Action + ")")
+		"(?:is\\s+)?[Nn]ot\\s+authorized\\s+(?:to\\s+)?perform:?\\s+[`'\"]?(" + words.Action + ")")
 	saidAPI  = regexp.MustCompile(`(?:(?:doesn't|does not|don't) have permissions? to (?:call|perform)(?: action)?:?|API:)\s+(` + words.Action + `)(?:\s+Access Denied)?`)
 	resource = regexp.MustCompile("^[`'\"]?\\s+on\\s+(?:the\\s+)?resource:?\\s+(?:(?:\\\\*\"|&quot;|`)([^\"\\\\&`']+)(?:\\\\*\"|&quot;|')|((?:role|user|group|instance profile|policy path)\\s[A-Za-z0-9+=,.@_/-]+)|(arn:(?:[^\\s\"'<>()]|\\([^\\s)]*\\))+|\\*|[^\\s\"'<>()]+))")
 	vague    = regexp.MustCompile(`^\s+on\s+(?:the|this)\s+(?:specified\s+)?resource\b`)
 	clause   = regexp.MustCompile(`^["'.\s]*(?:because\s+no\s+((?:[A-Za-z-]+\s){0,4}(?:policy|policies|boundary))\s+allows?(?:\s+the\s+(` + words.Action + `)\s+action)?|` +
 		`(?:because\s+of|with|due\s+to)\s+an\s+explicit\s+deny(?:\s+in\s+(?:an?|the)\s+((?:[A-Za-z-]+\s){0,4}(?:policy|boundary)))?|` +
 		`(because\s+public\s+[A-Za-z ]+\s+are\s+(?:prevented|blocked)\s+by\s+the\s+[A-Za-z]+\s+setting))`)
+	standing = regexp.MustCompile(`(?i)\bexplicit(?:ly)?\s+den(?:y|ied)\b(?:\s+(?:in|by)\s+(?:an?|the)\s+((?:[A-Za-z-]+\s){0,4}(?:policy|boundary)))?|` +
+		`\bbecause\s+no\s+(permissions\s+boundary|(?:service\s+control|resource\s+control|session|VPC\s+endpoint)\s+(?:policy|policies))\s+allows?`)
 	coded = regexp.MustCompile(`\b([A-Z][A-Za-z0-9]*(?:\.[A-Z][A-Za-z0-9]*)?)(?::|;|\)|\]|</Code>|'|"|,| \((?:client|server)\):|\s*$|\n| when calling)`)
 	// The AWS CLI prints the status where HEAD gives it no code.
 	headCode = regexp.MustCompile(`\(403\)(?: occurred)? when calling the (Head(?:Object|Bucket)) operation: Forbidden`)
@@ -29,9 +31,11 @@ var (
 
 	encodedText = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+={0,2})`)
 
+	bareStatus = regexp.MustCompile(`(?:^|[^0-9])403 $`)
+
 	// Marks of AWS's clients beside a code that other clouds have as well.
 	ours    = regexp.MustCompile(`arn:aws|amazonaws|\bAWS\b|\baws[_: ]|[Aa]mazon|\bS3\b|\bs3:|\bEC2\b|\bec2\b|operation error |when calling the |host id:|botocore|boto|request id: [0-9A-Fa-f-]|RequestID: |RequestId`)
-	foreign = regexp.MustCompile(`googleapi|\bgs://|storage\.googleapis|PERMISSION_DENIED|gserviceaccount|does not have [a-z]+\.[a-z.]+ access|azurerm|/subscriptions/|Microsoft\.|vault\.azure|AADSTS|Error from server|is forbidden: User|https?://[a-z0-9.-]*(?:cloudflare|fastly|akamai)`)
+	foreign = regexp.MustCompile(`googleapi|\bgs://|storage\.googleapis|PERMISSION_DENIED|gserviceaccount|does not have [a-z]+\.[a-z.]+ access|azurerm|/subscriptions/|Microsoft\.|vault\.azure|AADSTS|Error from server|is forbidden: User|provider registry|registry\.(?:terraform|opentofu)\.|discovery document|proxyconnect|\b[Ss]quid/|java\.nio\.file\.AccessDeniedException: (?:/|[A-Z]:)|https?://[a-z0-9.-]*(?:cloudflare|fastly|akamai)`)
 )
 
 // Text finds the refusals of AWS in a piece of plain text: without a terminal's
@@ -92,6 +96,9 @@ func (r *reader) sentences() {
 		if end < len(s) && (s[end] == '*' || s[end] == '?') {
 			continue // a pattern is no permission
 		}
+		if placeholder(sub(m, 3, 0)) {
+			continue
+		}
 		d := refusal.Denial{Reason: refusal.MissingPermission, Principal: strings.Join(strings.Fields(sub(m, 1, 0)+sub(m, 2, 0)), "")}
 		action := sub(m, 3, 0)
 		if v := vague.FindString(s[end:]); v != "" {
@@ -126,6 +133,9 @@ func (r *reader) sentences() {
 				}
 			}
 			end += c[1]
+		} else if blocker, to := far(s[end:]); to > 0 {
+			d.Reason, d.Blocker = refusal.ExplicitDeny, blocker
+			end += to
 		}
 		service, name, _ := strings.Cut(action, ":")
 		service = strings.ToLower(service)
@@ -145,6 +155,40 @@ func (r *reader) sentences() {
 		}
 		r.add(m[0], end, d)
 	}
+}
+
+// placeholder tells an action that a document writes in the place of any:
+// "service:Action", "SERVICE:ACTION". No action is in capitals throughout.
+func placeholder(action string) bool {
+	service, name, _ := strings.Cut(action, ":")
+	return strings.EqualFold(service, "service") || strings.EqualFold(name, "action") || strings.EqualFold(name, "operation") ||
+		len(name) > 2 && name == strings.ToUpper(name)
+}
+
+// far looks for what stands in the way further on in the sentence's line, in
+// words that the clause does not have: where a deny is told of, nothing may be
+// taken for missing. to is 0 without one.
+func far(rest string) (blocker string, to int) {
+	rest = rest[:min(len(rest), 300)]
+	if i := strings.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i]
+	}
+	if m := said.FindStringIndex(rest); m != nil {
+		rest = rest[:m[0]]
+	}
+	m := standing.FindStringSubmatchIndex(rest)
+	if m == nil {
+		return "", 0
+	}
+	for g := 1; g <= 2; g++ {
+		if m[2*g] >= 0 {
+			blocker = kind(rest[m[2*g]:m[2*g+1]])
+		}
+	}
+	if blocker == "" {
+		blocker = "a policy that the refusal does not name"
+	}
+	return blocker, m[1]
 }
 
 // kind is a policy's type with single spaces, in the words of the IAM User Guide.
@@ -192,6 +236,9 @@ func (r *reader) codes() {
 		rest := s[m[1]:]
 		if code == "AuthFailure" && !strings.HasPrefix(rest, " "+badSignature) {
 			continue
+		}
+		if code == "Forbidden" && bareStatus.MatchString(s[max(0, m[2]-8):m[2]]) {
+			continue // HTTP's own phrase, which any server says
 		}
 		near := s[max(0, m[2]-300):min(len(s), m[3]+400)]
 		if foreign.MatchString(near) && (code == "Forbidden" || !ours.MatchString(near)) || code == "Forbidden" && !ours.MatchString(near) && !strings.Contains(near, "Forbidden: Forbidden") && !strings.Contains(near, "[Forbidden: null]") {

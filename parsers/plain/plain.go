@@ -168,7 +168,7 @@ func colour(s string, i int) (int, string) {
 
 // sequence is the length of the control sequence that s starts with (ECMA-48,
 // "Control functions": CSI, OSC and two-byte escapes).
-func sequence(s string) int {
+func sequence[T string | []byte](s T) int {
 	if len(s) < 2 {
 		return 1
 	}
@@ -265,7 +265,7 @@ func hex(s string, n int) (rune, bool) {
 
 // label is what log collectors put before a line: times, levels and names in
 // brackets, a container's or step's name with a bar or colon.
-var label = regexp.MustCompile(`^(?:\s*(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d[\d.,]*|\[[^\]\n]{1,60}\]:?|[\w./@-]{1,40}(?: ?[:|>]|\t)|==>|\d+\.\d+|#\d+)\s)+\s*$`)
+var label = regexp.MustCompile(`^(?:\s*(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d[\d.,]*|\[[^\]\n]{1,60}\]:?|[\w./@-]{1,40} {0,40}[:|>]|==>|\d+\.\d+|#\d+)\s|\s*[\w./@-]{1,40}\t)+\s*$`)
 
 // undraw gives the part of a line inside a drawn box.
 func undraw(line string) (from, to int) {
@@ -297,6 +297,9 @@ func undraw(line string) (from, to int) {
 // boxEnd is where the box's edge that begins a line ends, 0 without one.
 func boxEnd(line string) int {
 	for i := 0; i < len(line) && i < 160; i++ {
+		if line[i] == '|' && bullet.MatchString(line[:i]) && (i+1 == len(line) || line[i+1] == ' ') {
+			return i + 1
+		}
 		n := box(line[i:])
 		if n == 0 {
 			continue
@@ -308,6 +311,10 @@ func boxEnd(line string) int {
 	}
 	return 0
 }
+
+// bullet is what stands before the bar with which some tools (sops, for one) draw
+// a box's left edge in ASCII.
+var bullet = regexp.MustCompile(`^\s*(?:- )?$`)
 
 func blank(s string) bool { return strings.Trim(s, " \t") == "" }
 
@@ -349,11 +356,15 @@ var starts = regexp.MustCompile(`^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|[A-Z][
 	`File "|at (?:\S+\(|/)|with (?:module|data|provider|aws|google|azure)\S*|on \S+ line \d|[A-Z][\w.]+: )`)
 
 // join turns the line breaks inside a sentence to spaces, or to nothing where
-// they stand inside an ARN or a path.
+// they stand inside an ARN or a path, or in a word that a terminal broke.
 func (t text) join() text {
 	b := builder{from: t}
-	width := ""
+	cut := 0 // where the paragraph ends that a terminal broke at its edge
+	fresh := true
 	for i := 0; i < len(t.s); {
+		if fresh && i >= cut {
+			cut = i + broken(t.s[i:])
+		}
 		end := i + strings.IndexByte(t.s[i:], '\n')
 		if end < i {
 			b.keep(i, len(t.s))
@@ -365,11 +376,13 @@ func (t text) join() text {
 			next = next[:k]
 		}
 		indent := len(next) - len(strings.TrimLeft(next, " \t"))
+		fresh = false
 		switch rest := next[indent:]; {
-		case blank(line) || rest == "" || starts.MatchString(rest):
+		case blank(line) || rest == "" || end+1 >= cut && starts.MatchString(rest):
 			b.keep(i, end+1)
 			i = end + 1
-		case inside(line) && indent == 0 || broken(width, line, next):
+			fresh = true
+		case inside(line) && indent == 0 || end+1 < cut && indent == 0 && !strings.HasSuffix(line, " "):
 			b.keep(i, end)
 			i = end + 1
 		default:
@@ -378,7 +391,6 @@ func (t text) join() text {
 			b.put(i+len(kept), " ")
 			i = end + 1 + indent
 		}
-		width = line
 	}
 	return b.done()
 }
@@ -398,13 +410,45 @@ func inside(line string) bool {
 	return false
 }
 
-// broken tells whether a terminal broke the line at its edge, in the middle of a
-// word: the line before and this one are both of the terminal's width, and the
-// break is between two characters of a word.
-func broken(before, line, next string) bool {
-	w := utf8.RuneCountInString(line)
-	if w < 60 || utf8.RuneCountInString(before) != w || utf8.RuneCountInString(next) > w {
-		return false
+// The least a terminal's width and the number of its full lines can be for a
+// text to count as broken by it: lines that are wrapped at spaces are of one
+// length by chance only.
+const (
+	leastWidth = 60
+	fullLines  = 3
+)
+
+// broken tells whether a terminal broke the paragraph that s begins with at its
+// edge, in the middle of words, and where that ends: all its lines but the last
+// are of one width. It gives 0 for any other.
+func broken(s string) int {
+	width, lines, end := 0, 0, 0
+	for end < len(s) {
+		line := s[end:]
+		next := len(s)
+		if k := strings.IndexByte(line, '\n'); k >= 0 {
+			line, next = line[:k], end+k+1
+		}
+		w := utf8.RuneCountInString(line)
+		switch {
+		case lines == 0 && w < leastWidth, w > width && lines > 0:
+			return 0
+		case lines == 0:
+			width = w
+		case w < width:
+			if lines < fullLines {
+				return 0
+			}
+			if w > 0 {
+				end = next
+			}
+			return end
+		}
+		lines++
+		end = next
 	}
-	return !strings.HasSuffix(line, " ") && !strings.HasPrefix(next, " ")
+	if lines <= fullLines {
+		return 0
+	}
+	return end
 }

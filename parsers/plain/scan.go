@@ -88,8 +88,7 @@ func (s *scanner) uncolour(added int) {
 		case 0:
 			i++
 		case 0x1b:
-			head := fresh[i:min(len(fresh), i+2048)]
-			i += sequence(string(head))
+			i += sequence(fresh[i:])
 		default:
 			next := i + 1
 			for next < len(fresh) && fresh[next] != 0x1b && fresh[next] != 0 {

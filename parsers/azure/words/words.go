@@ -19,7 +19,7 @@ type (
 )
 
 // The blockers of Azure, as [refusal.Denial] has them. An access policy, or a
-// role of Cosmos DB's own, is none of Azure's roles: where one must be changed
+// role of Cosmos DB's or Synapse's own, is none of Azure's roles: where one must be changed
 // the permission is given all the same, with this as its blocker.
 const (
 	Policy         = "Azure Policy"
@@ -28,6 +28,7 @@ const (
 	Network        = "network rules"
 	VaultPolicy    = "key vault access policy"
 	CosmosRole     = "Cosmos DB role"
+	SynapseRole    = "Synapse role"
 )
 
 // Find finds the sentences in a text, wherever they stand, in their order.
@@ -159,6 +160,18 @@ var forms = []form{
 			return []Sentence{{Reason: refusal.MissingPermission, Blocker: CosmosRole, Permission: a, Resource: m.Sub(3), Principal: m.Sub(1)}}
 		},
 	},
+	// Azure Synapse Analytics.
+	{
+		Hints: []string{"Synapse RBAC permission"},
+		Re:    regexp.MustCompile(`(?:principal\s+` + q + `?([^\s'"]+?)` + q + `?\s+)?does\s+not\s+have\s+the\s+required\s+Synapse\s+RBAC\s+permission\s+to\s+perform\s+this\s+action\.?\s+Required\s+permission:\s+Action:\s+(` + action + `)(?:,\s+Scope:\s+([A-Za-z0-9/._-]*[A-Za-z0-9_-]))?`),
+		Read: func(m match) []Sentence {
+			a, ok := Canonical(m.Sub(2))
+			if !ok {
+				return []Sentence{{Reason: refusal.OpaqueDenial, Principal: m.Sub(1)}}
+			}
+			return []Sentence{{Reason: refusal.MissingPermission, Blocker: SynapseRole, Permission: a, Resource: m.Sub(3), Principal: m.Sub(1)}}
+		},
+	},
 	// Azure AI services.
 	{
 		Hints: []string{"required data action"},
@@ -207,9 +220,9 @@ var forms = []form{
 		Read:  sentence.Plainly(refusal.APIDisabled, ""),
 	},
 	{
-		Hints: []string{"AADSTS", "uthenticationToken", "AuthenticationFailed", "AuthenticationInfo", "NotPermitted", "DefaultAzureCredential", "access token has expired", "NoAuthenticationInformation", "SecretCredential"},
+		Hints: []string{"AADSTS", "uthenticationToken", "AuthenticationFailed", "AuthenticationInfo", "NotPermitted", "DefaultAzureCredential", "access token has expired", "NoAuthenticationInformation", "SecretCredential", "az login", "azurecr.io"},
 		Re: regexp.MustCompile(`AADSTS\d{4,8}|\b(?:Invalid|Expired)AuthenticationToken(?:Tenant|Audience)?\b|` + code(`AuthenticationFailed(?:MissingToken|InvalidHeader)?|InvalidAuthenticationInfo|NoAuthenticationInformation|KeyBasedAuthenticationNotPermitted`) + `|` +
-			`Server\s+failed\s+to\s+authenticate\s+the\s+request|[Tt]he\s+access\s+token\s+has\s+expired|DefaultAzureCredential\s+authentication\s+failed|ClientSecretCredential\s+authentication\s+failed`),
+			`[Pp]lease\s+run\s+` + q + `az\s+login` + q + `|unauthorized:\s+authentication\s+required[^\n]{0,200}azurecr\.io|azurecr\.io[^\n]{0,200}unauthorized:\s+authentication\s+required|Server\s+failed\s+to\s+authenticate\s+the\s+request|[Tt]he\s+access\s+token\s+has\s+expired|DefaultAzureCredential\s+authentication\s+failed|ClientSecretCredential\s+authentication\s+failed`),
 		Read: sentence.Plainly(refusal.BadCredentials, ""),
 	},
 	{
@@ -237,6 +250,9 @@ func actions(m match) []Sentence {
 		end += t[1]
 	}
 	principal := who(m.Sub(1), m.Sub(2))
+	if placeholder.MatchString(list) {
+		return nil
+	}
 	names, on := split(list), split(scopes)
 	var all []Sentence
 	add := func(name, scope string) bool {
@@ -270,6 +286,9 @@ func actions(m match) []Sentence {
 func opaque(m match, end int, principal string) []Sentence {
 	return []Sentence{{Reason: refusal.OpaqueDenial, Principal: principal, From: m.From(), To: end}}
 }
+
+// placeholder is what a document writes in the place of an action.
+var placeholder = regexp.MustCompile(`^\s*(?:<[^<>]*>|[A-Z_]+|action|\{[^{}]*\})\s*$`)
 
 // scope is where an action was refused.
 var scope = regexp.MustCompile(`^\s*(?:over|on|at|for)\s+(?:the\s+)?(?:linked\s+)?scopes?\s*(?:\(s\))?\s*(?:` + said + `|` + q + `([^\s'"\\]*))`)

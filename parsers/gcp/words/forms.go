@@ -143,6 +143,14 @@ var forms = []form{
 			return []Sentence{{Reason: refusal.MissingPermission, Permission: "pubsub.topics.publish", Principal: m.Sub(1), Resource: strings.TrimRight(m.Sub(2), ",.")}}
 		},
 	},
+	// Cloud Run, of its own service agent.
+	{
+		Hints: []string{"permission to get access tokens"},
+		Re:    regexp.MustCompile(`does\s+not\s+have\s+permission\s+to\s+get\s+access\s+tokens\s+for\s+the\s+service\s+account\s+` + q + `?([^\s'"\\]+@[^\s'"\\]+?)` + q + `?\.?\s+Please\s+give\s+([^\s'"\\]+@[^\s'"\\]+)\s+permission\s+(` + plain + `)`),
+		Read: func(m match) []Sentence {
+			return missing(m, m.Sub(3), m.Sub(2), m.Sub(1), m.To())
+		},
+	},
 	// google.rpc.ErrorInfo, as the clients and tools print it.
 	{
 		Hints: []string{"IAM_PERMISSION_DENIED"},
@@ -184,8 +192,9 @@ var forms = []form{
 		Read: sentence.Plainly(refusal.QuotaOrRate, ""),
 	},
 	{
-		Hints: []string{"authentication", "invalid_grant", "invalid_client", "ACCESS_TOKEN", "CREDENTIALS_MISSING", "nvalid Credentials", "Login Required", "UNAUTHENTICATED", "oauth2: ", "invalid_rapt", "application default credentials", "valid credentials", "Unauthenticated desc", "API_KEY_INVALID", "Error 401"},
+		Hints: []string{"authentication", "invalid_grant", "invalid_client", "ACCESS_TOKEN", "CREDENTIALS_MISSING", "nvalid Credentials", "Login Required", "UNAUTHENTICATED", "oauth2: ", "invalid_rapt", "application default credentials", "valid credentials", "Unauthenticated desc", "API_KEY_INVALID", "Error 401", "eauthentication ", "active account", "federated token"},
 		Re: regexp.MustCompile(`Request\s+had\s+insufficient\s+authentication\s+scopes|Request\s+had\s+invalid\s+authentication\s+credentials|Request\s+is\s+missing\s+required\s+authentication\s+credential|ACCESS_TOKEN_(?:SCOPE_INSUFFICIENT|EXPIRED|TYPE_UNSUPPORTED)|CREDENTIALS_MISSING|API_KEY_INVALID|` +
+			`Reauthentication\s+(?:failed|required)|not\s+currently\s+have\s+an\s+active\s+account\s+selected|failed\s+to\s+generate\s+Google\s+Cloud\s+federated\s+token|` +
 			`oauth2(?:/google)?:\s+(?:cannot\s+fetch\s+token|` + q + `?invalid_grant)|\binvalid_grant\b|\binvalid_rapt\b|\bInvalid\s+Credentials|\bLogin\s+Required|could\s+not\s+find\s+default\s+credentials|does\s+not\s+have\s+any\s+valid\s+credentials|` + q + `UNAUTHENTICATED|\(gcloud[^)\n]*\)\s+UNAUTHENTICATED|16\s+UNAUTHENTICATED|googleapi:\s+(?:got\s+HTTP\s+response\s+code|Error)\s+401`),
 		Read: func(m match) []Sentence {
 			// Microsoft's directory speaks OAuth as well.
