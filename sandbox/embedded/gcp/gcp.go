@@ -37,6 +37,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/compute"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/ledger"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/logging"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/storage"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
@@ -136,6 +137,7 @@ func New(c Config) (*Gate, error) {
 			Request: &http.Request{URL: &url.URL{}}, Polls: c.Polls}
 		accounts.SeedProject(seed)
 		accounts.AddAccount(seed, c.Number+"-compute@developer.gserviceaccount.com")
+		logging.Seed(seed)
 		seedAPIs(seed, c.Enabled)
 		if err := compute.Seed(seed, c.DefaultNetwork); err != nil {
 			return err

@@ -9,9 +9,13 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/apis"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/certificates"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/compute"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/dns"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/generic"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/logging"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/monitoring"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/operation"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/pubsub"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/registry"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/secrets"
@@ -28,9 +32,13 @@ type services struct {
 
 func newServices(ring *token.Ring) services {
 	s := services{methods: map[string]api.Handler{}, hooks: map[string]generic.Hooks{
-		"artifactregistry": registry.Hooks(), "certificatemanager": certificates.Hooks(), "compute": compute.Hooks(), "secretmanager": secrets.Hooks(),
+		"artifactregistry": registry.Hooks(), "certificatemanager": certificates.Hooks(), "compute": compute.Hooks(), "dns": dns.Hooks(),
+		"logging": logging.Hooks(), "monitoring": monitoring.Hooks(), "pubsub": pubsub.Hooks(), "secretmanager": secrets.Hooks(),
 	}}
-	for _, m := range []map[string]api.Handler{ring.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), secrets.Handlers(), storage.Handlers()} {
+	for _, m := range []map[string]api.Handler{
+		ring.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), dns.Handlers(), logging.Handlers(), monitoring.Handlers(),
+		pubsub.Handlers(), secrets.Handlers(), storage.Handlers(),
+	} {
 		maps.Copy(s.methods, m)
 	}
 	return s
@@ -46,13 +54,18 @@ func (s services) handler(m route.Match) api.Handler {
 		return iam.Handle
 	case operation.Serves(m.ID):
 		return operation.Handle
-	case m.Collection() == "locations":
-		return nil // of Google, not of the project
+	case others[m.Collection()] || m.Service.Name == "dns" && !dns.Serves(m.Collection(), m.Verb()):
+		return nil
 	case served && generic.Serves(m.Method):
 		return func(c *api.Call) (*api.Reply, error) { return generic.Handle(c, hooks) }
 	}
 	return nil
 }
+
+// others are collections that Google fills, not the project: an empty list would
+// be a false answer.
+var others = map[string]bool{"locations": true, "monitoredResourceDescriptors": true, "notificationChannelDescriptors": true, "uptimeCheckIps": true,
+	"alerts": true, "members": true, "recentQueries": true, "prewarmedArtifacts": true}
 
 // seedAPIs enables APIs: nil means all that the sandbox has.
 func seedAPIs(c *api.Call, enabled []string) {

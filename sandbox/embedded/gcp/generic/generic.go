@@ -247,7 +247,7 @@ func aggregated(c *api.Call, h Hooks) (*api.Reply, error) {
 // idParameter is the query parameter by which a client names what it creates.
 func idParameter(m *route.Method) string {
 	for _, q := range m.Query {
-		if strings.HasSuffix(q, "Id") && q != "requestId" && q != "validateOnlyId" {
+		if strings.HasSuffix(q, "Id") && q != "requestId" && q != "clientOperationId" {
 			return q
 		}
 	}
@@ -476,6 +476,9 @@ func Change(c *api.Call, h Hooks, schema *route.Schema, path string, old, o stor
 	c.Tx.Put(c.KeyOf(path), o)
 	return o, nil
 }
+
+// Camel turns a field mask's name_of_field into JSON's nameOfField.
+func Camel(path string) string { return snake(path) }
 
 // snake turns a field mask's name_of_field into JSON's nameOfField.
 func snake(path string) string {

@@ -34,6 +34,8 @@ func Start(c *api.Call, target string, result store.Object) store.Object {
 		return compute(c, target, result)
 	case "container":
 		return container(c, target)
+	case "dns":
+		return zone(c, target, result)
 	}
 	return longRunning(c, target, result)
 }
@@ -82,6 +84,15 @@ func container(c *api.Call, target string) store.Object {
 		"targetLink": "https://container.googleapis.com/v1/" + target, hidden: 0.0,
 	}
 	c.Tx.Put(c.KeyOf(path), op)
+	return visible(op)
+}
+
+// zone makes an operation of Cloud DNS, on a zone.
+func zone(c *api.Call, target string, result store.Object) store.Object {
+	id := fmt.Sprintf("%x", c.Tx.ID())
+	op := store.Object{"kind": "dns#operation", "id": id, "startTime": api.Time(c.Now), "status": "pending", "type": "update", "user": c.Principal,
+		"zoneContext": store.Object{"newValue": result}, hidden: 0.0}
+	c.Tx.Put(c.KeyOf(target+"/operations/"+id), op)
 	return visible(op)
 }
 
@@ -186,6 +197,10 @@ func advance(op store.Object, done bool, pacific, utc string) {
 			if op["endTime"] == nil {
 				op["endTime"] = pacific
 			}
+		}
+	case op["kind"] == "dns#operation":
+		if done {
+			op["status"] = "done"
 		}
 	case op["operationType"] != nil:
 		op["status"] = "RUNNING"
