@@ -1,11 +1,21 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/pem"
+	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/whittle-iam/whittle/sandbox/tools"
 )
@@ -28,9 +38,8 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// stackWith copies a stack into a folder of its own, with a line more at the
-// top of whittle.yaml.
-func stackWith(t *testing.T, stack, line string) string {
+// stackCopy copies a stack into a folder of its own, and edits its whittle.yaml.
+func stackCopy(t *testing.T, stack string, edit func(string) string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(stack))); err != nil {
@@ -41,16 +50,81 @@ func stackWith(t *testing.T, stack, line string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(line+"\n"+string(text)), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(edit(string(text))), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return file
 }
 
+// failsOpen checks that a stack's probe fails with the gate open.
+func failsOpen(t *testing.T, stack string) {
+	t.Helper()
+	if _, err := probeStack(t, stack, "--gate=open", "--no-reference", "--no-verify"); err == nil || !strings.Contains(err.Error(), "should be refused") {
+		t.Errorf("with the gate open: %v", err)
+	}
+}
+
+// checkSteps checks that each step took one run, no client saw a refusal, all
+// was verified, and the steps need these permissions and no other: step → names
+// parted by spaces, "ec2:" where none is said. Steps that are not in want are
+// not compared.
+func checkSteps(t *testing.T, p probed, want map[string]string) {
+	t.Helper()
+	if !p.rec.Verified {
+		t.Error("not verified")
+	}
+	if err := unseen(p); err != nil {
+		t.Error(err)
+	}
+	for _, s := range p.rec.Steps {
+		if s.Runs != 1 {
+			t.Errorf("step %s took %d runs of growth, want 1", s.Name, s.Runs)
+		}
+		for _, g := range s.Grants {
+			if g.Necessity != "observed" {
+				t.Errorf("step %s: %s is %s", s.Name, g.Permission, g.Necessity)
+			}
+		}
+		names, ok := want[s.Name]
+		if !ok {
+			continue
+		}
+		delete(want, s.Name)
+		var permissions []string
+		for _, name := range strings.Fields(names) {
+			if !strings.Contains(name, ":") {
+				name = "ec2:" + name
+			}
+			permissions = append(permissions, name)
+		}
+		slices.Sort(permissions)
+		if diff := cmp.Diff(permissions, s.Set().Permissions()); diff != "" {
+			t.Errorf("step %s needs (-want +got):\n%s", s.Name, diff)
+		}
+	}
+	for name := range want {
+		t.Errorf("there is no step %s", name)
+	}
+}
+
+// checkSame checks that the stack's record, under other names, has the same
+// bytes as p's but for the verification.
+func checkSame(t *testing.T, p probed, stack string, flags ...string) {
+	t.Helper()
+	second, err := probeStack(t, stack, append(flags, "--no-reference", "--no-verify")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unverified := strings.Replace(string(p.bytes), `"verified": true`, `"verified": false`, 1)
+	if diff := cmp.Diff(unverified, string(second.bytes)); diff != "" {
+		t.Errorf("another run gave another record:\n%s", diff)
+	}
+}
+
 // OpenTofu needs what Terraform needs, with the provider from the same mirror.
 func TestProbeWithOpenTofu(t *testing.T) {
 	t.Parallel()
-	stack := stackWith(t, tinyStack, "terraform: {path: "+tool(t, "tofu")+"}")
+	stack := stackCopy(t, tinyStack, func(text string) string { return "terraform: {path: " + tool(t, "tofu") + "}\n" + text })
 	p, err := probeStack(t, stack, "--no-reference")
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +147,113 @@ func TestProbeWithOpenTofu(t *testing.T) {
 			t.Errorf("step %s: terraform needs %v, tofu %v", s.Name, s.Set().Slice(), p.rec.Steps[i].Set().Slice())
 		}
 	}
-	if _, err := probeStack(t, stack, "--gate=open", "--no-reference", "--no-verify"); err == nil || !strings.Contains(err.Error(), "should be refused") {
-		t.Errorf("with the gate open: %v", err)
+	failsOpen(t, stack)
+}
+
+// withMachine has a stack use the docker-machine that whittle builds.
+func withMachine(t *testing.T, stack string) string {
+	t.Helper()
+	path := tool(t, "docker-machine")
+	return stackCopy(t, stack, func(text string) string {
+		return strings.NewReplacer("[docker-machine,", "["+path+",", "exec docker-machine", "exec "+path).Replace(text)
+	})
+}
+
+// The calls are those of the amazonec2 driver's source: all that it makes
+// itself, it makes here.
+func TestProbeDockerMachine(t *testing.T) {
+	t.Parallel()
+	stack := withMachine(t, "../../docs/examples/docker-machine/whittle.yaml")
+	p, err := probeStack(t, stack)
+	if err != nil {
+		t.Fatal(err)
 	}
+	checkSteps(t, p, map[string]string{
+		"create": `DescribeAccountAttributes DescribeSubnets DescribeKeyPairs ImportKeyPair DescribeSecurityGroups
+			CreateSecurityGroup AuthorizeSecurityGroupIngress RunInstances DescribeInstances CreateTags`,
+		"stop":    "StopInstances DescribeInstances",
+		"start":   "StartInstances DescribeInstances",
+		"restart": "RebootInstances DescribeInstances",
+		"rm":      "TerminateInstances DeleteKeyPair",
+	})
+	checkSame(t, p, stack, "--name", "machine=other")
+	failsOpen(t, stack)
+}
+
+// What the driver is given it does not make; what it is told to pass on needs
+// iam:PassRole; and a spot instance is another request.
+func TestProbeDockerMachineGiven(t *testing.T) {
+	t.Parallel()
+	stack := withMachine(t, "testdata/machine-given/whittle.yaml")
+	writeKey(t, filepath.Join(filepath.Dir(stack), "id"))
+	p, err := probeStack(t, stack, "--no-reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSteps(t, p, map[string]string{
+		"create": "DescribeSubnets DescribeKeyPairs DescribeSecurityGroups RunInstances DescribeInstances CreateTags iam:PassRole",
+		"rm":     "TerminateInstances",
+		"spot": `DescribeAccountAttributes DescribeSubnets DescribeKeyPairs ImportKeyPair DescribeSecurityGroups
+			CreateSecurityGroup AuthorizeSecurityGroupIngress RequestSpotInstances DescribeSpotInstanceRequests
+			DescribeInstances CreateTags iam:CreateServiceLinkedRole`,
+		"rm-spot": "TerminateInstances DeleteKeyPair",
+	})
+	failsOpen(t, stack)
+}
+
+// writeKey writes an RSA key for SSH: path in PEM, path.pub in OpenSSH's form
+// (RFC 4253, section 6.6).
+func writeKey(t *testing.T, path string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blob []byte
+	for _, field := range [][]byte{[]byte("ssh-rsa"), big.NewInt(int64(key.E)).Bytes(), append([]byte{0}, key.N.Bytes()...)} {
+		blob = append(binary.BigEndian.AppendUint32(blob, uint32(len(field))), field...)
+	}
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	if err := errors.Join(os.WriteFile(path, private, 0o600), os.WriteFile(path+".pub", []byte("ssh-rsa "+base64.StdEncoding.EncodeToString(blob)+"\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// imageStack is the image of docs/examples/aws-stack alone.
+const imageStack = `cloud: aws
+sandbox: embedded
+names: {name: acme}
+lifecycle:
+  - {name: image, phase: init, role: builder, timeout: 5m, packer: {template: image.pkr.hcl, var: {name: "{name}"}}}
+`
+
+func TestProbePacker(t *testing.T) {
+	t.Parallel()
+	tool(t, "packer")
+	tool(t, "packer-plugin-amazon")
+	stack := filepath.Join(t.TempDir(), "whittle.yaml")
+	template, err := os.ReadFile("../../docs/examples/aws-stack/image.pkr.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(stack, []byte(imageStack), 0o600), os.WriteFile(filepath.Join(filepath.Dir(stack), "image.pkr.hcl"), template, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := probeStack(t, stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSteps(t, p, map[string]string{
+		"image": `DescribeRegions DescribeImages CreateKeyPair CreateSecurityGroup DescribeSecurityGroups
+			AuthorizeSecurityGroupIngress RunInstances CreateTags DescribeInstances DescribeVolumes StopInstances
+			CreateImage TerminateInstances DeleteSecurityGroup DeleteKeyPair`,
+	})
+	if v := p.rec.Inputs.Tools; v["packer"] == "" || v["hashicorp/amazon"] == "" {
+		t.Errorf("tools %v", v)
+	}
+	if !strings.Contains(string(p.bytes), `key-pair/packer_*"`) {
+		t.Errorf("the temporary key's name is not written as its prefix:\n%s", p.bytes)
+	}
+	checkSame(t, p, stack, "--name", "name=beta")
+	failsOpen(t, stack)
 }

@@ -330,7 +330,7 @@ func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[st
 			e.c.Progress(s.Name, Progress{Kind: terraform.Running, Address: p.Build, Action: p.Text})
 		},
 	})
-	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: map[string]string{"packer": e.packer.Version}}
+	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: map[string]string{"packer": e.packer.Version}, Generated: res.Generated}
 	maps.Copy(out.Tools, e.plugins[s.Name])
 	for _, d := range res.Diagnostics {
 		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{Summary: d.Summary, Detail: d.Detail, Address: d.Build})

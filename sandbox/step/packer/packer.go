@@ -59,6 +59,9 @@ type Result struct {
 	Output string
 	// Artifacts are what was made, as Packer names it: "us-east-1:ami-0123".
 	Artifacts []string
+	// Generated are the names that Packer made up for what it takes down again,
+	// with what they begin with: "packer_6b06ec85-…" → "packer_".
+	Generated map[string]string
 }
 
 // Diagnostic is one error of Packer.
@@ -78,7 +81,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	cmd.Stdout, cmd.Stderr = ui, ui.stderr()
 	res, err := proc.Run(ctx, cmd)
 	ui.close()
-	r := Result{OK: err == nil && res.ExitCode == 0, Output: ui.output.String(), Artifacts: ui.artifacts}
+	r := Result{OK: err == nil && res.ExitCode == 0, Output: ui.output.String(), Artifacts: ui.artifacts, Generated: ui.temporary}
 	if err != nil {
 		return r, fmt.Errorf("packer build: %w", err)
 	}

@@ -72,6 +72,25 @@ func TestParseLine(t *testing.T) {
 	}
 }
 
+func TestTemporaryNames(t *testing.T) {
+	t.Parallel()
+	const id = "6b06ec85-accc-6e59-2d0c-b4041682e27e"
+	r := newReader(nil)
+	for _, text := range []string{
+		"==> amazon-ebs.a: Creating temporary keypair: packer_" + id,
+		"==> amazon-ebs.a: Creating temporary instance profile for this instance: packer-" + id,
+		"    amazon-ebs.a: acme_" + id + " " + id + " packer_worker packer_" + id + "0",
+		"    amazon-ebs.a: packer_%!(PACKER_COMMA)" + id,
+	} {
+		r.line("1,,ui,say," + text)
+	}
+	r.line("1,amazon-ebs.a,artifact,0,id,packer_" + strings.ReplaceAll(id, "6", "7"))
+	want := map[string]string{"packer_" + id: "packer_", "packer-" + id: "packer-"}
+	if diff := cmp.Diff(want, r.temporary); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func FuzzParseLine(f *testing.F) {
 	for _, seed := range []string{"1,,ui,say,==> a.b: x", "1,a.b,error,x%!(PACKER_COMMA)y", "1,a,artifact,0,id,z", "no"} {
 		f.Add(seed)

@@ -26,13 +26,14 @@ type reader struct {
 	// which repeat them.
 	errors, said []Diagnostic
 	artifacts    []string
+	temporary    map[string]string // names that Packer made up → their prefix
 }
 
 func newReader(progress func(Progress)) *reader {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail)}
+	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail), temporary: map[string]string{}}
 }
 
 // stderr is where Packer's stderr goes.
@@ -79,10 +80,24 @@ func (r *reader) line(text string) {
 	case l.kind == lineSaidError:
 		r.said = append(r.said, l.diagnostic())
 	case l.kind == lineSaid && l.text != "":
+		if m := made.FindStringSubmatch(l.text); m != nil && len(r.temporary) < maxMade {
+			r.temporary[m[0]] = m[1]
+		}
 		build, what := spoken(l.text)
 		r.progress(Progress{Build: build, Text: what})
 	}
 }
+
+// made finds what Packer's builders call their temporary keys, groups, roles and
+// instances: "packer_" or "packer-" and a UUID
+// (https://github.com/hashicorp/packer-plugin-amazon, builder/common: run_config.go,
+// step_security_group.go, step_iam_instance_profile.go). A script of the template
+// can print the like, and gains that a name of this very form in a grant is
+// written as what it begins with.
+var made = regexp.MustCompile(`\b(packer[-_])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+
+// maxMade bounds how many such names are kept.
+const maxMade = 1000
 
 // diagnostics are Packer's errors after a run that failed. Those of builds come
 // first; what Packer only prints for people tells where there are none.

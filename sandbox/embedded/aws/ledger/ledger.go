@@ -64,11 +64,13 @@ func (l *Ledger) AddUnknown(u Unknown) {
 	}
 }
 
-// AddProblem notes an answer of 500.
+// AddProblem notes an answer of 500. A client that repeats its request brings
+// the same one again, which is noted once.
 func (l *Ledger) AddProblem(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.problems) < keep {
+	same := func(p error) bool { return p.Error() == err.Error() }
+	if len(l.problems) < keep && !slices.ContainsFunc(l.problems, same) {
 		l.problems = append(l.problems, err)
 	}
 }

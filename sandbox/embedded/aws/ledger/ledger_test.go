@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"errors"
+	"fmt"
 	"sync"
 	"testing"
 )
@@ -15,7 +15,7 @@ func TestLedger(t *testing.T) {
 			for i := range keep {
 				l.Add("ec2:CreateVpc", i%4 == 0)
 				l.AddUnknown(Unknown{Operation: "InventVpc"})
-				l.AddProblem(errors.New("broken"))
+				l.AddProblem(fmt.Errorf("broken %d", i))
 			}
 		})
 	}

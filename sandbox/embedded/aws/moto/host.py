@@ -27,7 +27,9 @@ import warnings
 
 try:
     from moto import __version__ as moto_version
+    from moto.ec2.models.amis import AmiBackend
     from moto.ec2.models.launch_templates import LaunchTemplate
+    from moto.ec2.responses.account_attributes import AccountAttributes
     from moto.ec2.utils import parse_user_data
     from moto.iam.access_control import PermissionResult
     from moto.moto_server.werkzeug_app import (
@@ -134,6 +136,11 @@ def mend():
 
     LaunchTemplate.create_version = read_and_create
 
+    AccountAttributes.describe_account_attributes = with_default_vpc(
+        AccountAttributes.describe_account_attributes
+    )
+    AmiBackend.create_image = with_snapshot_tags(AmiBackend.create_image)
+
 
 class Gatekeeper:
     """Lets nobody but the holder of the token reach moto."""
@@ -239,6 +246,38 @@ class Host:
             line = lines.readline()
         answer(connection, (line or '{"error": "the fork died"}\n').encode())
         return False
+
+
+def with_default_vpc(describe):
+    """Has DescribeAccountAttributes name the default VPC that the state holds:
+    moto's says that there is none."""
+
+    def described(self):
+        answered = describe(self)
+        for attribute in answered.result["AccountAttributes"]:
+            if attribute["AttributeName"] == "default-vpc":
+                held = [v.id for v in self.ec2_backend.vpcs.values() if v.is_default]
+                attribute["AttributeValues"] = [{"AttributeValue": (held or ["none"])[0]}]
+        return answered
+
+    return described
+
+
+def with_snapshot_tags(create):
+    """Has CreateImage tag the snapshot as well, where moto fails."""
+
+    def created(self, instance_id, name, description, tag_specifications):
+        def of_snapshot(s):
+            return s.get("ResourceType") == "snapshot"
+
+        others = [s for s in tag_specifications if not of_snapshot(s)]
+        ami = create(self, instance_id, name, description, others)
+        for specification in filter(of_snapshot, tag_specifications):
+            for tag in specification.get("Tags", []):
+                ami.ebs_snapshot.add_tag(tag["Key"], tag["Value"])
+        return ami
+
+    return created
 
 
 def main():
