@@ -209,7 +209,7 @@ func TestUndecidable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s3.NewFromConfig(p.Config).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: name})
-	if err == nil || !strings.Contains(err.Error(), "StatusCode: 500") {
+	if err == nil || !strings.Contains(err.Error(), "StatusCode: 501") {
 		t.Errorf("got %v", err)
 	}
 	problems := c.Problems()

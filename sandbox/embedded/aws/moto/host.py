@@ -27,8 +27,10 @@ import warnings
 
 try:
     from moto import __version__ as moto_version
+    from moto.ec2.models import EC2Backend
     from moto.ec2.models.amis import AmiBackend
     from moto.ec2.models.launch_templates import LaunchTemplate
+    from moto.ec2.models.transit_gateway_attachments import TransitGatewayVpcAttachment
     from moto.ec2.responses.account_attributes import AccountAttributes
     from moto.ec2.utils import parse_user_data
     from moto.iam.access_control import PermissionResult
@@ -135,11 +137,65 @@ def mend():
         return create_version(self, data, description)
 
     LaunchTemplate.create_version = read_and_create
-
     AccountAttributes.describe_account_attributes = with_default_vpc(
         AccountAttributes.describe_account_attributes
     )
     AmiBackend.create_image = with_snapshot_tags(AmiBackend.create_image)
+    mend_transit_gateways()
+
+
+def mend_transit_gateways():
+    """moto associates every attachment with the gateway's default route table,
+    also where the gateway's options switch that off, shows that table as its
+    association for ever, and cannot end it. A route's attachments, of which AWS
+    lists several, are no list, and so not shown."""
+    options = (
+        ("DefaultRouteTableAssociation", "AssociationDefaultRouteTableId"),
+        ("DefaultRouteTablePropagation", "PropagationDefaultRouteTableId"),
+    )
+    create_gateway = EC2Backend.create_transit_gateway
+    create_attachment = EC2Backend.create_transit_gateway_vpc_attachment
+    create_route = EC2Backend.create_transit_gateway_route
+
+    def gateway(self, *args, **kwargs):
+        made = create_gateway(self, *args, **kwargs)
+        table = made.default_route_table
+        for option, name in options:
+            if made.options[option] == "disable":
+                del made.options[name]
+        association, propagation = (name in made.options for _, name in options)
+        table.default_association_route_table = association
+        table.default_propagation_route_table = propagation
+        return made
+
+    def attachment(self, *args, **kwargs):
+        made = create_attachment(self, *args, **kwargs)
+        gateway = self.transit_gateways[made.transit_gateway_id]
+        self.unset_route_table_association(gateway.default_route_table.id, made.id)
+        association, propagation = (gateway.options.get(name) for _, name in options)
+        if association:
+            self.associate_transit_gateway_route_table(made.id, association)
+        if propagation:
+            self.enable_transit_gateway_route_table_propagation(made.id, propagation)
+        return made
+
+    def route(self, *args, **kwargs):
+        made = create_route(self, *args, **kwargs)
+        if "transitGatewayAttachments" in made:
+            made["transitGatewayAttachments"] = [made["transitGatewayAttachments"]]
+        return made
+
+    def association(self):
+        data = self._association_data
+        return data and {
+            "State": data["state"],
+            "TransitGatewayRouteTableId": data["transitGatewayRouteTableId"],
+        }
+
+    EC2Backend.create_transit_gateway = gateway
+    EC2Backend.create_transit_gateway_vpc_attachment = attachment
+    EC2Backend.create_transit_gateway_route = route
+    TransitGatewayVpcAttachment.association = property(association)
 
 
 class Gatekeeper:

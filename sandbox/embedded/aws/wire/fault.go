@@ -88,9 +88,10 @@ var faults = map[Fault]map[Style]sender{
 		S3:    {400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."},
 	},
 	// The sandbox's own. No service answers so, which is the point: nobody must
-	// take it for an answer of the cloud, and no client retries a 501.
+	// take it for an answer of the cloud, and no client retries a 501: a 500 that
+	// stays one costs minutes.
 	Unimplemented: {Query: {501, "NotImplemented", ""}},
-	Broken:        {Query: {500, "InternalFailure", ""}},
+	Broken:        {Query: {501, "InternalFailure", ""}},
 	Invalid:       {Query: {400, "ValidationError", ""}, S3: {400, "InvalidRequest", ""}, EC2: {400, "InvalidParameterValue", ""}, JSON: {400, "ValidationException", ""}},
 }
 
