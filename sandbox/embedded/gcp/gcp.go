@@ -416,7 +416,10 @@ func (g *Gate) bare(tx *store.Tx, r *request, match route.Match) *api.Call {
 	c := &api.Call{Match: match, Tx: tx, Request: r.Request, Query: r.URL.Query(), Content: r.body, Project: g.project, Now: r.now,
 		Principal: r.who.Email, Polls: g.c.Polls, Note: g.ledger.AddNote}
 	_, c.Path, _ = strings.Cut(c.Key(), "/")
-	c.Holds = func(permission, key string) (bool, error) { return g.holds(r, rulesNeed(c, permission, key)) }
+	c.Holds = func(permission, key string) (bool, error) {
+		held, err := g.holds(r, rulesNeed(c, permission, key))
+		return held || err == nil && g.c.Open, err
+	}
 	return c
 }
 

@@ -1,0 +1,112 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/api/iam/v1"
+)
+
+// Report is what [Clean] did, by names.
+type Report struct {
+	// Emptied are the accounts that are bound to nothing now, and roles that hold
+	// nothing, and are still there.
+	Emptied []string
+	// Deleted are the accounts and roles that are gone.
+	Deleted []string
+}
+
+// Clean takes all bindings of the stack's accounts away and empties its roles
+// (by their marks), whichever run made them. With purge it deletes both; a
+// deleted role can be brought back for a week, and its id is blocked for longer.
+// It goes on past errors and joins them; repeating it is harmless. Nothing
+// without the stack's mark is touched.
+func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
+	var done Report
+	p, err := Open(ctx, cfg)
+	if err != nil {
+		return done, err
+	}
+	accounts, err := p.accounts(ctx)
+	if err != nil {
+		return done, err
+	}
+	roles, err := p.roles(ctx)
+	if err != nil {
+		return done, err
+	}
+	var all []error
+	var members []string
+	for _, a := range accounts {
+		members = append(members, "serviceAccount:"+a.Email)
+	}
+	if len(members) > 0 {
+		// Before the accounts go: a binding of one that is gone has another name.
+		if err := p.rebind(ctx, func(b *bindings) { b.remove(members...) }); err != nil {
+			return done, err
+		}
+	}
+	for _, name := range roles {
+		err := (&role{pool: p, name: name}).fill(ctx, nil)
+		if err == nil && purge {
+			if _, err = p.iam.Projects.Roles.Delete(name).Context(ctx).Do(); err != nil {
+				err = p.explain("delete role "+name, "iam.roles.delete", err)
+			}
+		}
+		done.note(name, purge && err == nil, err)
+		all = append(all, err)
+	}
+	for _, a := range accounts {
+		var err error
+		if purge {
+			if _, err = p.iam.Projects.ServiceAccounts.Delete(a.Name).Context(ctx).Do(); err != nil {
+				err = p.explain("delete service account "+a.Email, "iam.serviceAccounts.delete", err)
+			}
+		}
+		done.note(a.Name, purge && err == nil, nil)
+		all = append(all, err)
+	}
+	return done, errors.Join(all...)
+}
+
+func (r *Report) note(name string, deleted bool, err error) {
+	switch {
+	case err != nil:
+	case deleted:
+		r.Deleted = append(r.Deleted, name)
+	default:
+		r.Emptied = append(r.Emptied, name)
+	}
+}
+
+// accounts finds the stack's service accounts.
+func (p *Pool) accounts(ctx context.Context) (ours []*iam.ServiceAccount, err error) {
+	err = p.iam.Projects.ServiceAccounts.List(p.parent()).PageSize(100).Pages(ctx, func(page *iam.ListServiceAccountsResponse) error {
+		for _, a := range page.Accounts {
+			if _, ok := p.owned(a.Description); ok {
+				ours = append(ours, a)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, p.explain("list service accounts", "iam.serviceAccounts.list", err)
+	}
+	return ours, nil
+}
+
+// roles finds the stack's custom roles, those that are deleted left out.
+func (p *Pool) roles(ctx context.Context) (ours []string, err error) {
+	err = p.iam.Projects.Roles.List(p.parent()).PageSize(300).Pages(ctx, func(page *iam.ListRolesResponse) error {
+		for _, r := range page.Roles {
+			if _, ok := p.owned(r.Description); ok && !r.Deleted {
+				ours = append(ours, r.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, p.explain("list roles", "iam.roles.list", err)
+	}
+	return ours, nil
+}

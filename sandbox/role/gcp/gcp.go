@@ -1,0 +1,263 @@
+// Package gcp makes and fills the probe identities of Google Cloud: a service
+// account for each, with a custom role of the project, bound to it on the
+// project, whose content is a [grant.Set].
+//
+// It drives the real API (IAM, Resource Manager and IAM Credentials) through
+// Google's clients, on a real project and on the embedded sandbox alike. It does
+// not decide what a role should hold. Of the project's policy it changes nothing
+// but the bindings of its own accounts, and never an account or a role that does
+// not carry its mark.
+package gcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"google.golang.org/api/cloudresourcemanager/v1"
+	"google.golang.org/api/iam/v1"
+	"google.golang.org/api/iamcredentials/v1"
+	"google.golang.org/api/oauth2/v2"
+	"google.golang.org/api/option"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/grant"
+)
+
+// The kinds of objects that [Config].Announce is told of.
+const (
+	KindAccount = "gcp:iam:serviceAccount"
+	KindRole    = "gcp:iam:role"
+	KindBinding = "gcp:project:binding"
+)
+
+// Config says on whose behalf and under which names a [Pool] works.
+type Config struct {
+	// HTTP is the operator's: it shows his token with every request, and leads
+	// to the real cloud or the embedded sandbox. Required.
+	HTTP *http.Client
+	// Plain leads to the same cloud and shows no token; the canaries use it with
+	// a token of the identity. Nil means one to the real cloud.
+	Plain *http.Client
+	// Project is the id of the project. Required.
+	Project string
+	// Stack is whose identities these are; it becomes part of their mark.
+	// Required, at most 63 characters.
+	Stack string
+	// RunID is written into the description of what is made.
+	RunID string
+	// Announce is called before an object is made, with its name, so that it is
+	// on disk before it is in the cloud. Its error stops the making. May be nil.
+	Announce func(kind, id string) error
+	// Poll says how to wait for IAM, which is eventually consistent.
+	Poll Poll
+	// Log may be nil.
+	Log *slog.Logger
+}
+
+// Poll says how to wait until a change has reached every place.
+type Poll struct {
+	// Initial is the time between the first two looks, and between those that
+	// confirm; 0 means 500 ms. Max is where growing waits end; 0 means 10 s.
+	Initial, Max time.Duration
+	// Limit ends a wait without success; 0 means 7 minutes: "typically within 2
+	// minutes", potentially 7 or more (IAM, "Access change propagation").
+	Limit time.Duration
+	// InARow is how many looks in a row must agree; 0 means 3.
+	InARow int
+}
+
+func (p Poll) orDefault() Poll {
+	if p.Initial <= 0 {
+		p.Initial = 500 * time.Millisecond
+	}
+	if p.Max <= 0 {
+		p.Max = 10 * time.Second
+	}
+	if p.Limit <= 0 {
+		p.Limit = 7 * time.Minute
+	}
+	if p.InARow <= 0 {
+		p.InARow = 3
+	}
+	return p
+}
+
+func (p Poll) backoff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(backoff.WithInitialInterval(p.Initial), backoff.WithMaxInterval(p.Max), backoff.WithMaxElapsedTime(p.Limit))
+}
+
+// Pool holds the probe identities of one stack. It implements [harness.Pool],
+// and can be used from many goroutines.
+type Pool struct {
+	cfg      Config
+	operator string // as a policy names him
+	iam      *iam.Service
+	crm      *cloudresourcemanager.Service
+	creds    *iamcredentials.Service
+
+	policy sync.Mutex // one change of the project's policy at a time
+
+	mu      sync.Mutex
+	members map[string]*member
+}
+
+var _ harness.Pool = (*Pool)(nil)
+
+// member is one identity of the pool.
+type member struct {
+	mu          sync.Mutex // held while the identity is made
+	ready       bool
+	email       string
+	role        *role
+	credentials *Credentials
+}
+
+// Open asks who the operator is, looks for the project and makes an empty pool.
+// It changes nothing.
+func Open(ctx context.Context, cfg Config) (*Pool, error) {
+	switch {
+	case cfg.Stack == "" || len(cfg.Stack) > 63:
+		return nil, errors.New("gcp roles: no stack of 1 to 63 characters named; identities are kept apart by it")
+	case cfg.Project == "":
+		return nil, errors.New("gcp roles: no project; set sandbox.project in whittle.yaml")
+	case cfg.HTTP == nil:
+		return nil, errors.New("gcp roles: no credentials of the operator; log in with `gcloud auth application-default login`")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Plain == nil {
+		cfg.Plain = &http.Client{}
+	}
+	cfg.Poll = cfg.Poll.orDefault()
+	p := &Pool{cfg: cfg, members: map[string]*member{}}
+	client := option.WithHTTPClient(cfg.HTTP)
+	var err [4]error
+	var who *oauth2.Service
+	p.iam, err[0] = iam.NewService(ctx, client)
+	p.crm, err[1] = cloudresourcemanager.NewService(ctx, client)
+	p.creds, err[2] = iamcredentials.NewService(ctx, client)
+	who, err[3] = oauth2.NewService(ctx, client)
+	if err := errors.Join(err[:]...); err != nil {
+		return nil, fmt.Errorf("gcp roles: %w", err)
+	}
+	info, e := who.Userinfo.Get().Context(ctx).Do()
+	if e != nil {
+		return nil, fmt.Errorf("ask who the operator is: %w; check the operator's credentials with `gcloud auth application-default print-access-token`", e)
+	}
+	p.operator = "user:" + info.Email
+	if strings.HasSuffix(info.Email, ".gserviceaccount.com") {
+		p.operator = "serviceAccount:" + info.Email
+	}
+	if _, e := p.crm.Projects.Get(cfg.Project).Context(ctx).Do(); e != nil {
+		return nil, p.explain("read project "+cfg.Project, "resourcemanager.projects.get", e)
+	}
+	return p, nil
+}
+
+// Project is the id of the project.
+func (p *Pool) Project() string { return p.cfg.Project }
+
+// Operator is the operator as a policy names him.
+func (p *Pool) Operator() string { return p.operator }
+
+func (p *Pool) announce(kind, id string) error {
+	if p.cfg.Announce == nil {
+		return nil
+	}
+	if err := p.cfg.Announce(kind, id); err != nil {
+		return fmt.Errorf("announce %s: %w", id, err)
+	}
+	return nil
+}
+
+// Acquire gets or makes the service account and the custom role of the identity
+// called name, binds one to the other on the project, and waits until a token
+// of the account can be made. An account or role of that name without Whittle's
+// mark, or of another stack, is a [ForeignError].
+func (p *Pool) Acquire(ctx context.Context, name string) (harness.Identity, error) {
+	p.mu.Lock()
+	m := p.members[name]
+	if m == nil {
+		m = &member{}
+		p.members[name] = m
+	}
+	p.mu.Unlock()
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.ready {
+		if err := p.make(ctx, name, m); err != nil {
+			return harness.Identity{}, fmt.Errorf("identity %s: %w", name, err)
+		}
+		m.ready = true
+	}
+	return harness.Identity{Name: name, Principal: "serviceAccount:" + m.email, Role: m.role, Credentials: m.credentials}, nil
+}
+
+func (p *Pool) make(ctx context.Context, name string, m *member) error {
+	email, err := p.ensureAccount(ctx, name)
+	if err != nil {
+		return err
+	}
+	id, err := p.ensureRole(ctx, name)
+	if err != nil {
+		return err
+	}
+	r := &role{pool: p, name: id, member: "serviceAccount:" + email}
+	c := newCredentials(p, email)
+	p.mu.Lock() // Release reads them
+	m.email, m.role, m.credentials = email, r, c
+	p.mu.Unlock()
+	r.as = c
+	if err := p.announce(KindBinding, id+" "+r.member); err != nil {
+		return err
+	}
+	if err := p.rebind(ctx, func(b *bindings) {
+		b.add(id, r.member)
+		r.owner = b.has(administrator, r.member) // a run that was killed left it
+	}); err != nil {
+		return err
+	}
+	return c.await(ctx)
+}
+
+// Release empties the roles of all identities acquired and takes their bindings
+// away. It goes on past errors and joins them; with a context that has ended
+// nothing can be done, so after an interrupt give it another.
+func (p *Pool) Release(ctx context.Context) error {
+	p.mu.Lock()
+	roles := map[string]*role{}
+	for name, m := range p.members {
+		if m.role != nil {
+			roles[name] = m.role
+		}
+	}
+	p.members = map[string]*member{}
+	p.mu.Unlock()
+
+	var all []error
+	var members []string
+	for _, name := range slices.Sorted(maps.Keys(roles)) {
+		members = append(members, roles[name].member)
+		if err := roles[name].fill(ctx, nil); err != nil && !isMissing(err) { // one that is gone holds nothing
+			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
+		}
+	}
+	if len(members) > 0 {
+		all = append(all, p.rebind(ctx, func(b *bindings) { b.remove(members...) }))
+	}
+	return errors.Join(all...)
+}
+
+// everything tells whether a set is the administrator's.
+func everything(s grant.Set) bool { return s.Has(grant.Grant{Permission: "*", Resource: "*"}) }
