@@ -27,8 +27,8 @@ import (
 // candidate says, and on "*" only if the cloud named nothing at all.
 func resourceOf(d refusal.Denial, candidates []catalog.Candidate, carries bool) (string, bool) {
 	r := d.Resource
-	if r == "*" {
-		return r, true
+	if r == "*" || d.Cloud == refusal.GCP { // a custom role holds on all of its project
+		return "*", true
 	}
 	if d.Cloud == refusal.AWS && !strings.HasPrefix(r, "arn:") {
 		for _, c := range candidates {

@@ -53,6 +53,17 @@ func TestResourceOf(t *testing.T) {
 	}
 }
 
+// A custom role of Google Cloud is bound on the project, whatever the refusal
+// names in it.
+func TestResourceOfGCP(t *testing.T) {
+	for _, named := range []string{"", "projects/p/global/firewalls/fw", "projects/_/buckets/*"} {
+		d := refusal.Denial{Cloud: refusal.GCP, Permission: "compute.firewalls.create", Resource: named}
+		if got, ok := resourceOf(d, nil, true); !ok || got != "*" {
+			t.Errorf("%q: %q, %v", named, got, ok)
+		}
+	}
+}
+
 func TestCarriesWildcard(t *testing.T) {
 	form, json := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, http.Header{"Content-Type": {"application/x-amz-json-1.0"}}
 	tests := []struct {
