@@ -48,7 +48,8 @@ func Serves(m *route.Method) bool {
 	case "aggregatedList":
 		return strings.Contains(m.Template, "/aggregated/")
 	case "insert", "create", "patch", "update":
-		return m.Request != ""
+		// Where the request wraps the resource, the service has a handler.
+		return m.Request != "" && (m.Request == m.Response || operation.Is(m.Response))
 	case "setLabels":
 		return m.Service.Name == "compute"
 	}
