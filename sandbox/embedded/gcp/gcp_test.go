@@ -2,6 +2,7 @@ package gcp_test
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -167,7 +168,7 @@ func TestInstanceGroup(t *testing.T) {
 	}
 	first, second := template("t1", "e2-small"), template("t2", "e2-medium")
 	c.done(t)(c.compute.InstanceGroupManagers.Insert(project, "us-central1-a", &compute.InstanceGroupManager{
-		Name: "mig", BaseInstanceName: "node", TargetSize: 2, InstanceTemplate: first,
+		Name: "mig", BaseInstanceName: "node", TargetSize: 2, InstanceTemplate: first, NamedPorts: []*compute.NamedPort{{Name: "http", Port: 80}},
 		UpdatePolicy: &compute.InstanceGroupManagerUpdatePolicy{Type: "PROACTIVE"},
 	}).Do())
 	count := func() int {
@@ -177,6 +178,13 @@ func TestInstanceGroup(t *testing.T) {
 	group := must[*compute.InstanceGroup](t)(c.compute.InstanceGroups.Get(project, "us-central1-a", "mig").Do())
 	if count() != 2 || group.Size != 2 || mig.InstanceGroup != group.SelfLink || !mig.Status.IsStable {
 		t.Errorf("%d instances, group %+v", count(), group)
+	}
+	if len(mig.NamedPorts) != 1 || len(group.NamedPorts) != 1 {
+		t.Errorf("named ports of the manager %v, of the group %v", mig.NamedPorts, group.NamedPorts)
+	}
+	c.done(t)(c.compute.InstanceGroups.SetNamedPorts(project, "us-central1-a", "mig", &compute.InstanceGroupsSetNamedPortsRequest{NamedPorts: []*compute.NamedPort{{Name: "a", Port: 1}, {Name: "b", Port: 2}}}).Do())
+	if mig := must[*compute.InstanceGroupManager](t)(c.compute.InstanceGroupManagers.Get(project, "us-central1-a", "mig").Do()); len(mig.NamedPorts) != 2 {
+		t.Errorf("named ports of the manager %v", mig.NamedPorts)
 	}
 	_, err := c.compute.InstanceTemplates.Delete(project, "t1").Do()
 	refused(t, err, 400, "The instance_template resource", "resourceInUseByAnotherResource")
@@ -391,6 +399,29 @@ func TestDisabledAPI(t *testing.T) {
 	c := connect(t, g, g.Operator())
 	_, err := c.compute.Zones.List(project).Do()
 	refused(t, err, 403, "Compute Engine API has not been used in project 123456789012 before or it is disabled.", "accessNotConfigured", "SERVICE_DISABLED")
+}
+
+// What hashicorp/google asks for besides, and sends that no document has.
+func TestProvidersWays(t *testing.T) {
+	g := start(t, gcp.Config{})
+	_, token := principal(t, g, "compute.globalAddresses.create")
+	post := func(method, url, body string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply := must[*http.Response](t)(way{g, token}.RoundTrip(r))
+		return reply.StatusCode, string(must[[]byte](t)(io.ReadAll(reply.Body)))
+	}
+	if code, text := post("GET", "https://openidconnect.googleapis.com/v1/userinfo?alt=json", ""); code != 200 || !strings.Contains(text, "probe-account@") {
+		t.Errorf("userinfo: %d %s", code, text)
+	}
+	if code, text := post("POST", "https://compute.googleapis.com/compute/v1/projects/"+project+"/global/addresses", `{"name": "a", "project": "x"}`); code != 200 {
+		t.Errorf("with a project: %d %s", code, text)
+	}
+	if code, text := post("POST", "https://compute.googleapis.com/compute/v1/projects/"+project+"/global/addresses", `{"name": "b", "nonsense": "x"}`); code != 400 {
+		t.Errorf("with nonsense: %d %s", code, text)
+	}
 }
 
 func TestUnknown(t *testing.T) {

@@ -281,6 +281,10 @@ func show(c *api.Call, o store.Object) store.Object {
 		if len(subnets) > 0 {
 			o["subnetworks"] = subnets
 		}
+	case "instanceGroupManagers":
+		if group, ok := c.Tx.Get(c.KeyOf(strings.Replace(path, "/instanceGroupManagers/", "/instanceGroups/", 1))); ok {
+			o["namedPorts"] = group["namedPorts"]
+		}
 	case "instanceGroups":
 		o["size"] = float64(len(Members(c, path)))
 	}

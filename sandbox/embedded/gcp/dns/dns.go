@@ -67,6 +67,9 @@ func create(c *api.Call, path string, o store.Object) error {
 	if o["description"] == nil {
 		return wire.New(400, "The required 'entity.managedZone.description' is missing.").With("required")
 	}
+	if o["visibility"] == "public" {
+		delete(o, "privateVisibilityConfig") // an empty one is sent along
+	}
 	servers := []any{"ns-gcp-private.googledomains.com."}
 	if o["visibility"] == "public" {
 		servers = nil

@@ -24,6 +24,9 @@ func conform(s *route.Service, schema *route.Schema, o store.Object, at string) 
 	clean := store.Object{}
 	for key, value := range o {
 		f, ok := schema.Fields[key]
+		if !ok && at == "" && s.Name == "compute" && key == "project" {
+			continue // hashicorp/google sends it with forwarding rules, and is not refused
+		}
 		if !ok {
 			return nil, wire.New(400, "Invalid JSON payload received. Unknown name %q%s: Cannot find field.", key, in(at))
 		}
@@ -40,8 +43,9 @@ func conform(s *route.Service, schema *route.Schema, o store.Object, at string) 
 }
 
 // kept are fields that the documents call output only, and that clients send
-// all the same to say which version of a resource they mean.
-var kept = map[string]bool{"etag": true, "fingerprint": true, "labelFingerprint": true, "name": true}
+// all the same: to say which version of a resource they mean, and the named
+// ports of a group with its manager, as hashicorp/google does.
+var kept = map[string]bool{"etag": true, "fingerprint": true, "labelFingerprint": true, "name": true, "namedPorts": true}
 
 func in(at string) string {
 	if at == "" {
