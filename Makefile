@@ -45,9 +45,9 @@ tools: ## build the real tools that tests and steps run: once a machine, about 1
 
 demo: demo-aws ## probe the example stacks on the embedded sandboxes
 
-demo-aws: setup build ## probe docs/examples/aws-small on the embedded AWS sandbox
+demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandbox
 	@mkdir -p out/demo-aws
-	@$(WITH_MOTO) bin/whittle probe --file docs/examples/aws-small/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
+	@$(WITH_MOTO) bin/whittle probe --file docs/examples/aws-stack/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
 
 test: setup tools lint ## every check and every test, with the race detector
 	$(WITH_MOTO) $(GO) test -race -timeout 40m ./...

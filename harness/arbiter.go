@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,6 +58,7 @@ type arbiter struct {
 	journal  Journal
 	decoder  Decoder // may be nil
 	paths    *iamPaths
+	passed   grant.Set // the roles that earlier steps pass on, as grants of iam:PassRole
 	// done is closed when the run is interrupted: the step may finish the calls
 	// it is at, but its role grows no more.
 	done <-chan struct{}
@@ -74,6 +76,7 @@ type arbiter struct {
 	stops     []error // why growth could not go on
 	broken    error   // the journal or the role could not be written
 	calls     calls
+	sieve     *sieve // the questions about one opaque refusal; nil when there are none
 }
 
 // batch is one change of the role that several denials wait for.
@@ -88,7 +91,7 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 	return &arbiter{
 		step: s, pass: pass, mode: m, identity: id,
 		rules:   l.rules(s),
-		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, done: ctx.Done(),
+		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
 		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{},
 	}
 }
@@ -133,6 +136,16 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 			if err := a.write(journal.Event{Kind: journal.KindRefused, Denial: &d, Class: parsers.Class(x), Status: x.Status}); err != nil {
 				return refusal.Deliver
 			}
+			if len(dec.grants) > 1 { // what is held already has not helped
+				dec = dec.without(a.holds())
+			}
+			if len(dec.grants) > 1 {
+				if err := a.sift(ctx, x, parsers.Class(x), dec); err != nil {
+					return refusal.Deliver
+				}
+				verdict = refusal.Repeat
+				continue
+			}
 			if err := a.add(ctx, entriesOf(dec, parsers.Class(x))); err != nil {
 				return refusal.Deliver
 			}
@@ -174,6 +187,7 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 		}
 		_ = a.write(journal.Event{Kind: journal.KindDelivered, Denial: &d, Class: class, Status: x.Status, Repeats: repeats})
 	}
+	a.passedOn(x, class, readable && len(denials) == 0 && x.Status >= 200 && x.Status < 500)
 	// An error that is no refusal (404, say) has passed authorization. A client
 	// that hung up (status 0) and a service that failed have shown nothing.
 	if !readable || len(denials) > 0 || x.Status < 200 || x.Status >= 500 {
@@ -188,6 +202,13 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	if repeats > 0 {
 		_ = a.write(journal.Event{Kind: journal.KindLetThrough, Class: class, Status: x.Status, Repeats: repeats})
 	}
+}
+
+// holds is what the role holds.
+func (a *arbiter) holds() grant.Set {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.role
 }
 
 // alsoFor notes that what was granted already was refused to other requests too.
@@ -234,10 +255,19 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	}
 	d = a.paths.complete(d)
 	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
+	a.mu.Lock()
+	candidates, either := knownRoles(candidates, a.passed.Union(a.role))
+	a.mu.Unlock()
 	carries := carriesWildcard(x)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return decide(a.role, d, candidates, carries, a.rules)
+	dec := decide(a.role, d, candidates, carries, a.rules)
+	for _, g := range dec.grants {
+		if slices.Contains(either, g.Resource) {
+			dec.known.either = dec.known.either.With(g)
+		}
+	}
+	return dec
 }
 
 // least gives the better of e and what is there for its grant: the one that a

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
@@ -41,6 +42,8 @@ type decision struct {
 	necessity Necessity
 	// why is the reason to stop; with wait, what a wait in vain comes from.
 	why error
+	// known is what is known of grants that were made together.
+	known likelihood
 }
 
 // decide says what to do about a denial of an identity whose role holds held.
@@ -73,7 +76,7 @@ func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, ca
 }
 
 func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) decision {
-	var grants []grant.Grant
+	var grants, seldom []grant.Grant
 	var forbidden error
 	for _, c := range candidates {
 		if err := r.allow(c.Permission); err != nil {
@@ -81,9 +84,14 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 			continue
 		}
 		if resource, ok := plain(c.Resource, carries); ok {
-			grants = append(grants, grant.Grant{Permission: c.Permission, Resource: resource})
+			g := grant.Grant{Permission: c.Permission, Resource: resource}
+			grants = append(grants, g)
+			if c.Seldom {
+				seldom = append(seldom, g)
+			}
 		}
 	}
+
 	switch {
 	case len(grants) > 0:
 		n := Observed
@@ -91,6 +99,7 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 			n = Assumed
 		}
 		d := added(held, n, grants...)
+		d.known.seldom = grant.Of(seldom...)
 		d.why = forbidden // if waiting for them is in vain, this was needed too
 		return d
 	case forbidden != nil:
@@ -98,6 +107,16 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 	default:
 		return decision{action: stop, why: &UnreadError{Denial: d}}
 	}
+}
+
+// without is the decision about what is not held. One grant alone is Observed:
+// the same request is then let through with it and nothing else.
+func (d decision) without(held grant.Set) decision {
+	d.grants = slices.DeleteFunc(slices.Clone(d.grants), held.Has)
+	if len(d.grants) == 1 {
+		d.necessity = Observed
+	}
+	return d
 }
 
 func added(held grant.Set, n Necessity, grants ...grant.Grant) decision {

@@ -158,6 +158,7 @@ type loop struct {
 	calls      map[string]calls    // the reference's calls, by step name
 	names      map[string]string   // generated names → their prefix
 	paths      iamPaths
+	passed     grant.Set // grants of iam:PassRole that were found
 	result     Result
 }
 

@@ -287,8 +287,8 @@ func is[E error](err error) bool {
 }
 
 // A bare Access Denied for a request that may have lacked several permissions:
-// all of them are granted, and those the step does without are taken away.
-func TestOpaqueCandidatesAreSettledByRemoval(t *testing.T) {
+// the held request itself shows which it needs.
+func TestOpaqueCandidatesAreSifted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		put := call{action: "s3:PutObject", resource: "arn:aws:s3:::artifacts/app.zip", opaque: true,
 			header: http.Header{"X-Amz-Acl": {"private"}}}
@@ -300,8 +300,8 @@ func TestOpaqueCandidatesAreSettledByRemoval(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := grant.Of(grant.Grant{Permission: "s3:PutObject", Resource: "arn:aws:s3:::artifacts/app.zip"})
-		if s := got.Steps[0]; !s.Set().Equal(want) || s.Entries[0].Necessity != harness.Certified || len(s.Optional) != 0 || s.Set().Len() != 1 {
-			t.Errorf("entries %+v, optional %+v; want %v certified and nothing of the ACL", s.Entries, s.Optional, want.Slice())
+		if s := got.Steps[0]; !s.Set().Equal(want) || s.Entries[0].Necessity != harness.Observed || len(s.Optional) != 0 || s.Set().Len() != 1 {
+			t.Errorf("entries %+v, optional %+v; want %v observed and nothing of the ACL", s.Entries, s.Optional, want.Slice())
 		}
 	})
 }

@@ -16,6 +16,9 @@ type Candidate struct {
 	// Escalates marks a permission that could raise the identity's own rights
 	// (see [Risk]).
 	Escalates bool
+	// Seldom marks what most such requests do without: it hangs on something
+	// that the request does not show.
+	Seldom bool
 }
 
 // Candidates lists what an AWS request needs, for a refusal that names no
@@ -49,7 +52,7 @@ func Candidates(method string, u *url.URL, header http.Header, body []byte, acco
 	}
 	var out []Candidate
 	for _, n := range needs {
-		c := Candidate{Permission: n.Permission, Resource: n.Resource, Escalates: Risk(n.Permission) != ""}
+		c := Candidate{Permission: n.Permission, Resource: n.Resource, Escalates: Risk(n.Permission) != "", Seldom: n.Seldom}
 		if !slices.Contains(out, c) {
 			out = append(out, c)
 		}

@@ -179,12 +179,13 @@ func templateNeeds(r request.Request) []request.Need {
 		if resource == "image/*" {
 			arn = "arn:" + r.Partition + ":ec2:" + r.Region + "::" + resource // of whoever made it
 		}
-		list = append(list, request.Need{Permission: "ec2:RunInstances", Resource: arn})
+		list = append(list, request.Need{Permission: "ec2:RunInstances", Resource: arn, Seldom: resource == "key-pair/*"})
 	}
+	list = append(list, request.Need{Permission: "iam:PassRole", Resource: "arn:" + r.Partition + ":iam::" + r.Account + ":role/*"})
 	for _, kind := range []string{"instance", "volume", "network-interface"} {
-		list = append(list, request.Need{Permission: "ec2:CreateTags", Resource: r.ARN("ec2", kind+"/*")})
+		list = append(list, request.Need{Permission: "ec2:CreateTags", Resource: r.ARN("ec2", kind+"/*"), Seldom: true})
 	}
-	return append(list, request.Need{Permission: "iam:PassRole", Resource: "arn:" + r.Partition + ":iam::" + r.Account + ":role/*"})
+	return list
 }
 
 // givenIAM reads the ARN of an IAM resource.

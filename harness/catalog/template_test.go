@@ -19,9 +19,8 @@ func TestTemplateCandidates(t *testing.T) {
 	const asg, run = "arn:aws:autoscaling:us-east-1:111122223333:", "ec2:RunInstances arn:aws:ec2:us-east-1:111122223333:"
 	launched := []string{
 		run + "instance/*", "ec2:RunInstances arn:aws:ec2:us-east-1::image/*", run + "subnet/*", run + "network-interface/*", run + "security-group/*",
-		run + "volume/*", run + "key-pair/*", run + "launch-template/lt-1", "ec2:CreateTags arn:aws:ec2:us-east-1:111122223333:instance/*",
+		run + "volume/*", run + "key-pair/*", run + "launch-template/lt-1", "!iam:PassRole arn:aws:iam::111122223333:role/*", "ec2:CreateTags arn:aws:ec2:us-east-1:111122223333:instance/*",
 		"ec2:CreateTags arn:aws:ec2:us-east-1:111122223333:volume/*", "ec2:CreateTags arn:aws:ec2:us-east-1:111122223333:network-interface/*",
-		"!iam:PassRole arn:aws:iam::111122223333:role/*",
 	}
 	group := func(operation string) string {
 		return "autoscaling:" + operation + " " + asg + "autoScalingGroup:*:autoScalingGroupName/herd"

@@ -6,14 +6,13 @@ package plain
 // algorithm for multi-pattern searching", 1994).
 type Words struct {
 	least int // the shortest word's length
-	shift *[1 << 16]uint8
-	ends  *[1 << 16]uint16 // by the pair at offset least-2, where in lists its words are
-	lists [][]string
+	shift []uint8
+	ends  map[uint16][]string // by the pair at offset least-2
 }
 
 // NewWords makes the set. Each word is of lower-case ASCII, two bytes at least.
 func NewWords(words ...string) Words {
-	w := Words{least: 255, shift: new([1 << 16]uint8), ends: new([1 << 16]uint16), lists: [][]string{nil}}
+	w := Words{least: 255, shift: make([]uint8, 1<<16), ends: map[uint16][]string{}}
 	for _, word := range words {
 		w.least = min(w.least, len(word))
 	}
@@ -26,11 +25,7 @@ func NewWords(words ...string) Words {
 			w.shift[p] = min(w.shift[p], uint8(w.least-2-i))
 		}
 		p := pair(word[w.least-2], word[w.least-1])
-		if w.ends[p] == 0 {
-			w.ends[p] = uint16(len(w.lists))
-			w.lists = append(w.lists, nil)
-		}
-		w.lists[w.ends[p]] = append(w.lists[w.ends[p]], word)
+		w.ends[p] = append(w.ends[p], word)
 	}
 	return w
 }
@@ -42,7 +37,7 @@ func pair(a, b byte) uint16 { return uint16(a|0x20)<<8 | uint16(b|0x20) }
 // find gives the first place in b where a word starts, -1 if none does.
 func (w Words) find(b []byte) int {
 	shift := w.shift
-	if shift == nil {
+	if len(shift) < 1<<16 {
 		return -1
 	}
 	for i := w.least - 1; i < len(b); {
@@ -52,7 +47,7 @@ func (w Words) find(b []byte) int {
 			continue
 		}
 		start := i - w.least + 1
-		for _, word := range w.lists[w.ends[p]] {
+		for _, word := range w.ends[p] {
 			if has(b[start:], word) {
 				return start
 			}

@@ -4,7 +4,6 @@ retention_days  = 14
 versioning      = "Suspended"
 workers         = 2
 function_memory = 256
-database_class  = "db.t3.small"
 table_key       = "job"
 dns_ttl         = 60
 setting         = "second"

@@ -87,7 +87,7 @@ resource "aws_db_instance" "main" {
   identifier           = "${var.name}-main"
   engine               = "postgres"
   engine_version       = "15"
-  instance_class       = var.database_class
+  instance_class       = "db.t3.micro"
   allocated_storage    = 20
   username             = "owner"
   password             = aws_secretsmanager_secret_version.database.secret_string

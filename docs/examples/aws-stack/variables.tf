@@ -24,11 +24,6 @@ variable "function_memory" {
   default = 128
 }
 
-variable "database_class" {
-  type    = string
-  default = "db.t3.micro"
-}
-
 variable "table_key" {
   description = "hash key of the table; another one replaces it"
   type        = string

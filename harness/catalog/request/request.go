@@ -14,7 +14,12 @@ import (
 )
 
 // Need is a permission, on a resource, that a request needs.
-type Need struct{ Permission, Resource string }
+type Need struct {
+	Permission, Resource string
+	// Seldom marks what most such requests do without: it hangs on something
+	// that the request does not show.
+	Seldom bool
+}
 
 // Request is an AWS request taken apart.
 type Request struct {
