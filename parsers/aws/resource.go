@@ -21,6 +21,7 @@ var resourcesOf = map[string][]string{
 	"ec2":                     {"acm", "iam", "license-manager", "outposts", "resource-groups"},
 	"ec2-instance-connect":    {"ec2"},
 	"kafka-cluster":           {"kafka"},
+	"kinesis":                 {"kms"},
 	"rds-data":                {"rds"},
 	"redshift-data":           {"redshift", "redshift-serverless"},
 	"servicecatalog":          {"catalog"},

@@ -28,6 +28,7 @@ func TestResourceFits(t *testing.T) {
 		{"sts:AssumeRole", "arn:aws:iam::111122223333:role/r", true},
 		{"iam:PassRole", "arn:aws:sts::111122223333:assumed-role/r/s", false},
 		{"vpce:AllowMultiRegion", "arn:aws:ec2:us-east-1:111122223333:vpc-endpoint-service/vpce-svc-0", true},
+		{"kinesis:StartStreamEncryption", "arn:aws:kms:us-east-1:111122223333:key/k", true},
 		{"ssm:SendCommand", "arn:aws:ec2:us-east-1:111122223333:instance/i-0", true},
 		{"elasticloadbalancing:AddTags", "arn:aws:elasticloadbalancing:us-east-1:*", true},
 	} {

@@ -82,6 +82,9 @@ func (g *Gate) attached(ctx context.Context, r *request, need rules.Need) (*acco
 		trust, err := e.Trust()
 		return &trust, err
 	}
+	if part := strings.SplitN(need.Resource, ":", 4); len(part) < 4 || !strings.HasPrefix(need.Action, part[2]+":") {
+		return nil, nil // a policy speaks of its own service's actions: of a key, not of kinesis:StartStreamEncryption
+	}
 	return g.book.Policy(ctx, need.Resource)
 }
 

@@ -26,6 +26,7 @@ import threading
 import warnings
 
 try:
+    import lacking
     from moto import __version__ as moto_version
     from moto.ec2.models import EC2Backend
     from moto.ec2.models.amis import AmiBackend
@@ -351,6 +352,7 @@ def main():
             return
         token += read
     mend()
+    lacking.add()
     app = Dispatcher(create_backend_app)
     host = Host(Gatekeeper(app, token.decode().strip()), token.decode().strip())
     print(json.dumps(host.announce()), flush=True)

@@ -33,6 +33,11 @@ import (
 //go:embed host.py
 var host []byte
 
+// lacking is what moto lacks, a module that host.py imports.
+//
+//go:embed lacking.py
+var lacking []byte
+
 // startTimeout bounds how long the interpreter may take to import moto.
 const startTimeout = 60 * time.Second
 
@@ -105,8 +110,10 @@ func Start(ctx context.Context, o Options) (*Host, error) {
 
 func (h *Host) start(ctx context.Context, python, account string) error {
 	script := filepath.Join(h.dir, "host.py")
-	if err := os.WriteFile(script, host, 0o600); err != nil {
-		return err
+	for path, text := range map[string][]byte{script: host, filepath.Join(h.dir, "lacking.py"): lacking} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			return err
+		}
 	}
 	// Not CommandContext: the child lives until Close, ctx is for starting it.
 	cmd := exec.Command(python, script)

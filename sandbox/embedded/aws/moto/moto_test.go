@@ -71,6 +71,81 @@ func TestLaunchTemplateVersions(t *testing.T) {
 	}
 }
 
+// What moto lacks is added, and keeps its state in moto: so it is in snapshots.
+func TestLacking(t *testing.T) {
+	h := start(t)
+	ask := func(service, target, body string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+service+".us-east-1.amazonaws.com/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+		if target != "" {
+			r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+			r.Header.Set("X-Amz-Target", target)
+		}
+		r.Header.Set("Authorization", Scope("AKIAEXAMPLE", "us-east-1", service))
+		reply, err := h.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(reply.Body)
+		return fmt.Sprintf("%d %s", reply.StatusCode, text)
+	}
+	says := func(got string, parts ...string) {
+		t.Helper()
+		for _, part := range parts {
+			if !strings.Contains(got, part) {
+				t.Errorf("%q is not in %s", part, got)
+			}
+		}
+	}
+	const scaling, table = "AnyScaleFrontendService.", `"ServiceNamespace":"dynamodb","ResourceId":"table/t","ScalableDimension":"dynamodb:table:ReadCapacityUnits"`
+	_, arn, _ := strings.Cut(ask("application-autoscaling", scaling+"RegisterScalableTarget", `{`+table+`,"MinCapacity":1,"MaxCapacity":2,"Tags":{"a":"b"}}`), `"arn:`)
+	arn, _, _ = strings.Cut(`"arn:`+arn, "}")
+	says(ask("application-autoscaling", scaling+"TagResource", `{"ResourceARN":`+arn+`,"Tags":{"c":"d"}}`), "200")
+	id, err := h.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(ask("application-autoscaling", scaling+"UntagResource", `{"ResourceARN":`+arn+`,"TagKeys":["a","c"]}`), "200")
+	says(ask("application-autoscaling", scaling+"ListTagsForResource", `{"ResourceARN":`+arn+`}`), `200 {"Tags": {}}`)
+	if err := h.Restore(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	says(ask("application-autoscaling", scaling+"ListTagsForResource", `{"ResourceARN":`+arn+`}`), "200", `"a": "b"`, `"c": "d"`)
+	says(ask("application-autoscaling", scaling+"ListTagsForResource", `{"ResourceARN":"arn:x"}`), "400", "ResourceNotFoundException")
+
+	send(t, h, "CreateLaunchTemplate", "&LaunchTemplateName=ttt&LaunchTemplateData.ImageId=ami-12c6146b&LaunchTemplateData.InstanceType=t3.micro")
+	const group = "Version=2011-01-01&AutoScalingGroupName=g&Action="
+	says(ask("autoscaling", "", group+"CreateAutoScalingGroup&MinSize=1&MaxSize=1&AvailabilityZones.member.1=us-east-1a&LaunchTemplate.LaunchTemplateName=ttt"), "200")
+	instance := func() string {
+		_, rest, _ := strings.Cut(ask("autoscaling", "", "Version=2011-01-01&Action=DescribeAutoScalingInstances"), "<InstanceId>")
+		id, _, _ := strings.Cut(rest, "<")
+		return id
+	}
+	first := instance()
+	says(ask("autoscaling", "", group+"StartInstanceRefresh"), "200", "<InstanceRefreshId>")
+	if now := instance(); first == "" || now == "" || now == first {
+		t.Errorf("the refresh left instance %q, before it was %q", now, first)
+	}
+	says(ask("autoscaling", "", group+"DescribeInstanceRefreshes"), "200", "<Status>Successful</Status>")
+	says(ask("autoscaling", "", group+"CancelInstanceRefresh"), "400", "ActiveInstanceRefreshNotFound")
+	says(ask("autoscaling", "", group+"PutNotificationConfiguration&TopicARN=arn:t&NotificationTypes.member.1=autoscaling:EC2_INSTANCE_LAUNCH"), "200")
+	says(ask("autoscaling", "", "Version=2011-01-01&Action=DescribeNotificationConfigurations&AutoScalingGroupNames.member.1=g"), "<TopicARN>arn:t</TopicARN>")
+
+	const pools = "AWSCognitoIdentityProviderService."
+	_, rest, _ := strings.Cut(ask("cognito-idp", pools+"CreateUserPool", `{"PoolName":"p","UserPoolTags":{"a":"b"}}`), `"Arn": "`)
+	pool, _, _ := strings.Cut(rest, `"`)
+	says(ask("cognito-idp", pools+"TagResource", `{"ResourceArn":"`+pool+`","Tags":{"c":"d"}}`), "200")
+	says(ask("cognito-idp", pools+"ListTagsForResource", `{"ResourceArn":"`+pool+`"}`), "200", `"a": "b"`, `"c": "d"`)
+
+	for definition, result := range map[string]string{`{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}`: "OK", `{`: "FAIL"} {
+		says(ask("states", "AWSStepFunctions.ValidateStateMachineDefinition", `{"definition":"`+definition+`"}`), "200", `"`+result+`"`)
+	}
+}
+
 // A fork must find no request at work and lose none.
 func TestSnapshotWhileBusy(t *testing.T) {
 	h := start(t)

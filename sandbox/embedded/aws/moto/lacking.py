@@ -1,0 +1,290 @@
+"""Operations that moto lacks and that deployers cannot do without.
+
+Each keeps and reads moto's own state: nothing is answered that was not done.
+"""
+
+import json
+import uuid
+
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.autoscaling.exceptions import AutoscalingClientError
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.cognitoidp.exceptions import ResourceNotFoundError
+from moto.cognitoidp.responses import CognitoIdpResponse
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
+from moto.stepfunctions.responses import StepFunctionResponse
+
+
+def add():
+    """Gives moto's classes the operations below, which are named as moto names
+    them. An operation that moto has stays moto's."""
+    for kind, operations in (
+        (ApplicationAutoScalingResponse, TARGET_TAGS),
+        (AutoScalingResponse, GROUPS),
+        (CognitoIdpResponse, POOLS),
+        (StepFunctionResponse, MACHINES),
+    ):
+        for operation in operations:
+            if not hasattr(kind, operation.__name__):
+                setattr(kind, operation.__name__, operation)
+    register = ApplicationAutoScalingResponse.register_scalable_target
+
+    def register_scalable_target(self):
+        reply = register(self)
+        given = self._get_param("Tags")
+        if given:
+            tags_of(target(self, json.loads(reply)["ScalableTargetARN"])).update(given)
+        return reply
+
+    ApplicationAutoScalingResponse.register_scalable_target = register_scalable_target
+
+
+# Application Auto Scaling: the tags of a scalable target.
+
+
+def target(self, arn):
+    for by_id in self.applicationautoscaling_backend.targets.values():
+        for found in by_id.values():
+            if found.arn == arn:
+                return found
+    raise JsonRESTError("ResourceNotFoundException", "no scalable target " + str(arn))
+
+
+def tags_of(kept):
+    if not hasattr(kept, "kept_tags"):
+        kept.kept_tags = {}
+    return kept.kept_tags
+
+
+def tag_target(self):
+    tags_of(target(self, self._get_param("ResourceARN"))).update(self._get_param("Tags"))
+    return "{}"
+
+
+def untag_target(self):
+    tags = tags_of(target(self, self._get_param("ResourceARN")))
+    for key in self._get_param("TagKeys"):
+        tags.pop(key, None)
+    return "{}"
+
+
+def list_target_tags(self):
+    return json.dumps({"Tags": tags_of(target(self, self._get_param("ResourceARN")))})
+
+
+tag_target.__name__ = "tag_resource"
+untag_target.__name__ = "untag_resource"
+list_target_tags.__name__ = "list_tags_for_resource"
+TARGET_TAGS = (tag_target, untag_target, list_target_tags)
+
+
+# EC2 Auto Scaling: notifications, metrics and instance refreshes of a group.
+
+
+def group(self):
+    name = self._get_param("AutoScalingGroupName")
+    found = self.autoscaling_backend.autoscaling_groups.get(name)
+    if found is None:
+        raise AutoscalingClientError(
+            "ValidationError", "AutoScalingGroup name not found - no group '%s'" % name
+        )
+    for kept, empty in (("notifications", {}), ("refreshes", [])):
+        if not hasattr(found, kept):
+            setattr(found, kept, empty)
+    return found
+
+
+def put_notification_configuration(self):
+    types = self._get_param("NotificationTypes", [])
+    group(self).notifications[self._get_param("TopicARN")] = types
+    return EmptyResult()
+
+
+def delete_notification_configuration(self):
+    group(self).notifications.pop(self._get_param("TopicARN"), None)
+    return EmptyResult()
+
+
+def describe_notification_configurations(self):
+    names = self._get_param("AutoScalingGroupNames", [])
+    found = [
+        {"AutoScalingGroupName": name, "TopicARN": topic, "NotificationType": kind}
+        for name, g in self.autoscaling_backend.autoscaling_groups.items()
+        if name in names or not names
+        for topic, types in getattr(g, "notifications", {}).items()
+        for kind in types
+    ]
+    return ActionResult({"NotificationConfigurations": found})
+
+
+def disable_metrics_collection(self):
+    g, metrics = group(self), self._get_param("Metrics", [])
+    g.metrics = [m for m in g.metrics if metrics and m not in metrics]
+    return EmptyResult()
+
+
+def start_instance_refresh(self):
+    """Replaces every instance. It is over when it is answered, as all that moto
+    does to instances."""
+    g = group(self)
+    for state in list(g.instance_states):
+        self.autoscaling_backend.terminate_instance(state.instance.id, False)
+    now = utcnow()
+    g.refreshes.insert(
+        0,
+        {
+            "InstanceRefreshId": str(uuid.uuid4()),
+            "AutoScalingGroupName": g.name,
+            "Status": "Successful",
+            "StartTime": now,
+            "EndTime": now,
+            "PercentageComplete": 100,
+            "InstancesToUpdate": 0,
+            "Preferences": self._get_param("Preferences", {}),
+        },
+    )
+    return ActionResult({"InstanceRefreshId": g.refreshes[0]["InstanceRefreshId"]})
+
+
+def describe_instance_refreshes(self):
+    ids = self._get_param("InstanceRefreshIds", [])
+    found = [r for r in group(self).refreshes if not ids or r["InstanceRefreshId"] in ids]
+    return ActionResult({"InstanceRefreshes": found})
+
+
+def cancel_instance_refresh(self):
+    raise AutoscalingClientError(
+        "ActiveInstanceRefreshNotFound",
+        "No in progress or pending Instance Refresh found for " + group(self).name,
+    )
+
+
+GROUPS = (
+    put_notification_configuration,
+    delete_notification_configuration,
+    describe_notification_configurations,
+    disable_metrics_collection,
+    start_instance_refresh,
+    describe_instance_refreshes,
+    cancel_instance_refresh,
+)
+
+
+# Cognito: the tags of a user pool, and its resource servers' later life.
+
+
+def pool_tags(self):
+    arn = self._get_param("ResourceArn")
+    for pool in self.backend.user_pools.values():
+        if pool.arn == arn:
+            return pool.extended_config.setdefault("UserPoolTags", {})
+    raise ResourceNotFoundError("User pool %s does not exist." % arn)
+
+
+def tag_resource(self):
+    pool_tags(self).update(self._get_param("Tags"))
+    return EmptyResult()
+
+
+def untag_resource(self):
+    tags = pool_tags(self)
+    for key in self._get_param("TagKeys"):
+        tags.pop(key, None)
+    return EmptyResult()
+
+
+def list_tags_for_resource(self):
+    return ActionResult({"Tags": pool_tags(self)})
+
+
+def resource_server(self):
+    return self.backend.describe_resource_server(
+        self._get_param("UserPoolId"), self._get_param("Identifier")
+    )
+
+
+def update_resource_server(self):
+    server = resource_server(self)
+    server.name, server.scopes = self._get_param("Name"), self._get_param("Scopes")
+    return ActionResult({"ResourceServer": server.to_json()})
+
+
+def delete_resource_server(self):
+    server = resource_server(self)
+    pool = self.backend.user_pools[self._get_param("UserPoolId")]
+    del pool.resource_servers[server.identifier]
+    return EmptyResult()
+
+
+POOLS = (
+    tag_resource,
+    untag_resource,
+    list_tags_for_resource,
+    update_resource_server,
+    delete_resource_server,
+)
+
+
+# Step Functions: a machine's versions, and what Terraform asks of each
+# definition when it plans.
+
+
+def machine(self, arn):
+    return self.stepfunction_backend.describe_state_machine(arn)
+
+
+def list_state_machine_versions(self):
+    versions = machine(self, self._get_param("stateMachineArn")).versions
+    found = [
+        {"stateMachineVersionArn": v.arn, "creationDate": v.creation_date}
+        for _, v in sorted(versions.items(), reverse=True)
+    ]
+    return ActionResult({"stateMachineVersions": found})
+
+
+def publish_state_machine_version(self):
+    of = machine(self, self._get_param("stateMachineArn"))
+    of.publish(self._get_param("description"))
+    v = of.latest_version
+    return ActionResult(
+        {"stateMachineVersionArn": v.arn, "creationDate": v.creation_date}
+    )
+
+
+def delete_state_machine_version(self):
+    arn, _, number = self._get_param("stateMachineVersionArn").rpartition(":")
+    of = machine(self, arn)
+    gone = of.versions.pop(int(number), None)
+    if gone is not None and gone is of.latest_version:
+        of.latest_version = of.versions[max(of.versions)] if of.versions else None
+    return EmptyResult()
+
+
+def validate_state_machine_definition(self):
+    """Says whether the definition is JSON whose first state is among its states,
+    which is less than the service looks at."""
+    problem = None
+    try:
+        definition = json.loads(self._get_param("definition"))
+        if definition["StartAt"] not in definition["States"]:
+            problem = "MISSING_TRANSITION_TARGET", "StartAt names no state"
+    except ValueError as wrong:
+        problem = "INVALID_JSON_DESCRIPTION", str(wrong)
+    except (KeyError, TypeError):
+        problem = "SCHEMA_VALIDATION_FAILED", "StartAt and States are required"
+    found = []
+    if problem:
+        found.append({"severity": "ERROR", "code": problem[0], "message": problem[1]})
+    return ActionResult(
+        {"result": "FAIL" if found else "OK", "diagnostics": found, "truncated": False}
+    )
+
+
+MACHINES = (
+    list_state_machine_versions,
+    publish_state_machine_version,
+    delete_state_machine_version,
+    validate_state_machine_definition,
+)
