@@ -42,6 +42,9 @@ func Permissions(x refusal.Exchange) []string {
 	verb := at.Verb
 	if verb == "" {
 		verb = plainVerb(x.Method, id)
+		if at.Service == "pubsub" && verb == "update" && x.Method == http.MethodPut { // it changes by PATCH
+			verb = "create"
+		}
 	}
 	if verb == "" || verb == "testIamPermissions" {
 		return nil
@@ -158,6 +161,8 @@ var specials = map[string]string{
 	"monitoring.timeSeries.create": "monitoring.timeSeries.create",
 
 	"pubsub.topics.create":                   "pubsub.topics.create",
+	"pubsub.subscriptions.create":            "pubsub.subscriptions.create pubsub.topics.attachSubscription",
+	"pubsub.snapshots.create":                "pubsub.snapshots.create pubsub.subscriptions.consume",
 	"pubsub.subscriptions.pull":              "pubsub.subscriptions.consume",
 	"pubsub.subscriptions.acknowledge":       "pubsub.subscriptions.consume",
 	"pubsub.subscriptions.modifyAckDeadline": "pubsub.subscriptions.consume",
