@@ -67,7 +67,7 @@ var region = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
 // served are the services whose names in hosts and in signatures are the same.
 var served = []string{
 	"iam", "sts", "ec2", "sqs", "kms", "s3", "sns", "logs", "events", "monitoring", "dynamodb", "secretsmanager", "ssm", "states", "kinesis",
-	"firehose", "cognito-idp", "elasticache", "tagging",
+	"firehose", "cognito-idp", "elasticache", "redshift", "tagging",
 }
 
 // endpoint reads a host's name: the service, and the labels after it, among

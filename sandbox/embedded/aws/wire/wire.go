@@ -122,6 +122,7 @@ var namespaces = map[string]string{
 	"monitoring":           "http://monitoring.amazonaws.com/doc/2010-08-01/",
 	"elasticache":          "http://elasticache.amazonaws.com/doc/2015-02-02/",
 	"route53":              "https://route53.amazonaws.com/doc/2013-04-01/",
+	"redshift":             "http://redshift.amazonaws.com/doc/2012-12-01/",
 	"cloudfront":           "http://cloudfront.amazonaws.com/doc/2020-05-31/",
 }
 
