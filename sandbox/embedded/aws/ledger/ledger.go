@@ -40,7 +40,7 @@ func (l *Ledger) Unknown() []Unknown {
 }
 
 // Problems lists what kept the gate from answering as AWS would: a policy that
-// it cannot evaluate, a state that fails. Each was answered with 500.
+// it cannot evaluate, a state that fails. Each was answered with 501.
 func (l *Ledger) Problems() []error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,7 +64,7 @@ func (l *Ledger) AddUnknown(u Unknown) {
 	}
 }
 
-// AddProblem notes an answer of 500. A client that repeats its request brings
+// AddProblem notes an answer of 501. A client that repeats its request brings
 // the same one again, which is noted once.
 func (l *Ledger) AddProblem(err error) {
 	l.mu.Lock()

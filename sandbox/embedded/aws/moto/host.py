@@ -26,6 +26,7 @@ import threading
 import warnings
 
 try:
+    import gaps
     import lacking
     from moto import __version__ as moto_version
     from moto.ec2.models import EC2Backend
@@ -41,6 +42,7 @@ try:
     )
     from moto.s3.models import FakeBucket
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
 except ImportError as missing:
     print(json.dumps({"error": "%s" % missing}), flush=True)
     sys.exit(3)
@@ -353,6 +355,7 @@ def main():
         token += read
     mend()
     lacking.add()
+    gaps.fill()
     app = Dispatcher(create_backend_app)
     host = Host(Gatekeeper(app, token.decode().strip()), token.decode().strip())
     print(json.dumps(host.announce()), flush=True)

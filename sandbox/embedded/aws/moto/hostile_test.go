@@ -88,11 +88,11 @@ func TestMemoryIsClosed(t *testing.T) {
 	if err := run("true").Run(); err != nil {
 		t.Skipf("root that cannot do without its capabilities: %v", err)
 	}
-	script := filepath.Join(t.TempDir(), "host.py")
-	if err := os.WriteFile(script, host, 0o600); err != nil {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, scripts); err != nil {
 		t.Fatal(err)
 	}
-	family := run(python, script)
+	family := run(python, filepath.Join(dir, "host.py"))
 	family.Env = environment("123456789012", os.LookupEnv)
 	open := run(python, "-c", "print('control', flush=True); input()")
 	for _, cmd := range []*exec.Cmd{family, open} {

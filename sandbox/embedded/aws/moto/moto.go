@@ -12,7 +12,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,13 +30,10 @@ import (
 	"time"
 )
 
-//go:embed host.py
-var host []byte
-
-// lacking is what moto lacks, a module that host.py imports.
+// scripts are host.py and what it imports.
 //
-//go:embed lacking.py
-var lacking []byte
+//go:embed host.py gaps.py lacking.py
+var scripts embed.FS
 
 // startTimeout bounds how long the interpreter may take to import moto.
 const startTimeout = 60 * time.Second
@@ -109,14 +106,11 @@ func Start(ctx context.Context, o Options) (*Host, error) {
 }
 
 func (h *Host) start(ctx context.Context, python, account string) error {
-	script := filepath.Join(h.dir, "host.py")
-	for path, text := range map[string][]byte{script: host, filepath.Join(h.dir, "lacking.py"): lacking} {
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			return err
-		}
+	if err := os.CopyFS(h.dir, scripts); err != nil {
+		return err
 	}
 	// Not CommandContext: the child lives until Close, ctx is for starting it.
-	cmd := exec.Command(python, script)
+	cmd := exec.Command(python, filepath.Join(h.dir, "host.py"))
 	cmd.Dir = h.dir
 	cmd.Env = environment(account, os.LookupEnv)
 	cmd.Stderr = h.tail

@@ -1,0 +1,185 @@
+"""Fills gaps of moto's that ordinary stacks fall into.
+
+What is put is kept in moto's own state, so that snapshots hold it, and read
+back from there. What is still missing is an error: moto would take a request
+for a part of a bucket that it does not know for one about the bucket itself,
+and delete that.
+"""
+
+import re
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.elasticache.exceptions import CacheSubnetGroupNotFound, ElastiCacheException
+from moto.elasticache.models import ElastiCacheBackend
+from moto.elasticache.responses import ElastiCacheResponse
+from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
+
+NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+# The parts of a bucket that moto has, by method (Amazon S3 API Reference).
+READ = (
+    "accelerate acl cors encryption inventory lifecycle location logging notification object-lock "
+    "ownershipControls policy publicAccessBlock replication tagging uploads versioning versions website"
+).split()
+PARTS = {
+    "GET": READ,
+    "PUT": [p for p in READ if p not in ("location", "uploads", "versions")],
+    "DELETE": (
+        "cors encryption lifecycle ownershipControls policy publicAccessBlock replication tagging website"
+    ).split(),
+}
+# And those that it lacks.
+OTHERS = (
+    "abac analytics intelligent-tiering metadataConfiguration metadataInventoryTable "
+    "metadataJournalTable metadataTable metrics policyStatus requestPayment session"
+).split()
+
+# Kept as they were put: their replies are the same documents. A list of them
+# is in an element of this name.
+LISTED = {
+    "analytics": "ListBucketAnalyticsConfigurationResult",
+    "intelligent-tiering": "ListBucketIntelligentTieringConfigurationsOutput",
+    "metrics": "ListMetricsConfigurationsResult",
+}
+DEFAULTS = {
+    "requestPayment": "<RequestPaymentConfiguration%s><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
+    % NAMESPACE,
+}
+
+SIZE = "x-amz-transition-default-minimum-object-size"
+
+
+# "List of error codes", Amazon S3 API Reference.
+MISSING = 404, {}, (
+    "<Error><Code>NoSuchConfiguration</Code>"
+    "<Message>The specified configuration does not exist.</Message></Error>"
+)
+
+
+def kept(bucket):
+    """The documents that were put, by part and id."""
+    return bucket.__dict__.setdefault("whittle_documents", {})
+
+
+def document(response, bucket, method, part, id):
+    """Puts, reads, lists or deletes a part of a bucket."""
+    documents = kept(bucket)
+    if method == "PUT":
+        documents[part, id] = response.body.decode()
+        return 200, {}, ""
+    if method == "GET" and part in LISTED and id is None:
+        # No document may begin with a declaration inside another.
+        found = [re.sub(r"^\s*<\?.*?\?>", "", text) for (p, _), text in sorted(documents.items()) if p == part]
+        name = LISTED[part]
+        return 200, {}, "<%s%s><IsTruncated>false</IsTruncated>%s</%s>" % (name, NAMESPACE, "".join(found), name)
+    text = documents.get((part, id), DEFAULTS.get(part))
+    if text is None:
+        return MISSING
+    if method == "GET":
+        return 200, {}, text
+    del documents[part, id]
+    return 204, {}, ""
+
+
+def lifecycle(request, response, bucket, reply):
+    """Gives back the rules that were put: moto forgets sizes, and what it calls
+    the default of transitions is fixed."""
+    if request.method == "PUT":
+        size = request.headers.get(SIZE) or "all_storage_classes_128K"
+        kept(bucket)["lifecycle", None] = response.body.decode(), size
+        return 200, {SIZE: size}, ""
+    if request.method != "GET" or ("lifecycle", None) not in kept(bucket):
+        return reply
+    text, size = kept(bucket)["lifecycle", None]
+    status, headers, body = reply
+    headers = {k: v for k, v in headers.items() if k.lower() != SIZE}
+    # A rule without an id is given one, which only moto knows.
+    whole = len(re.findall("<Rule>", text)) == len(re.findall("<ID>", text))
+    return status, {**headers, SIZE: size}, text if whole else body
+
+
+plain = S3Response._bucket_response
+
+
+def bucket_response(self, request, full_url):
+    query = self._get_querystring(request, full_url)
+    method = request.method
+    name = self.parse_bucket_name_from_url(request, full_url)
+    if not name:
+        return plain(self, request, full_url)
+    id = query.get("id", [None])[0]
+    for part in query:
+        if part in LISTED or part in DEFAULTS:
+            return document(self, self.backend.get_bucket(name), method, part, id)
+        if part == "inventory" and method == "DELETE":
+            if self.backend.get_bucket(name).inventory_configs.pop(id, None) is None:
+                return MISSING
+            return 204, {}, ""
+        if part in OTHERS or part in READ and part not in PARTS.get(method, READ):
+            raise NotImplementedError("%s of a bucket's %s" % (method, part))
+    reply = plain(self, request, full_url)
+    if "lifecycle" in query:
+        return lifecycle(request, self, self.backend.get_bucket(name), reply)
+    return reply
+
+
+class CacheSubnetGroupInUse(ElastiCacheException):
+    code = "CacheSubnetGroupInUse"
+
+    def __init__(self, name):
+        super().__init__("Cache subnet group %s is currently in use by a cache cluster." % name)
+
+
+def delete_cache_subnet_group(self):
+    backend, name = self.elasticache_backend, self._get_param("CacheSubnetGroupName")
+    if name not in backend.cache_subnet_groups:
+        raise CacheSubnetGroupNotFound(name)
+    users = [*backend.cache_clusters.values(), *backend.replication_groups.values()]
+    if any(u.cache_subnet_group_name == name for u in users):
+        raise CacheSubnetGroupInUse(name)
+    del backend.cache_subnet_groups[name]
+    return EmptyResult()
+
+
+def modify_cache_subnet_group(self):
+    backend, name = self.elasticache_backend, self._get_param("CacheSubnetGroupName")
+    if name not in backend.cache_subnet_groups:
+        raise CacheSubnetGroupNotFound(name)
+    old = backend.cache_subnet_groups[name]
+    description = self._get_param("CacheSubnetGroupDescription")
+    subnets = self._get_param("SubnetIds", [])
+    new = type(old)(
+        account_id=backend.account_id,
+        region_name=backend.region_name,
+        cache_subnet_group_name=name,
+        cache_subnet_group_description=old.cache_subnet_group_description if description is None else description,
+        subnet_ids=subnets or old.subnet_ids,
+        tags=[],
+    )
+    backend.cache_subnet_groups[name] = new
+    return ActionResult({"CacheSubnetGroup": new})
+
+
+def gone(delete, kept, id):
+    """moto leaves what is deleted there, being deleted, and who waits for its
+    end waits for ever."""
+
+    def delete_and_forget(self, **named):
+        reply = delete(self, **named)
+        getattr(self, kept).pop(named[id], None)
+        return reply
+
+    return delete_and_forget
+
+
+def fill():
+    S3Response._bucket_response = bucket_response
+    # S3 does not read the target's policy when logging is asked for: the logs
+    # do not come (Amazon S3 User Guide, "Troubleshoot server access logging").
+    FakeBucket._log_permissions_enabled_policy = staticmethod(lambda **_: True)
+    backend = ElastiCacheBackend
+    backend.delete_replication_group = gone(backend.delete_replication_group, "replication_groups", "replication_group_id")
+    backend.delete_cache_cluster = gone(backend.delete_cache_cluster, "cache_clusters", "cache_cluster_id")
+    ElastiCacheResponse.delete_cache_subnet_group = delete_cache_subnet_group
+    ElastiCacheResponse.modify_cache_subnet_group = modify_cache_subnet_group
