@@ -12,7 +12,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.elasticache.exceptions import CacheSubnetGroupNotFound, ElastiCacheException
 from moto.elasticache.models import ElastiCacheBackend
 from moto.elasticache.responses import ElastiCacheResponse
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 
 NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -178,6 +178,10 @@ def fill():
     # S3 does not read the target's policy when logging is asked for: the logs
     # do not come (Amazon S3 User Guide, "Troubleshoot server access logging").
     FakeBucket._log_permissions_enabled_policy = staticmethod(lambda **_: True)
+    # A bucket's log comes within hours (ib., "Best-effort server log delivery"),
+    # not with the request that it is about: who empties the bucket would never
+    # be done.
+    S3Backend.log_incoming_request = lambda *_, **__: None
     backend = ElastiCacheBackend
     backend.delete_replication_group = gone(backend.delete_replication_group, "replication_groups", "replication_group_id")
     backend.delete_cache_cluster = gone(backend.delete_cache_cluster, "cache_clusters", "cache_cluster_id")
