@@ -25,7 +25,7 @@ var hints = plain.NewWords(
 	// refused
 	"denied", "authorized", "authorizationf", "authorizationp", "authorizatione", "authorizationexc", "forbidden", "permission",
 	"insufficient", "disallowed", "prohibited", "violat", "scopelocked", "are locked", "be assumed", "assume role", "assume iam",
-	"error 403", "error 401", "code: 403", "code: 401", "code=403", "code=401", "code 403", "code 401", "status 403", "status 401", "(403)",
+	"error 403", "error 401", "code: 403", "code: 401", "code=403", "code=401", "code 403", "code 401", "status 403", "status 401", " (403)",
 	"permitted", "assume the", "act as", "out while", "not have", "'t have", "t\nhave",
 	// not known
 	"expired", "unauthenticated", "aadsts", "credentials", "signaturedoesnotmatch", "signature we", "incompletesignature", "invalidsignature", "not yet current",
@@ -34,7 +34,7 @@ var hints = plain.NewWords(
 	"anonymous", "api_key_invalid", "refresh token", "reauthentication", "active account", "invalidtoken", "sso session", "federated token", "az login", "authentication required",
 	// not enabled, too much
 	"_disabled", "is disabled", "been used", "accessnotconfigured", "not configured", "optinrequired", "subscri", "unregistered", "be registered",
-	"exceeded", "throttl", "quota", "slowdown", "many requests", "toomanyrequests", "vcpu capacity", "countlimit",
+	"exceeded", "throttl", " quota", "'quota", "\"quota", "_quota", "quotae", "quota_", "quotagroup", "slowdown", "many requests", "toomanyrequests", "vcpu capacity", "countlimit",
 	"must be verified", "does not support", "firewall", "byconnection", "ciphertext refers",
 )
 
@@ -54,6 +54,10 @@ func FromOutput(text string) []refusal.Denial {
 // a sentence. The error is the reader's or [ErrTooMany]; what was found before it
 // is given too.
 func Scan(r io.Reader, only ...refusal.Cloud) ([]refusal.Denial, error) {
+	return scan(r, MaxDenials, only)
+}
+
+func scan(r io.Reader, most int, only []refusal.Cloud) ([]refusal.Denial, error) {
 	var all []refusal.Denial
 	seen := map[string]bool{}
 	err := plain.Scan(r, hints, func(p plain.Piece) error {
@@ -62,7 +66,7 @@ func Scan(r io.Reader, only ...refusal.Cloud) ([]refusal.Denial, error) {
 			if seen[key] {
 				continue
 			}
-			if len(all) == MaxDenials {
+			if len(all) == most {
 				return ErrTooMany
 			}
 			seen[key] = true

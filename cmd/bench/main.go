@@ -1,6 +1,6 @@
 // Command bench measures whittle: growth against a plain administrator run,
 // growth in flight against the classic loop, the latency that the proxy adds,
-// and whittle's memory. It writes the figures as JSON and prints a table.
+// whittle's memory, and whittle parse against grep. It writes the figures as JSON and prints a table.
 //
 // What is compared is measured side by side in one run: on a busy machine
 // absolute times mean little.
@@ -51,11 +51,27 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	file := fs.String("file", "docs/examples/aws-small/whittle.yaml", "the lifecycle to measure it on")
 	out := fs.String("out", "out/bench.json", "where the figures go")
 	requests := fs.Int("requests", 2000, "requests for the latency figures")
+	only := fs.String("only", "", "measure one part alone: parse")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
+	if *only != "" && *only != "parse" {
+		return fmt.Errorf("-only=%s: not known; use -only=parse", *only)
+	}
 
-	var figures []figure
+	work, err := os.MkdirTemp("", "whittle-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	fmt.Fprintln(stderr, "bench: whittle parse on a trace log")
+	figures, err := parseLog(ctx, *whittle, work)
+	if err != nil {
+		return fmt.Errorf("parse: %w", err)
+	}
+	if *only == "parse" {
+		return errors.Join(write(*out, figures), table(stdout, figures))
+	}
 	fmt.Fprintln(stderr, "bench: latency of the proxy")
 	lat, err := latency(ctx, *requests)
 	if err != nil {
@@ -63,11 +79,6 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	figures = append(figures, lat...)
 
-	work, err := os.MkdirTemp("", "whittle-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
 	fmt.Fprintln(stderr, "bench: reference, growth in flight and verification")
 	flight, err := probe(ctx, *whittle, *file, work, stderr, "in-flight")
 	if err != nil {

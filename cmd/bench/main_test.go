@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/parsers"
 )
 
 func TestCompare(t *testing.T) {
@@ -50,5 +52,17 @@ func TestLatencyAndFile(t *testing.T) {
 	var got struct{ Benchmarks []figure }
 	if err := json.Unmarshal(data, &got); err != nil || len(got.Benchmarks) != 4 {
 		t.Errorf("%d benchmarks, %v: %s", len(got.Benchmarks), err, data)
+	}
+}
+
+// The log that is measured on is the same each time, and its refusals are read.
+func TestWriteTrace(t *testing.T) {
+	var a, b bytes.Buffer
+	n, err := writeTrace(&a, 20<<20)
+	if _, err2 := writeTrace(&b, 20<<20); err != nil || err2 != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
+		t.Fatalf("two logs of one kind differ: %v, %v", err, err2)
+	}
+	if got, err := parsers.Scan(&a); err != nil || n != 2 || len(got) != n {
+		t.Errorf("%d refusals, read %+v, %v", n, got, err)
 	}
 }

@@ -6,13 +6,14 @@ package plain
 // algorithm for multi-pattern searching", 1994).
 type Words struct {
 	least int // the shortest word's length
-	shift []uint8
-	ends  map[uint16][]string // by the pair at offset least-2
+	shift *[1 << 16]uint8
+	ends  *[1 << 16]uint16 // by the pair at offset least-2, where in lists its words are
+	lists [][]string
 }
 
 // NewWords makes the set. Each word is of lower-case ASCII, two bytes at least.
 func NewWords(words ...string) Words {
-	w := Words{least: 255, shift: make([]uint8, 1<<16), ends: map[uint16][]string{}}
+	w := Words{least: 255, shift: new([1 << 16]uint8), ends: new([1 << 16]uint16), lists: [][]string{nil}}
 	for _, word := range words {
 		w.least = min(w.least, len(word))
 	}
@@ -25,7 +26,11 @@ func NewWords(words ...string) Words {
 			w.shift[p] = min(w.shift[p], uint8(w.least-2-i))
 		}
 		p := pair(word[w.least-2], word[w.least-1])
-		w.ends[p] = append(w.ends[p], word)
+		if w.ends[p] == 0 {
+			w.ends[p] = uint16(len(w.lists))
+			w.lists = append(w.lists, nil)
+		}
+		w.lists[w.ends[p]] = append(w.lists[w.ends[p]], word)
 	}
 	return w
 }
@@ -37,7 +42,7 @@ func pair(a, b byte) uint16 { return uint16(a|0x20)<<8 | uint16(b|0x20) }
 // find gives the first place in b where a word starts, -1 if none does.
 func (w Words) find(b []byte) int {
 	shift := w.shift
-	if len(shift) < 1<<16 {
+	if shift == nil {
 		return -1
 	}
 	for i := w.least - 1; i < len(b); {
@@ -47,7 +52,7 @@ func (w Words) find(b []byte) int {
 			continue
 		}
 		start := i - w.least + 1
-		for _, word := range w.ends[p] {
+		for _, word := range w.lists[w.ends[p]] {
 			if has(b[start:], word) {
 				return start
 			}

@@ -114,7 +114,10 @@ func (t Tool) build(ctx context.Context, c Config, cache string) error {
 		}
 	}
 	c.Tell(fmt.Sprintf("building %s %s from source (once, about %s on two cores)", t.Name, t.Version, minutes(t.Takes)))
+	started := time.Now()
+	stop := remind(c.Tell, t.Name)
 	res, err := proc.Run(ctx, t.command(c.Environ, part))
+	stop()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return &Error{Tool: t, Problem: "there is no go on PATH", Hint: "install Go from https://go.dev/dl, or " + t.Name + " itself"}
@@ -127,7 +130,31 @@ func (t Tool) build(ctx context.Context, c Config, cache string) error {
 	if err := os.Rename(filepath.Join(part, "bin"), filepath.Join(cache, t.folder())); err != nil {
 		return fmt.Errorf("build %s: %w", t.Name, err)
 	}
+	c.Tell(fmt.Sprintf("built %s in %s", t.Name, time.Since(started).Round(time.Second)))
 	return nil
+}
+
+// remind tells every half minute that the build goes on, until it is stopped;
+// nothing is told once stop has returned.
+func remind(tell func(string), name string) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	started, tick := time.Now(), time.NewTicker(30*time.Second)
+	go func() {
+		defer close(ended)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				tell(fmt.Sprintf("still building %s, for %s now", name, time.Since(started).Round(time.Second)))
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+	}
 }
 
 // command is the build, in the folder that holds the module.

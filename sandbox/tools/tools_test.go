@@ -12,8 +12,10 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/goproxytest"
 )
 
@@ -172,6 +174,21 @@ func TestBuild(t *testing.T) {
 	if _, ok := other.Cached(c); ok {
 		t.Error("another go.sum, the same tool")
 	}
+}
+
+func TestRemind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		stop := remind(func(s string) { told = append(told, s) }, "hello")
+		time.Sleep(65 * time.Second)
+		stop()
+		time.Sleep(time.Hour)
+		want := []string{"still building hello, for 30s now", "still building hello, for 1m0s now"}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestBuildErrors(t *testing.T) {
