@@ -47,6 +47,7 @@ var (
 var serviceOf = map[string]string{
 	"monitoring": "cloudwatch", "email": "ses", "tagging": "tag", "queue": "sqs", "api.ecr": "ecr",
 	"api.ecr-public": "ecr-public", "api.sagemaker": "sagemaker", "streams.dynamodb": "dynamodb", "ddb": "dynamodb",
+	"control-kinesis": "kinesis", "data-kinesis": "kinesis",
 	"memory-db": "memorydb", "cloudhsmv2": "cloudhsm", "cloudcontrolapi": "cloudformation", "s3-control": "s3-control",
 	"s3-accelerate": "s3", "s3-external-1": "s3", "git-codecommit": "codecommit", "appstream2": "appstream",
 	"sync-states": "states", "streaming-logs": "logs", "stream-logs": "logs",

@@ -50,11 +50,15 @@ var twoPart = []string{
 	"metrics.sagemaker", "a2i-runtime.sagemaker",
 }
 
+// perAccount holds the hosts that have the account's number before them.
+var perAccount = []string{"s3-control", "ddb", "control-kinesis", "data-kinesis"}
+
 // prefixes holds the services whose endpoint is not called like their prefix
 // in IAM (Service Authorization Reference, "service prefix").
 var prefixes = map[string]string{
 	"api.ecr": "ecr", "dkr.ecr": "ecr", "api.ecr-public": "ecr-public", "api.sagemaker": "sagemaker",
 	"runtime.sagemaker": "sagemaker", "streams.dynamodb": "dynamodb", "ddb": "dynamodb", "api.pricing": "pricing",
+	"control-kinesis": "kinesis", "data-kinesis": "kinesis",
 	"entitlement.marketplace": "aws-marketplace", "metering.marketplace": "aws-marketplace",
 	"catalog.marketplace": "aws-marketplace", "portal.sso": "sso", "models.lex": "lex", "runtime.lex": "lex",
 	"models-v2-lex": "lex", "runtime-v2-lex": "lex", "api.detective": "detective", "api.iotwireless": "iotwireless",
@@ -170,7 +174,7 @@ func placeOf(host string) (Place, bool) {
 		return at, true
 	case len(before) == 0:
 		at.Label = last
-	case len(before) == 1 && (last == "s3-control" || last == "ddb") && accountShape.MatchString(before[0]),
+	case len(before) == 1 && slices.Contains(perAccount, last) && accountShape.MatchString(before[0]),
 		len(before) == 1 && last == "s3-accesspoint":
 		at.Label = last
 	case len(before) == 2 && last == "ecr" && before[1] == "dkr" && accountShape.MatchString(before[0]):

@@ -134,12 +134,12 @@ func awsChinaDualStackDomain(labels []string) bool {
 
 func awsDualStack(labels []string, areas map[string]bool) bool {
 	service, ok := cutRegion(labels, areas)
-	return ok && (awsService(service) || awsAccountDynamoDB(service))
+	return ok && (awsService(service) || awsAccountHost(service))
 }
 
 func awsRegional(labels []string, areas map[string]bool) bool {
 	service, ok := cutRegion(labels, areas)
-	return ok && (awsService(service) || awsAccountDynamoDB(service) || awsS3(service))
+	return ok && (awsService(service) || awsAccountHost(service) || awsS3(service))
 }
 
 // awsService tells whether the labels left of the region are a service's,
@@ -157,9 +157,19 @@ func awsService(labels []string) bool {
 	return false
 }
 
-// awsAccountDynamoDB knows 123456789012.ddb.region.
-func awsAccountDynamoDB(labels []string) bool {
-	return len(labels) == 2 && isAccount(labels[0]) && labels[1] == "ddb"
+// awsAccountHost knows 123456789012.ddb.region, and Kinesis's, where the SDKs send
+// what names a stream or a consumer by its ARN: 123456789012.data-kinesis.region
+// and 123456789012.control-kinesis.region. Source: the endpoint rules of both
+// services in the SDKs' models.
+func awsAccountHost(labels []string) bool {
+	if len(labels) != 2 || !isAccount(labels[0]) {
+		return false
+	}
+	switch strings.TrimSuffix(labels[1], "-fips") {
+	case "ddb", "control-kinesis", "data-kinesis":
+		return true
+	}
+	return false
 }
 
 // awsS3 tells whether the labels left of the region are a host of Amazon S3:

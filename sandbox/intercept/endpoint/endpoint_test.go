@@ -16,6 +16,7 @@ var opened = strings.Fields(`
 	fips.eks.us-east-1.amazonaws.com api.ecr.us-east-1.amazonaws.com api.ecr-public.us-east-1.amazonaws.com
 	ecr-fips.us-east-1.amazonaws.com api.sagemaker.us-east-1.amazonaws.com api-fips.sagemaker.us-east-1.amazonaws.com
 	runtime.sagemaker-fips.us-east-1.amazonaws.com streams.dynamodb.us-east-1.amazonaws.com
+	123456789012.control-kinesis.us-east-1.amazonaws.com 123456789012.data-kinesis-fips.us-east-1.api.aws
 	123456789012.ddb.us-east-1.amazonaws.com 123456789012.ddb.us-east-1.api.aws api.pricing.us-east-1.amazonaws.com
 	elasticloadbalancing.us-east-1.amazonaws.com rds.us-east-1.amazonaws.com apigateway.us-east-1.amazonaws.com
 	ec2.us-east-1.api.aws lambda.us-east-1.api.aws ec2-fips.us-gov-west-1.api.aws iam.global.api.aws
