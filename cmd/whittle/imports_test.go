@@ -141,6 +141,7 @@ var mayImport = map[string][]string{
 		"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/operation", "sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/wire",
 	},
 	"sandbox/embedded/gcp/iam":             {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/wire"},
+	"sandbox/embedded/gcp/container":       {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/dns":             {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/ledger":          {},
 	"sandbox/embedded/gcp/logging":         {"sandbox/embedded/gcp/..."},

@@ -9,6 +9,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/apis"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/certificates"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/compute"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/container"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/dns"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/generic"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
@@ -36,7 +37,7 @@ func newServices(ring *token.Ring) services {
 		"logging": logging.Hooks(), "monitoring": monitoring.Hooks(), "pubsub": pubsub.Hooks(), "secretmanager": secrets.Hooks(),
 	}}
 	for _, m := range []map[string]api.Handler{
-		ring.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), dns.Handlers(), logging.Handlers(), monitoring.Handlers(),
+		ring.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), container.Handlers(), dns.Handlers(), logging.Handlers(), monitoring.Handlers(),
 		pubsub.Handlers(), secrets.Handlers(), storage.Handlers(),
 	} {
 		maps.Copy(s.methods, m)
