@@ -58,8 +58,8 @@ func TestLatencyAndFile(t *testing.T) {
 // The log that is measured on is the same each time, and its refusals are read.
 func TestWriteTrace(t *testing.T) {
 	var a, b bytes.Buffer
-	n, err := writeTrace(&a, 20<<20)
-	if _, err2 := writeTrace(&b, 20<<20); err != nil || err2 != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
+	n, err := writeTrace(&a, 3<<20, 1<<20)
+	if _, err2 := writeTrace(&b, 3<<20, 1<<20); err != nil || err2 != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
 		t.Fatalf("two logs of one kind differ: %v, %v", err, err2)
 	}
 	if got, err := parsers.Scan(&a); err != nil || n != 2 || len(got) != n {

@@ -33,7 +33,7 @@ func parseLog(ctx context.Context, whittle, work string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	refusals, err := writeTrace(f, traceSize)
+	refusals, err := writeTrace(f, traceSize, everyBytes)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
@@ -103,17 +103,18 @@ func parseOnce(ctx context.Context, whittle, path string, stdin io.Reader) (foun
 }
 
 // writeTrace writes what Terraform and the AWS provider write with TF_LOG=trace,
-// the same bytes each time, and tells how many refusals are in it.
-func writeTrace(w io.Writer, size int64) (refusals int, err error) {
+// the same bytes each time, with one refusal in every so many bytes, and tells how
+// many they are.
+func writeTrace(w io.Writer, size, every int64) (refusals int, err error) {
 	b := bufio.NewWriterSize(w, 1<<20)
 	random := rand.New(rand.NewPCG(1, 2))
-	next := int64(everyBytes)
+	next := every
 	for n := int64(0); n < size && err == nil; {
 		line := traceLine(random)
 		if n >= next {
 			line = refusalLine(refusals)
 			refusals++
-			next += everyBytes
+			next += every
 		}
 		var k int
 		k, err = b.WriteString(line)

@@ -29,27 +29,29 @@ var mayImport = map[string][]string{
 	"harness/grant":   {},
 
 	// Reading refusals.
-	"parsers/aws": {"parsers/refusal", "parsers/aws/..."},
+	"parsers/aws": {"parsers/refusal", "parsers/expr", "parsers/aws/..."},
 	// A request, a reply's error elements, the words in them: apart, so that
 	// only parsers/aws joins them to a denial.
-	"parsers/aws/request": {"parsers/refusal"},
+	"parsers/aws/request": {"parsers/refusal", "parsers/expr"},
 	"parsers/aws/wire":    {"parsers/refusal"},
-	"parsers/aws/words":   {"parsers/refusal"},
-	"parsers/gcp":         {"parsers/refusal", "parsers/excerpt", "parsers/gcp/..."},
-	"parsers/gcp/request": {"parsers/refusal"},
+	"parsers/aws/words":   {"parsers/refusal", "parsers/expr"},
+	"parsers/gcp":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/gcp/..."},
+	"parsers/gcp/request": {"parsers/refusal", "parsers/expr"},
 	"parsers/gcp/wire":    {"parsers/refusal"},
-	"parsers/gcp/words":   {"parsers/refusal", "parsers/sentence"},
+	"parsers/gcp/words":   {"parsers/refusal", "parsers/expr", "parsers/sentence"},
 	// What is kept of an input, and what is said twice.
 	"parsers/excerpt": {"parsers/refusal"},
 	// Sentences looked for in a text, whatever the cloud.
-	"parsers/sentence":      {"parsers/refusal", "parsers/excerpt"},
-	"parsers/azure":         {"parsers/refusal", "parsers/excerpt", "parsers/azure/..."},
-	"parsers/azure/request": {"parsers/refusal", "parsers/azure/words"},
+	"parsers/sentence":      {"parsers/refusal", "parsers/expr", "parsers/excerpt"},
+	"parsers/azure":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/azure/..."},
+	"parsers/azure/request": {"parsers/refusal", "parsers/expr", "parsers/azure/words"},
 	"parsers/azure/wire":    {"parsers/refusal"},
-	"parsers/azure/words":   {"parsers/refusal", "parsers/sentence"},
+	"parsers/azure/words":   {"parsers/refusal", "parsers/expr", "parsers/sentence"},
 	// What a tool's output is before it is read: colour, boxes, escapes.
-	"parsers/plain": {},
-	"parsers":       {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/plain", "parsers/refusal"},
+	"parsers/plain": {"parsers/expr"},
+	// Regular expressions, compiled when they are used.
+	"parsers/expr": {},
+	"parsers":      {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/plain", "parsers/refusal"},
 
 	// Deciding. Nothing here knows a process or a cloud's API: harness never
 	// imports sandbox.

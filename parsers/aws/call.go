@@ -1,26 +1,26 @@
 package aws
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
 // The ways in which clients name the call that was refused.
 var (
-	whenCalling    = regexp.MustCompile(`when calling the (\w+) operation`)
-	operationError = regexp.MustCompile(`operation error ([A-Za-z0-9 ]+?): (\w+),`)
-	fromAPI        = regexp.MustCompile(`API: ([a-z0-9-]+):([A-Za-z0-9]+)`)
-	fromPHP        = regexp.MustCompile(`Error executing "(\w+)" on "https?://([a-z0-9-]+)\.`)
-	fromJS         = regexp.MustCompile(`deserializeAws_[a-z]+?\d*?_?\d*([A-Z]\w*?)CommandError|\bde_([A-Z]\w*?)CommandError`)
-	fromBoto       = regexp.MustCompile(`get_(?:list|object|status)\('([A-Z]\w+)'`)
-	fromCDK        = regexp.MustCompile(`Call failed: ([a-z][A-Za-z0-9]+)\(`)
-	commandLine    = regexp.MustCompile(`\baws (?:--\S+ (?:[^-\s]\S* )?)*([a-z][a-z0-9-]+) ([a-z][a-z0-9]*(?:-[a-z0-9]+)+)\b`)
-	commandS3      = regexp.MustCompile(`\baws (?:--\S+ (?:[^-\s]\S* )?)*s3 (cp|sync|mv|ls|rm|mb|rb)\b`)
+	whenCalling    = expr.New(`when calling the (\w+) operation`)
+	operationError = expr.New(`operation error ([A-Za-z0-9 ]+?): (\w+),`)
+	fromAPI        = expr.New(`API: ([a-z0-9-]+):([A-Za-z0-9]+)`)
+	fromPHP        = expr.New(`Error executing "(\w+)" on "https?://([a-z0-9-]+)\.`)
+	fromJS         = expr.New(`deserializeAws_[a-z]+?\d*?_?\d*([A-Z]\w*?)CommandError|\bde_([A-Z]\w*?)CommandError`)
+	fromBoto       = expr.New(`get_(?:list|object|status)\('([A-Z]\w+)'`)
+	fromCDK        = expr.New(`Call failed: ([a-z][A-Za-z0-9]+)\(`)
+	commandLine    = expr.New(`\baws (?:--\S+ (?:[^-\s]\S* )?)*([a-z][a-z0-9-]+) ([a-z][a-z0-9]*(?:-[a-z0-9]+)+)\b`)
+	commandS3      = expr.New(`\baws (?:--\S+ (?:[^-\s]\S* )?)*s3 (cp|sync|mv|ls|rm|mb|rb)\b`)
 
-	address = regexp.MustCompile(`\b(data\.)?(aws_[a-z0-9_]+)\.[\w-]+`)
-	doing   = regexp.MustCompile(`(?i)\b(creating|create|reading|read|updating|update|modifying|deleting|delete|describing|describe|listing|list|getting|get|fetching|querying|retrieving|finding|looking up|refreshing|loading|validating|launching|putting|put|setting|tagging|attaching|detaching|waiting for|requesting|enabling|registering|authorizing|importing)\s+((?:[A-Za-z0-9/_-]+\s?){1,7})`)
+	address = expr.New(`\b(data\.)?(aws_[a-z0-9_]+)\.[\w-]+`)
+	doing   = expr.New(`(?i)\b(creating|create|reading|read|updating|update|modifying|deleting|delete|describing|describe|listing|list|getting|get|fetching|querying|retrieving|finding|looking up|refreshing|loading|validating|launching|putting|put|setting|tagging|attaching|detaching|waiting for|requesting|enabling|registering|authorizing|importing)\s+((?:[A-Za-z0-9/_-]+\s?){1,7})`)
 )
 
 // verbs gives the verb of a Call for a tool's word.
@@ -53,7 +53,7 @@ func callAround(s string, from, to int) refusal.Call {
 		return refusal.Call{Operation: m[1]}
 	}
 	for _, form := range []struct {
-		re                 *regexp.Regexp
+		re                 *expr.Regexp
 		service, operation int
 	}{{operationError, 1, 2}, {fromAPI, 1, 2}, {fromPHP, 2, 1}, {whenCalling, 0, 1}} {
 		if all := form.re.FindAllStringSubmatch(line, -1); all != nil {
@@ -70,7 +70,7 @@ func callAround(s string, from, to int) refusal.Call {
 	if i := strings.Index(stack, "Error: "); i > 0 {
 		stack = stack[:i]
 	}
-	for _, re := range []*regexp.Regexp{fromJS, fromBoto, fromCDK} {
+	for _, re := range []*expr.Regexp{fromJS, fromBoto, fromCDK} {
 		for _, text := range []string{message + stack, line} {
 			if m := re.FindStringSubmatch(text); m != nil {
 				op := m[1]

@@ -2,12 +2,12 @@ package aws
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/whittle-iam/whittle/parsers/aws/wire"
 	"github.com/whittle-iam/whittle/parsers/aws/words"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -31,7 +31,7 @@ func evidence(e wire.Error) string {
 
 // proseShape is a first sentence of nothing but words: no key, token, header
 // or date has this form.
-var proseShape = regexp.MustCompile(`^ ?([A-Z][A-Za-z]{0,15}(?:,? [A-Za-z]{1,16})+)(?:\.?(?:\\n|[\n<]|$)|\. |[:;])`)
+var proseShape = expr.New(`^ ?([A-Z][A-Za-z]{0,15}(?:,? [A-Za-z]{1,16})+)(?:\.?(?:\\n|[\n<]|$)|\. |[:;])`)
 
 // prose gives the first sentence of a message that is about credentials, ""
 // if anything but words stands in it. Behind it services echo what they were

@@ -1,78 +1,78 @@
 package aws
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
 // phrase is a refusal, or something that looks like one, in words of a service's
 // or a tool's own, without IAM's sentence.
 type phrase struct {
-	form       *regexp.Regexp // its first group is the resource
+	form       *expr.Regexp // its first group is the resource
 	reason     refusal.Reason
 	blocker    string
 	candidates []string
-	needs      *regexp.Regexp // what must stand nearby
+	needs      *expr.Regexp // what must stand nearby
 }
 
 // phrases, by the documents and tools that print them. None names a permission
 // in IAM's notation, so what they are about is a candidate.
 var phrases = []phrase{
 	// The services that make their own role on first use (IAM User Guide, "Create a service-linked role").
-	{form: regexp.MustCompile(`(?i)(?:not have|n't have|verify that you have|lack)\s+(?:the\s+)?(?:required\s+)?permissions?\s+to\s+create\s+(?:a\s+|the\s+|an?\s+[\w-]+\s+)?service[- ]linked\s+role`), reason: refusal.OpaqueDenial, candidates: []string{"iam:CreateServiceLinkedRole"}},
+	{form: expr.New(`(?i)(?:not have|n't have|verify that you have|lack)\s+(?:the\s+)?(?:required\s+)?permissions?\s+to\s+create\s+(?:a\s+|the\s+|an?\s+[\w-]+\s+)?service[- ]linked\s+role`), reason: refusal.OpaqueDenial, candidates: []string{"iam:CreateServiceLinkedRole"}},
 	// EC2 Auto Scaling User Guide, "Troubleshoot: launch templates": what RunInstances needs with the template.
-	{form: regexp.MustCompile(`not authorized to use launch template:?\s+([\w().-]+)`), reason: refusal.OpaqueDenial, candidates: []string{"ec2:RunInstances", "iam:PassRole", "ec2:CreateTags"}},
+	{form: expr.New(`not authorized to use launch template:?\s+([\w().-]+)`), reason: refusal.OpaqueDenial, candidates: []string{"ec2:RunInstances", "iam:PassRole", "ec2:CreateTags"}},
 	// CloudWatch Logs, CreateLogGroup with tags.
-	{form: regexp.MustCompile(`not\s+authorized\s+to\s+perform\s+CreateLogGroup\s+with\s+Tags`), reason: refusal.OpaqueDenial, candidates: []string{"logs:TagResource", "logs:TagLogGroup", "logs:CreateLogGroup"}},
+	{form: expr.New(`not\s+authorized\s+to\s+perform\s+CreateLogGroup\s+with\s+Tags`), reason: refusal.OpaqueDenial, candidates: []string{"logs:TagResource", "logs:TagLogGroup", "logs:CreateLogGroup"}},
 	// Lambda, of the object that holds the code.
-	{form: regexp.MustCompile(`access has been denied by S3, please make sure your request credentials have permission to GetObject for ([^\s]+?)\.? `), reason: refusal.OpaqueDenial, candidates: []string{"s3:GetObject", "s3:GetObjectVersion"}},
-	{form: regexp.MustCompile(`access has been denied by (?:ECR|Amazon ECR)|(?:Lambda )?does not have permission to access the ECR image`), reason: refusal.OpaqueDenial, candidates: []string{"ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:SetRepositoryPolicy"}},
-	{form: regexp.MustCompile(`(?:because )?KMS access was denied`), reason: refusal.OpaqueDenial, candidates: []string{"kms:Decrypt"}},
-	{form: regexp.MustCompile(`[Tt]he ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access`), reason: refusal.OpaqueDenial, candidates: []string{"kms:Decrypt"}},
+	{form: expr.New(`access has been denied by S3, please make sure your request credentials have permission to GetObject for ([^\s]+?)\.? `), reason: refusal.OpaqueDenial, candidates: []string{"s3:GetObject", "s3:GetObjectVersion"}},
+	{form: expr.New(`access has been denied by (?:ECR|Amazon ECR)|(?:Lambda )?does not have permission to access the ECR image`), reason: refusal.OpaqueDenial, candidates: []string{"ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:SetRepositoryPolicy"}},
+	{form: expr.New(`(?:because )?KMS access was denied`), reason: refusal.OpaqueDenial, candidates: []string{"kms:Decrypt"}},
+	{form: expr.New(`[Tt]he ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access`), reason: refusal.OpaqueDenial, candidates: []string{"kms:Decrypt"}},
 	// What a role that is handed over must be able to do itself.
-	{form: regexp.MustCompile(`execution role does not have permissions to call CreateNetworkInterface on EC2`), reason: refusal.OpaqueDenial, candidates: []string{"ec2:CreateNetworkInterface"}},
-	{form: regexp.MustCompile(`[Pp]ermission denied on S3 path: (s3://\S+)`), reason: refusal.OpaqueDenial, candidates: []string{"s3:GetObject", "s3:ListBucket"}},
+	{form: expr.New(`execution role does not have permissions to call CreateNetworkInterface on EC2`), reason: refusal.OpaqueDenial, candidates: []string{"ec2:CreateNetworkInterface"}},
+	{form: expr.New(`[Pp]ermission denied on S3 path: (s3://\S+)`), reason: refusal.OpaqueDenial, candidates: []string{"s3:GetObject", "s3:ListBucket"}},
 	// Roles.
-	{form: regexp.MustCompile(`Access denied when attempting to assume role (arn:\S+?)[.,]?(?:\s|"|$)`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
-	{form: regexp.MustCompile(`role \(?"?(arn:aws[a-z-]*:iam::[^\s"]+?)"?\)? cannot be assumed`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
-	{form: regexp.MustCompile(`(?i)(?:cannot|can't|unable to|could not|failed to) assume (?:the )?(?:IAM )?role:? \(?["']?(arn:aws[a-z-]*:iam::[^\s"')]+)`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
+	{form: expr.New(`Access denied when attempting to assume role (arn:\S+?)[.,]?(?:\s|"|$)`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
+	{form: expr.New(`role \(?"?(arn:aws[a-z-]*:iam::[^\s"]+?)"?\)? cannot be assumed`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
+	{form: expr.New(`(?i)(?:cannot|can't|unable to|could not|failed to) assume (?:the )?(?:IAM )?role:? \(?["']?(arn:aws[a-z-]*:iam::[^\s"')]+)`), reason: refusal.OpaqueDenial, candidates: []string{"sts:AssumeRole"}},
 	// Lake Formation has permissions of its own (Lake Formation Developer Guide, "Overview of Lake Formation permissions").
-	{form: regexp.MustCompile(`Insufficient Lake Formation permission\(?s?\)?:? ?[A-Za-z: ]*`), reason: refusal.ExplicitDeny, blocker: "Lake Formation"},
-	{form: regexp.MustCompile(`Insufficient permissions to execute the query[^\n"]{0,120}`), reason: refusal.OpaqueDenial},
+	{form: expr.New(`Insufficient Lake Formation permission\(?s?\)?:? ?[A-Za-z: ]*`), reason: refusal.ExplicitDeny, blocker: "Lake Formation"},
+	{form: expr.New(`Insufficient permissions to execute the query[^\n"]{0,120}`), reason: refusal.OpaqueDenial},
 	// SQS.
-	{form: regexp.MustCompile(`Access to the resource (https?://\S+?) is denied`), reason: refusal.OpaqueDenial},
+	{form: expr.New(`Access to the resource (https?://\S+?) is denied`), reason: refusal.OpaqueDenial},
 	// API Gateway's authorizers.
-	{form: regexp.MustCompile(`(?:is )?not authorized to access this resource with an explicit deny`), reason: refusal.ExplicitDeny, blocker: "a policy that the refusal does not name"},
-	{form: regexp.MustCompile(`(?:User|You) (?:is|are) not authorized to access this resource`), reason: refusal.OpaqueDenial, needs: ours},
+	{form: expr.New(`(?:is )?not authorized to access this resource with an explicit deny`), reason: refusal.ExplicitDeny, blocker: "a policy that the refusal does not name"},
+	{form: expr.New(`(?:User|You) (?:is|are) not authorized to access this resource`), reason: refusal.OpaqueDenial, needs: ours},
 	// Registries: what is refused before a repository is asked.
-	{form: regexp.MustCompile(`(?:status\s+code\s+40[13];\s+body:\s+Not\s+Authorized|denied: Not Authorized)`), reason: refusal.OpaqueDenial, needs: regexp.MustCompile(`\.dkr\.ecr\.|public\.ecr\.aws`),
+	{form: expr.New(`(?:status\s+code\s+40[13];\s+body:\s+Not\s+Authorized|denied: Not Authorized)`), reason: refusal.OpaqueDenial, needs: expr.New(`\.dkr\.ecr\.|public\.ecr\.aws`),
 		candidates: []string{"ecr:InitiateLayerUpload", "ecr:BatchCheckLayerAvailability", "ecr:PutImage"}},
-	{form: regexp.MustCompile(`no basic auth credentials`), reason: refusal.BadCredentials, needs: regexp.MustCompile(`\.dkr\.ecr\.|public\.ecr\.aws`)},
-	{form: regexp.MustCompile(`[Yy]our authorization token has expired`), reason: refusal.BadCredentials},
+	{form: expr.New(`no basic auth credentials`), reason: refusal.BadCredentials, needs: expr.New(`\.dkr\.ecr\.|public\.ecr\.aws`)},
+	{form: expr.New(`[Yy]our authorization token has expired`), reason: refusal.BadCredentials},
 	// EC2 without its code, and in tools' words.
-	{form: regexp.MustCompile(`You are not authorized to perform this operation\b`), reason: refusal.OpaqueDenial},
-	{form: regexp.MustCompile(`(?i)AWS returned an error: unauthorized operation`), reason: refusal.OpaqueDenial},
-	{form: regexp.MustCompile(`You (?:do not|don't) have permissions? to access (?:this|the requested) resource`), reason: refusal.OpaqueDenial},
-	{form: regexp.MustCompile(`(?:S3Exception|S3ResponseError|S3::Errors::AccessDenied|S3_ERROR|Amazon\.S3\.\w+|s3:// ?\S*|upload failed: \S+ to s3://\S+|download failed: s3://\S+)[^\n]{0,160}?Access Denied`), reason: refusal.OpaqueDenial},
+	{form: expr.New(`You are not authorized to perform this operation\b`), reason: refusal.OpaqueDenial},
+	{form: expr.New(`(?i)AWS returned an error: unauthorized operation`), reason: refusal.OpaqueDenial},
+	{form: expr.New(`You (?:do not|don't) have permissions? to access (?:this|the requested) resource`), reason: refusal.OpaqueDenial},
+	{form: expr.New(`(?:S3Exception|S3ResponseError|S3::Errors::AccessDenied|S3_ERROR|Amazon\.S3\.\w+|s3:// ?\S*|upload failed: \S+ to s3://\S+|download failed: s3://\S+)[^\n]{0,160}?Access Denied`), reason: refusal.OpaqueDenial},
 	// Credentials, as SDKs and tools say it.
-	{form: regexp.MustCompile(`The security token included in the request is (?:invalid|expired)`), reason: refusal.BadCredentials},
-	{form: regexp.MustCompile(`(?i)The (?:provided )?token has expired|Token has expired and refresh failed|The SSO session (?:associated with this profile )?has expired(?: or is otherwise invalid)?|The SSO session token associated with profile=\S+ was not found`), reason: refusal.BadCredentials},
-	{form: regexp.MustCompile(`Signature expired: `), reason: refusal.BadCredentials},
-	{form: regexp.MustCompile(`Signature not yet current: `), reason: refusal.BadCredentials},
-	{form: regexp.MustCompile(`AWS was not able to validate the provided access credentials`), reason: refusal.BadCredentials},
-	{form: regexp.MustCompile(`The AWS Access Key Id you provided does not exist in our records|The request signature we calculated does not match the signature you provided`), reason: refusal.BadCredentials},
-	{form: regexp.MustCompile(`Unable to locate credentials|NoCredentialProviders|NoCredentialsError|CredentialsProviderError|[Nn]o valid credential sources(?: found)?|Missing credentials in config|failed to refresh cached credentials|get credentials: |Could not load credentials from any providers`), reason: refusal.BadCredentials, needs: ours},
-	{form: regexp.MustCompile(`The difference between the request time and the current time is too large`), reason: refusal.BadCredentials},
+	{form: expr.New(`The security token included in the request is (?:invalid|expired)`), reason: refusal.BadCredentials},
+	{form: expr.New(`(?i)The (?:provided )?token has expired|Token has expired and refresh failed|The SSO session (?:associated with this profile )?has expired(?: or is otherwise invalid)?|The SSO session token associated with profile=\S+ was not found`), reason: refusal.BadCredentials},
+	{form: expr.New(`Signature expired: `), reason: refusal.BadCredentials},
+	{form: expr.New(`Signature not yet current: `), reason: refusal.BadCredentials},
+	{form: expr.New(`AWS was not able to validate the provided access credentials`), reason: refusal.BadCredentials},
+	{form: expr.New(`The AWS Access Key Id you provided does not exist in our records|The request signature we calculated does not match the signature you provided`), reason: refusal.BadCredentials},
+	{form: expr.New(`Unable to locate credentials|NoCredentialProviders|NoCredentialsError|CredentialsProviderError|[Nn]o valid credential sources(?: found)?|Missing credentials in config|failed to refresh cached credentials|get credentials: |Could not load credentials from any providers`), reason: refusal.BadCredentials, needs: ours},
+	{form: expr.New(`The difference between the request time and the current time is too large`), reason: refusal.BadCredentials},
 	// What no grant helps against.
-	{form: regexp.MustCompile(`Your account must be verified before you can add new [A-Za-z]+ resources|This AWS account currently does not support creating load balancers`), reason: refusal.NotAuthorization},
-	{form: regexp.MustCompile(`Not authorized for images: \[?[\w, -]+\]?`), reason: refusal.NotAuthorization},
-	{form: regexp.MustCompile(`The authorization header is malformed; the region '[a-z0-9-]+' is wrong`), reason: refusal.NotAuthorization},
-	{form: regexp.MustCompile(`[Yy]ou are attempting to operate on a bucket in a region that requires Signature Version 4|must be addressed using the specified endpoint`), reason: refusal.NotAuthorization},
-	{form: regexp.MustCompile(`You are not subscribed to this service|needs a subscription for the service|In order to use this AWS Marketplace product you need to accept terms and subscribe`), reason: refusal.APIDisabled},
-	{form: regexp.MustCompile(`You have requested more (?:vCPU capacity|instances) than your current (?:vCPU|instance) limit`), reason: refusal.QuotaOrRate},
-	{form: regexp.MustCompile(`Rate exceeded\b`), reason: refusal.QuotaOrRate, needs: ours},
+	{form: expr.New(`Your account must be verified before you can add new [A-Za-z]+ resources|This AWS account currently does not support creating load balancers`), reason: refusal.NotAuthorization},
+	{form: expr.New(`Not authorized for images: \[?[\w, -]+\]?`), reason: refusal.NotAuthorization},
+	{form: expr.New(`The authorization header is malformed; the region '[a-z0-9-]+' is wrong`), reason: refusal.NotAuthorization},
+	{form: expr.New(`[Yy]ou are attempting to operate on a bucket in a region that requires Signature Version 4|must be addressed using the specified endpoint`), reason: refusal.NotAuthorization},
+	{form: expr.New(`You are not subscribed to this service|needs a subscription for the service|In order to use this AWS Marketplace product you need to accept terms and subscribe`), reason: refusal.APIDisabled},
+	{form: expr.New(`You have requested more (?:vCPU capacity|instances) than your current (?:vCPU|instance) limit`), reason: refusal.QuotaOrRate},
+	{form: expr.New(`Rate exceeded\b`), reason: refusal.QuotaOrRate, needs: ours},
 }
 
 // phrases finds them where no sentence was read.
@@ -111,4 +111,4 @@ func (r *reader) phrases() {
 }
 
 // introduced is a code that stands right before a message.
-var introduced = regexp.MustCompile(`\b[A-Z][A-Za-z0-9]*(?:\.[A-Z][A-Za-z0-9]*)?(?:: |</Code>\s*<Message>)$`)
+var introduced = expr.New(`\b[A-Z][A-Za-z0-9]*(?:\.[A-Z][A-Za-z0-9]*)?(?:: |</Code>\s*<Message>)$`)

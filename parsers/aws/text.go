@@ -1,41 +1,43 @@
 package aws
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/aws/words"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
 // In text the sentence can stand anywhere, behind any prefix of a tool, with a
 // line break for any of its spaces. SES quotes its names.
 var (
-	said = regexp.MustCompile("(?:\\bUser:?\\s*[`'\"]?((?:arn:)?[^\\s`'\"]+(?:\\s[^\\s`'\"]+)??)[`'\"]?\\s+|\\bUser:?\\s+|(arn:[^\\s`'\"]+)\\s+)?" +
+	said = expr.New("(?:\\bUser:?\\s*[`'\"]?((?:arn:)?[^\\s`'\"]+(?:\\s[^\\s`'\"]+)??)[`'\"]?\\s+|\\bUser:?\\s+|(arn:[^\\s`'\"]+)\\s+)?" +
 		"(?:is\\s+)?[Nn]ot\\s+authorized\\s+(?:to\\s+)?perform:?\\s+[`'\"]?(" + words.Action + ")")
-	saidAPI  = regexp.MustCompile(`(?:(?:doesn't|does not|don't) have permissions? to (?:call|perform)(?: action)?:?|API:)\s+(` + words.Action + `)(?:\s+Access Denied)?`)
-	resource = regexp.MustCompile("^[`'\"]?\\s+on\\s+(?:the\\s+)?resource:?\\s+(?:(?:\\\\*\"|&quot;|`)([^\"\\\\&`']+)(?:\\\\*\"|&quot;|')|((?:role|user|group|instance profile|policy path)\\s[A-Za-z0-9+=,.@_/-]+)|(arn:(?:[^\\s\"'<>()]|\\([^\\s)]*\\))+|\\*|[^\\s\"'<>()]+))")
-	vague    = regexp.MustCompile(`^\s+on\s+(?:the|this)\s+(?:specified\s+)?resource\b`)
-	clause   = regexp.MustCompile(`^["'.\s]*(?:because\s+no\s+((?:[A-Za-z-]+\s){0,4}(?:policy|policies|boundary))\s+allows?(?:\s+the\s+(` + words.Action + `)\s+action)?|` +
+	// core is the end of it, which costs less to find.
+	core     = expr.New("ot\\s+authorized\\s+(?:to\\s+)?perform:?\\s+[`'\"]?" + words.Action)
+	saidAPI  = expr.New(`(?:(?:doesn't|does not|don't) have permissions? to (?:call|perform)(?: action)?:?|API:)\s+(` + words.Action + `)(?:\s+Access Denied)?`)
+	resource = expr.New("^[`'\"]?\\s+on\\s+(?:the\\s+)?resource:?\\s+(?:(?:\\\\*\"|&quot;|`)([^\"\\\\&`']+)(?:\\\\*\"|&quot;|')|((?:role|user|group|instance profile|policy path)\\s[A-Za-z0-9+=,.@_/-]+)|(arn:(?:[^\\s\"'<>()]|\\([^\\s)]*\\))+|\\*|[^\\s\"'<>()]+))")
+	vague    = expr.New(`^\s+on\s+(?:the|this)\s+(?:specified\s+)?resource\b`)
+	clause   = expr.New(`^["'.\s]*(?:because\s+no\s+((?:[A-Za-z-]+\s){0,4}(?:policy|policies|boundary))\s+allows?(?:\s+the\s+(` + words.Action + `)\s+action)?|` +
 		`(?:because\s+of|with|due\s+to)\s+an\s+explicit\s+deny(?:\s+in\s+(?:an?|the)\s+((?:[A-Za-z-]+\s){0,4}(?:policy|boundary)))?|` +
 		`(because\s+public\s+[A-Za-z ]+\s+are\s+(?:prevented|blocked)\s+by\s+the\s+[A-Za-z]+\s+setting))`)
-	standing = regexp.MustCompile(`(?i)\bexplicit(?:ly)?\s+den(?:y|ied)\b(?:\s+(?:in|by)\s+(?:an?|the)\s+((?:[A-Za-z-]+\s){0,4}(?:policy|boundary)))?|` +
+	standing = expr.New(`(?i)\bexplicit(?:ly)?\s+den(?:y|ied)\b(?:\s+(?:in|by)\s+(?:an?|the)\s+((?:[A-Za-z-]+\s){0,4}(?:policy|boundary)))?|` +
 		`\bbecause\s+no\s+(permissions\s+boundary|(?:service\s+control|resource\s+control|session|VPC\s+endpoint)\s+(?:policy|policies))\s+allows?`)
-	coded = regexp.MustCompile(`\b([A-Z][A-Za-z0-9]*(?:\.[A-Z][A-Za-z0-9]*)?)(?::|;|\)|\]|</Code>|'|"|,| \((?:client|server)\):|\s*$|\n| when calling)`)
+	codeEnd = expr.New(`^(?::|;|\)|\]|</Code>|'|"|,| \((?:client|server)\):|\s*$|\n| when calling)`)
 	// The AWS CLI prints the status where HEAD gives it no code.
-	headCode = regexp.MustCompile(`\(403\)(?: occurred)? when calling the (Head(?:Object|Bucket)) operation: Forbidden`)
-	anyCode  = regexp.MustCompile(`^(?:Client\.)?(?:AccessDenied|AccessDeniedException|AccessDeniedFault|UnauthorizedOperation|AuthorizationError|AuthorizationErrorException|UnauthorizedException|UnauthorizedAccess|ForbiddenException|Forbidden|KMS\.AccessDeniedException|KMSAccessDeniedException)$`)
+	headCode = expr.New(`\(403\)(?: occurred)? when calling the (Head(?:Object|Bucket)) operation: Forbidden`)
+	anyCode  = expr.New(`^(?:Client\.)?(?:AccessDenied|AccessDeniedException|AccessDeniedFault|UnauthorizedOperation|AuthorizationError|AuthorizationErrorException|UnauthorizedException|UnauthorizedAccess|ForbiddenException|Forbidden|KMS\.AccessDeniedException|KMSAccessDeniedException)$`)
 	// What stands between two messages.
-	boundary = regexp.MustCompile(`status code:|[Rr]equest ?[Ii][Dd]:|\bError:|\n\* |\n\s*\n|\n[^\n]{0,80}An error occurred\b`)
+	boundary = expr.New(`status code:|[Rr]equest ?[Ii][Dd]:|\bError:|\n\* |\n\s*\n|\n[^\n]{0,80}An error occurred\b`)
 
-	encodedText = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+={0,2})`)
+	encodedText = expr.New(`^\s*([A-Za-z0-9_-]+={0,2})`)
 
-	bareStatus = regexp.MustCompile(`(?:^|[^0-9])403 $`)
+	bareStatus = expr.New(`(?:^|[^0-9])403 $`)
 
 	// Marks of AWS's clients beside a code that other clouds have as well.
-	ours    = regexp.MustCompile(`arn:aws|amazonaws|\bAWS\b|\baws[_: ]|[Aa]mazon|\bS3\b|\bs3:|\bEC2\b|\bec2\b|operation error |when calling the |host id:|botocore|boto|request id: [0-9A-Fa-f-]|RequestID: |RequestId`)
-	foreign = regexp.MustCompile(`googleapi|\bgs://|storage\.googleapis|PERMISSION_DENIED|gserviceaccount|does not have [a-z]+\.[a-z.]+ access|azurerm|/subscriptions/|Microsoft\.|vault\.azure|AADSTS|Error from server|is forbidden: User|provider registry|registry\.(?:terraform|opentofu)\.|discovery document|proxyconnect|\b[Ss]quid/|java\.nio\.file\.AccessDeniedException: (?:/|[A-Z]:)|https?://[a-z0-9.-]*(?:cloudflare|fastly|akamai)`)
+	ours    = expr.New(`arn:aws|amazonaws|\bAWS\b|\baws[_: ]|[Aa]mazon|\bS3\b|\bs3:|\bEC2\b|\bec2\b|operation error |when calling the |host id:|botocore|boto|request id: [0-9A-Fa-f-]|RequestID: |RequestId`)
+	foreign = expr.New(`googleapi|\bgs://|storage\.googleapis|PERMISSION_DENIED|gserviceaccount|does not have [a-z]+\.[a-z.]+ access|azurerm|/subscriptions/|Microsoft\.|vault\.azure|AADSTS|Error from server|is forbidden: User|provider registry|registry\.(?:terraform|opentofu)\.|discovery document|proxyconnect|\b[Ss]quid/|java\.nio\.file\.AccessDeniedException: (?:/|[A-Z]:)|https?://[a-z0-9.-]*(?:cloudflare|fastly|akamai)`)
 )
 
 // Text finds the refusals of AWS in a piece of plain text: without a terminal's
@@ -91,7 +93,7 @@ func (r *reader) sentences() {
 		}
 		return s[base+m[2*g] : base+m[2*g+1]]
 	}
-	for _, m := range said.FindAllStringSubmatchIndex(s, -1) {
+	for _, m := range r.said() {
 		end := m[1]
 		if end < len(s) && (s[end] == '*' || s[end] == '?') {
 			continue // a pattern is no permission
@@ -155,6 +157,34 @@ func (r *reader) sentences() {
 		}
 		r.add(m[0], end, d)
 	}
+}
+
+// longestName bounds, in bytes, the principal that a sentence begins with: no ARN
+// of one is longer (IAM User Guide, "IAM and AWS STS quotas").
+const longestName = 1 << 10
+
+// said gives the matches of the expression of that name.
+func (r *reader) said() [][]int {
+	var all [][]int
+	done := 0
+	for _, c := range core.FindAllStringIndex(r.s, -1) {
+		from := max(done, c[0]-longestName)
+		for from > done && from < c[0] && r.s[from-1] > ' ' {
+			from++ // a word is whole or not there
+		}
+		m := said.FindStringSubmatchIndex(r.s[from:c[1]])
+		if m == nil {
+			continue
+		}
+		for i := range m {
+			if m[i] >= 0 {
+				m[i] += from
+			}
+		}
+		done = m[1]
+		all = append(all, m)
+	}
+	return all
 }
 
 // placeholder tells an action that a document writes in the place of any:
@@ -226,8 +256,22 @@ func (r *reader) calls() {
 // codes finds the error codes whose message names no permission.
 func (r *reader) codes() {
 	s := r.s
-	for _, m := range coded.FindAllStringSubmatchIndex(s, -1) {
-		code := s[m[2]:m[3]]
+	for i := 0; i < len(s); i++ {
+		code := codeAt(s, i)
+		if code == "" {
+			continue
+		}
+		m := [4]int{i, 0, i, i + len(code)}
+		tail, ends := codeTail(s[m[3]:])
+		if dot := strings.IndexByte(code, '.'); dot >= 0 && !ends {
+			i += dot // the second word may be the first of two
+			continue
+		}
+		i += len(code) - 1
+		if !ends {
+			continue
+		}
+		m[1] = m[3] + len(tail)
 		// Java and Ruby put the code behind their package's name.
 		reason := words.ReasonOf(strings.TrimPrefix(code, "Client."))
 		if reason == "" || r.read(m[2], m[3]) {
@@ -276,6 +320,42 @@ func (r *reader) codes() {
 		r.add(m[2], max(end, m[3]), d)
 	}
 }
+
+// codeAt gives the word, or two with a dot, that has the form of an error code and
+// begins at i, "" without one.
+func codeAt(s string, i int) string {
+	if !upper(s[i]) || i > 0 && (alnum(s[i-1]) || s[i-1] == '_') {
+		return ""
+	}
+	end := wordEnd(s, i)
+	if end+1 < len(s) && s[end] == '.' && upper(s[end+1]) {
+		end = wordEnd(s, end+1)
+	}
+	return s[i:end]
+}
+
+// codeTail gives what marks the word before rest as a code, and whether it does.
+func codeTail(rest string) (string, bool) {
+	if rest == "" {
+		return "", true
+	}
+	if strings.IndexByte(":;)]<'\", \t\n", rest[0]) < 0 {
+		return "", false
+	}
+	tail := codeEnd.FindString(rest)
+	return tail, tail != ""
+}
+
+func wordEnd(s string, i int) int {
+	for i < len(s) && alnum(s[i]) {
+		i++
+	}
+	return i
+}
+
+func upper(c byte) bool { return c >= 'A' && c <= 'Z' }
+
+func alnum(c byte) bool { return upper(c) || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 
 // messageEnd is where the message that follows a code at i ends.
 func (r *reader) messageEnd(i int) int {

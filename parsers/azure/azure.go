@@ -13,13 +13,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/azure/request"
 	"github.com/whittle-iam/whittle/parsers/azure/wire"
 	"github.com/whittle-iam/whittle/parsers/azure/words"
 	"github.com/whittle-iam/whittle/parsers/excerpt"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -281,7 +281,7 @@ func evidence(x refusal.Exchange, e wire.Error) string {
 
 // proseShape is a first sentence of nothing but words: no key, token or header
 // has this form.
-var proseShape = regexp.MustCompile(`^ ?([A-Z][A-Za-z]{0,15}\d{0,8}(?:[,:]? [A-Za-z0-9]{1,16})+)(?:\.|$|[:;,\\\n\r<])`)
+var proseShape = expr.New(`^ ?([A-Z][A-Za-z]{0,15}\d{0,8}(?:[,:]? [A-Za-z0-9]{1,16})+)(?:\.|$|[:;,\\\n\r<])`)
 
 // withoutEcho is the evidence of an error that is about credentials: the
 // message's first sentence, behind which a service can put what it was sent, or

@@ -3,13 +3,13 @@ package azure
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"sort"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/azure/request"
 	"github.com/whittle-iam/whittle/parsers/azure/words"
 	"github.com/whittle-iam/whittle/parsers/excerpt"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -39,7 +39,7 @@ func Text(s string) []refusal.Denial {
 }
 
 // call is a request as the clients print it, before or behind a message.
-var call = regexp.MustCompile(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+\\*"?(https://[^\s"'()\\]+)`)
+var call = expr.New(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+\\*"?(https://[^\s"'()\\]+)`)
 
 // reach is how far from a message the request may be printed, in bytes.
 const reach = 600

@@ -13,11 +13,11 @@ package gcp
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/excerpt"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/gcp/request"
 	"github.com/whittle-iam/whittle/parsers/gcp/wire"
 	"github.com/whittle-iam/whittle/parsers/gcp/words"
@@ -319,7 +319,7 @@ func evidence(x refusal.Exchange, e wire.Error) string {
 
 // proseShape is a first sentence of nothing but words: no key, token or header
 // has this form.
-var proseShape = regexp.MustCompile(`^ ?([A-Z][A-Za-z]{0,15}(?:,? [A-Za-z0-9]{1,16})+)(?:\.|$|[:;,\\\n<])`)
+var proseShape = expr.New(`^ ?([A-Z][A-Za-z]{0,15}(?:,? [A-Za-z0-9]{1,16})+)(?:\.|$|[:;,\\\n<])`)
 
 // withoutEcho is the evidence of an error that is about credentials: the
 // message's first sentence, behind which services can put what they were sent.

@@ -3,11 +3,11 @@ package gcp
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"sort"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/excerpt"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/gcp/request"
 	"github.com/whittle-iam/whittle/parsers/gcp/words"
 	"github.com/whittle-iam/whittle/parsers/refusal"
@@ -40,7 +40,7 @@ func Text(s string) []refusal.Denial {
 }
 
 // call is a request as the clients print it, before or behind a message.
-var call = regexp.MustCompile(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+\\*"?(https://[a-z0-9.-]+(?:googleapis\.com|gcr\.io|pkg\.dev)[^\s"'()\\]*)|when requesting (https://[a-z0-9.-]+googleapis\.com[^\s"'()\\]*)`)
+var call = expr.New(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+\\*"?(https://[a-z0-9.-]+(?:googleapis\.com|gcr\.io|pkg\.dev)[^\s"'()\\]*)|when requesting (https://[a-z0-9.-]+googleapis\.com[^\s"'()\\]*)`)
 
 // reach is how far from a message the request may be printed, in bytes.
 const reach = 600

@@ -11,9 +11,10 @@
 package plain
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/whittle-iam/whittle/parsers/expr"
 )
 
 // Clean gives the plain text of s.
@@ -197,7 +198,7 @@ func sequence[T string | []byte](s T) int {
 
 // bare is a colour whose escape character was lost on the way, as logs that are
 // kept as text show it.
-var bare = regexp.MustCompile(`^\[(?:[0-9]{1,3}(?:;[0-9]{1,3}){0,4})m`)
+var bare = expr.New(`^\[(?:[0-9]{1,3}(?:;[0-9]{1,3}){0,4})m`)
 
 const packerComma = "%!(PACKER_COMMA)"
 
@@ -265,7 +266,7 @@ func hex(s string, n int) (rune, bool) {
 
 // label is what log collectors put before a line: times, levels and names in
 // brackets, a container's or step's name with a bar or colon.
-var label = regexp.MustCompile(`^(?:\s*(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d[\d.,]*|\[[^\]\n]{1,60}\]:?|[\w./@-]{1,40} {0,40}[:|>]|==>|\d+\.\d+|#\d+)\s|\s*[\w./@-]{1,40}\t)+\s*$`)
+var label = expr.New(`^(?:\s*(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d[\d.,]*|\[[^\]\n]{1,60}\]:?|[\w./@-]{1,40} {0,40}[:|>]|==>|\d+\.\d+|#\d+)\s|\s*[\w./@-]{1,40}\t)+\s*$`)
 
 // undraw gives the part of a line inside a drawn box.
 func undraw(line string) (from, to int) {
@@ -314,7 +315,7 @@ func boxEnd(line string) int {
 
 // bullet is what stands before the bar with which some tools (sops, for one) draw
 // a box's left edge in ASCII.
-var bullet = regexp.MustCompile(`^\s*(?:- )?$`)
+var bullet = expr.New(`^\s*(?:- )?$`)
 
 func blank(s string) bool { return strings.Trim(s, " \t") == "" }
 
@@ -351,7 +352,7 @@ func boxSuffix(s string) int {
 }
 
 // starts begins a line that is no continuation of the one before.
-var starts = regexp.MustCompile(`^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|[A-Z][a-z]{2} +\d{1,2} \d\d:|[-*+>#{}\[\]@$]|==>|"[\w@$. -]+"\s*:|\d+: |` +
+var starts = expr.New(`^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|[A-Z][a-z]{2} +\d{1,2} \d\d:|[-*+>#{}\[\]@$]|==>|"[\w@$. -]+"\s*:|\d+: |` +
 	`(?:Error|Warning|error|warning|ERROR|WARNING|WARN|INFO|DEBUG|TRACE|FAILED|FATAL|fatal|panic|Traceback|Caused by|caused by|status code:|An error occurred|make(?:\[\d+\])?:)|` +
 	`File "|at (?:\S+\(|/)|with (?:module|data|provider|aws|google|azure)\S*|on \S+ line \d|[A-Z][\w.]+: )`)
 

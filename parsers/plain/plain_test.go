@@ -76,16 +76,16 @@ func TestMarks(t *testing.T) {
 
 // Scan gives every place of a word once, in order, however it is read.
 func TestScanFindsAll(t *testing.T) {
-	words := NewWords("denied", "403")
+	words := NewWords("denied", "code403")
 	rapid.Check(t, func(t *rapid.T) {
-		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"denied", "DENIED", "403", "x", "\n", strings.Repeat("y", 9000), strings.Repeat("z\n", 5000), "den", "ied"}), 0, 40).Draw(t, "parts")
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"denied", "DENIED", "code403", "403", "x", "\n", strings.Repeat("y", 9000), strings.Repeat("z\n", 5000), "den", "ied"}), 0, 40).Draw(t, "parts")
 		raw := strings.Join(parts, "")
 		want := count(strings.ToLower(raw))
 		got := 0
 		if err := Scan(strings.NewReader(raw), words, func(p Piece) error {
 			low := strings.ToLower(p.Text)
 			for i := range low {
-				if (strings.HasPrefix(low[i:], "denied") || strings.HasPrefix(low[i:], "403")) && p.Own(i) {
+				if (strings.HasPrefix(low[i:], "denied") || strings.HasPrefix(low[i:], "code403")) && p.Own(i) {
 					got++
 				}
 			}
@@ -99,7 +99,7 @@ func TestScanFindsAll(t *testing.T) {
 	})
 }
 
-func count(s string) int { return strings.Count(s, "denied") + strings.Count(s, "403") }
+func count(s string) int { return strings.Count(s, "denied") + strings.Count(s, "code403") }
 
 // What yield says ends the scan.
 func TestScanStops(t *testing.T) {
@@ -112,8 +112,8 @@ func TestScanStops(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	w := NewWords("denied", "forbidden", "403")
-	for s, want := range map[string]bool{"": false, "denie": false, "Access Denied": true, "FORBIDDEN": true, "x403": true, "40": false, "d3nied": false} {
+	w := NewWords("denied", "forbidden", "code403")
+	for s, want := range map[string]bool{"": false, "denie": false, "Access Denied": true, "FORBIDDEN": true, "xcode403": true, "(403": false, "d3nied": false} {
 		if got := w.Has(s); got != want {
 			t.Errorf("Has(%q) = %t", s, got)
 		}

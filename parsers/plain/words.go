@@ -1,63 +1,86 @@
 package plain
 
-// Words finds any of a set of words in bytes, in any case of ASCII, without
-// looking at every byte: it looks at the pair of bytes where a word could end
-// and goes on by as much as no word can hold that pair (Wu and Manber, "A fast
-// algorithm for multi-pattern searching", 1994).
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Words finds any of a set of words in bytes, in any case of ASCII, at a few
+// bytes a step: however a word of some length stands, one of every few groups of
+// bytes lies within it, so it is enough to look at those, each on its own, and to
+// ask a table whether a word holds such a group.
 type Words struct {
-	least int // the shortest word's length
-	shift *[1 << 16]uint8
-	ends  *[1 << 16]uint16 // by the pair at offset least-2, where in lists its words are
-	lists [][]string
+	step  int // from one group that is looked at to the next
+	shift int // makes a place in table of a hash
+	table []uint16
+	at    [][]place // by what table holds
 }
 
-// NewWords makes the set. Each word is of lower-case ASCII, two bytes at least.
+// place is a group of bytes within a word.
+type place struct {
+	word   string
+	offset int
+}
+
+// group is how many bytes are looked at together.
+const group = 4
+
+// NewWords makes the set of at most some hundred words. Each is of lower-case
+// ASCII and has four bytes at least; the search is the faster the longer the
+// shortest of them is.
 func NewWords(words ...string) Words {
-	w := Words{least: 255, shift: new([1 << 16]uint8), ends: new([1 << 16]uint16), lists: [][]string{nil}}
+	least := 255
 	for _, word := range words {
-		w.least = min(w.least, len(word))
+		least = min(least, len(word))
 	}
-	for i := range w.shift {
-		w.shift[i] = uint8(w.least - 1)
-	}
+	w := Words{step: least - group + 1, at: [][]place{nil}}
+	// The table is small enough for the nearest cache, and mostly empty.
+	const size = 1 << 14
+	w.table, w.shift = make([]uint16, size), 32-bits.TrailingZeros(size)
+	of := map[uint32]uint16{}
 	for _, word := range words {
-		for i := 0; i+1 < w.least; i++ {
-			p := pair(word[i], word[i+1])
-			w.shift[p] = min(w.shift[p], uint8(w.least-2-i))
+		for offset := range w.step {
+			h := hash([]byte(word[offset:])) >> w.shift
+			i, known := of[h]
+			if !known {
+				i = uint16(len(w.at))
+				w.at = append(w.at, nil)
+				of[h], w.table[h] = i, i
+			}
+			w.at[i] = append(w.at[i], place{word, offset})
 		}
-		p := pair(word[w.least-2], word[w.least-1])
-		if w.ends[p] == 0 {
-			w.ends[p] = uint16(len(w.lists))
-			w.lists = append(w.lists, nil)
-		}
-		w.lists[w.ends[p]] = append(w.lists[w.ends[p]], word)
 	}
 	return w
 }
 
-// pair folds case, and a few other bytes with it that the comparison tells
+// hash folds case, and a few other bytes with it that the comparison tells
 // apart.
-func pair(a, b byte) uint16 { return uint16(a|0x20)<<8 | uint16(b|0x20) }
+func hash(b []byte) uint32 {
+	return (binary.LittleEndian.Uint32(b) | 0x20202020) * 0x9e3779b1
+}
 
 // find gives the first place in b where a word starts, -1 if none does.
 func (w Words) find(b []byte) int {
-	shift := w.shift
-	if shift == nil {
+	if w.table == nil {
 		return -1
 	}
-	for i := w.least - 1; i < len(b); {
-		p := pair(b[i-1], b[i])
-		if n := shift[p]; n > 0 {
-			i += int(n)
+	table, shift := (*[1 << 14]uint16)(w.table), w.shift&31
+	for i := 0; i+group <= len(b); i += w.step {
+		n := table[hash(b[i:])>>shift&(1<<14-1)]
+		if n == 0 {
 			continue
 		}
-		start := i - w.least + 1
-		for _, word := range w.lists[w.ends[p]] {
-			if has(b[start:], word) {
-				return start
+		// A word that starts here was not seen before: the group that was looked
+		// at last lies before it.
+		first := -1
+		for _, p := range w.at[n] {
+			if start := i - p.offset; start >= 0 && (first < 0 || start < first) && has(b[start:], p.word) {
+				first = start
 			}
 		}
-		i++
+		if first >= 0 {
+			return first
+		}
 	}
 	return -1
 }

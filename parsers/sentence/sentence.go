@@ -4,11 +4,11 @@
 package sentence
 
 import (
-	"regexp"
 	"sort"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/excerpt"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -68,7 +68,10 @@ type Form struct {
 	// Hints are texts of which one must be there for the expression to be tried
 	// at all.
 	Hints []string
-	Re    *regexp.Regexp
+	Re    *expr.Regexp
+	// Core, where there is one, matches within everything that Re matches and
+	// costs less to find: it begins with plain text.
+	Core *expr.Regexp
 	// Read gives the sentences of a match, none if it is none after all. One
 	// without a To stands where the match does.
 	Read func(Match) []Sentence
@@ -122,7 +125,7 @@ func each(forms []Form, text string, got func(Form, Sentence)) {
 func (f Form) mayBe(text string) bool {
 	for _, h := range f.Hints {
 		if strings.Contains(text, h) {
-			return true
+			return f.Core == nil || len(f.Core.FindAllStringIndex(text, 1)) > 0
 		}
 	}
 	return false

@@ -2,10 +2,10 @@ package request
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -142,8 +142,8 @@ func s3Class(x refusal.Exchange, at Place) string {
 }
 
 var (
-	versionSegment = regexp.MustCompile(`^v?\d{4}-?\d{2}-?\d{2}$|^v\d+$`)
-	wordSegment    = regexp.MustCompile(`^[A-Za-z][a-z]*(?:[A-Z][a-z]+)*(?:[-_.][a-z]+)*$`)
+	versionSegment = expr.New(`^v?\d{4}-?\d{2}-?\d{2}$|^v\d+$`)
+	wordSegment    = expr.New(`^[A-Za-z][a-z]*(?:[A-Z][a-z]+)*(?:[-_.][a-z]+)*$`)
 )
 
 // generalPath replaces the names and ids of a REST path. Without the service's

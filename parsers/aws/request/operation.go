@@ -4,13 +4,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
-var operationShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+var operationShape = expr.New(`^[A-Za-z][A-Za-z0-9]*$`)
 
 // Operation gives the service (its prefix in IAM) and the operation that a
 // request calls, as the request itself says it: by X-Amz-Target (JSON 1.0 and

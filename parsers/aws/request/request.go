@@ -5,10 +5,10 @@ package request
 
 import (
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -34,9 +34,9 @@ var suffixes = []struct{ name, partition string }{
 }
 
 var (
-	regionShape  = regexp.MustCompile(`^[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}$`)
-	serviceShape = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
-	accountShape = regexp.MustCompile(`^\d{12}$`)
+	regionShape  = expr.New(`^[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}$`)
+	serviceShape = expr.New(`^[a-z0-9][a-z0-9-]*$`)
+	accountShape = expr.New(`^\d{12}$`)
 )
 
 // twoPart lists the endpoints whose service takes two labels. Any other name

@@ -1,9 +1,9 @@
 package words
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -36,29 +36,29 @@ const (
 )
 
 var (
-	plainAction = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9]+$`)
+	plainAction = expr.New(`^[a-z0-9-]+:[A-Za-z0-9]+$`)
 
 	// The principal and the action hold no spaces, so nothing that a user may
 	// choose can stand before the action.
-	opening = regexp.MustCompile(`^(?:User:? +(\S+) +|User:? +|)(?:is )?not authorized to perform:? +(` + Action + `)(?:[ .,)]|$)`)
+	opening = expr.New(`^(?:User:? +(\S+) +|User:? +|)(?:is )?not authorized to perform:? +(` + Action + `)(?:[ .,)]|$)`)
 	// STS writes it without a user ("Not authorized to perform
 	// sts:AssumeRoleWithWebIdentity"), Athena in the second person.
-	opening2 = regexp.MustCompile(`^(?:Not authorized to perform:?|You are not authorized to perform:) +(` + Action + `)(?:[ .,)]|$)`)
+	opening2 = expr.New(`^(?:Not authorized to perform:?|You are not authorized to perform:) +(` + Action + `)(?:[ .,)]|$)`)
 
 	// CloudWatch Logs says of tags on creation, and of nothing else, what it
 	// misses without naming who or what (aws/aws-parallelcluster#4580,
 	// DataDog/cloudformation-template#61).
-	taggedGroup = regexp.MustCompile(`^User with accountId: \d{12} is not authorized to perform CreateLogGroup with Tags(?:\. An additional permission "logs:TagResource" is required)?\.?$`)
+	taggedGroup = expr.New(`^User with accountId: \d{12} is not authorized to perform CreateLogGroup with Tags(?:\. An additional permission "logs:TagResource" is required)?\.?$`)
 
 	// Clauses stand at the very end, and the last one is the service's own:
 	// the resource before it can hold any text.
-	implicit = regexp.MustCompile(`(?s)^(.*)\bbecause no (` + Kind + `) allows(?: the (` + Action + `) action)?[.)]?$`)
-	explicit = regexp.MustCompile(`(?s)^(.*)\b(?:with|due to) an explicit deny(?: in (?:an?|the) (` + Kind + `)(?:: (?:arn:[^\s]+))?)?[.)]?$`)
-	blocked  = regexp.MustCompile(`(?s)^(.*)\bbecause public [A-Za-z ]+ are (?:prevented|blocked) by the [A-Za-z]+ setting in S3 Block Public Access[.)]?$`)
+	implicit = expr.New(`(?s)^(.*)\bbecause no (` + Kind + `) allows(?: the (` + Action + `) action)?[.)]?$`)
+	explicit = expr.New(`(?s)^(.*)\b(?:with|due to) an explicit deny(?: in (?:an?|the) (` + Kind + `)(?:: (?:arn:[^\s]+))?)?[.)]?$`)
+	blocked  = expr.New(`(?s)^(.*)\bbecause public [A-Za-z ]+ are (?:prevented|blocked) by the [A-Za-z]+ setting in S3 Block Public Access[.)]?$`)
 
-	named    = regexp.MustCompile(`^(role|user|group|instance profile|policy path) (\S+)$`)
-	account  = regexp.MustCompile(`^arn:([a-z-]+):(?:iam|sts)::(\d{12}):`)
-	nameOnly = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]+$`)
+	named    = expr.New(`^(role|user|group|instance profile|policy path) (\S+)$`)
+	account  = expr.New(`^arn:([a-z-]+):(?:iam|sts)::(\d{12}):`)
+	nameOnly = expr.New(`^[A-Za-z0-9+=,.@_-]+$`)
 )
 
 // policies are the policy types that a refusal can name, in lower case, and

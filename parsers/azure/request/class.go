@@ -2,11 +2,11 @@ package request
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/azure/words"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -52,8 +52,8 @@ func Class(x refusal.Exchange) string {
 }
 
 var (
-	zone = regexp.MustCompile(`^z\d{1,2}\.`)
-	word = regexp.MustCompile(`^[A-Za-z][A-Za-z.]*$`)
+	zone = expr.New(`^z\d{1,2}\.`)
+	word = expr.New(`^[A-Za-z][A-Za-z.]*$`)
 )
 
 // pathClass replaces the names and ids of a path.
@@ -119,7 +119,7 @@ func pathClass(x refusal.Exchange, at Place) string {
 var deciders = []string{"identity", "managedBy", "managementGroupId", "plan", "zones"}
 
 // templateType is a resource of a template.
-var templateType = regexp.MustCompile(`"type"\s*:\s*"([A-Za-z]+\.[A-Za-z.]+(?:/[A-Za-z]+)+)"`)
+var templateType = expr.New(`"type"\s*:\s*"([A-Za-z]+\.[A-Za-z.]+(?:/[A-Za-z]+)+)"`)
 
 // maxTypes bounds how many types of a template a class names.
 const maxTypes = 20

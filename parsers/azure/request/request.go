@@ -5,11 +5,11 @@ package request
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/azure/words"
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -64,8 +64,8 @@ var suffixes = []struct {
 // storageHost is a storage account's: ACCOUNT.SERVICE.core.windows.net, and the
 // newer ACCOUNT.zNN.SERVICE.storage.azure.net.
 var (
-	storageHost = regexp.MustCompile(`^[a-z0-9]{3,24}(?:-secondary)?(?:\.z\d{1,2})?\.(blob|queue|table|file|dfs)\.(?:core\.windows\.net|core\.usgovcloudapi\.net|core\.chinacloudapi\.cn|storage\.azure\.net)$`)
-	accountName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`)
+	storageHost = expr.New(`^[a-z0-9]{3,24}(?:-secondary)?(?:\.z\d{1,2})?\.(blob|queue|table|file|dfs)\.(?:core\.windows\.net|core\.usgovcloudapi\.net|core\.chinacloudapi\.cn|storage\.azure\.net)$`)
+	accountName = expr.New(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`)
 )
 
 // Host tells whether a host is one of Azure's own API endpoints, whose refusals

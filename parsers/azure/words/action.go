@@ -1,15 +1,16 @@
 package words
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/whittle-iam/whittle/parsers/expr"
 )
 
-var actionShape = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+)+(?:/[A-Za-z0-9$][A-Za-z0-9._$-]*)*/(?:read|write|delete|action)$`)
+var actionShape = expr.New(`^[A-Z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+)+(?:/[A-Za-z0-9$][A-Za-z0-9._$-]*)*/(?:read|write|delete|action)$`)
 
 // cosmosShape is an action of Cosmos DB's data plane, some of which end in
 // their operation ("Data plane security reference" of Azure Cosmos DB).
-var cosmosShape = regexp.MustCompile(`^Microsoft\.DocumentDB/databaseAccounts(?:/[A-Za-z0-9]+){1,4}$`)
+var cosmosShape = expr.New(`^Microsoft\.DocumentDB/databaseAccounts(?:/[A-Za-z0-9]+){1,4}$`)
 
 // maxAction bounds the length of an action, in bytes.
 const maxAction = 256

@@ -1,9 +1,9 @@
 package words
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -14,7 +14,7 @@ const (
 )
 
 func vague(reach int, candidates func(match) []string, re string, hints ...string) form {
-	return form{Hints: hints, Re: regexp.MustCompile(re), Reach: reach, Read: func(m match) []Sentence {
+	return form{Hints: hints, Re: expr.New(re), Reach: reach, Read: func(m match) []Sentence {
 		s := Sentence{Reason: refusal.OpaqueDenial}
 		if candidates != nil {
 			s.Candidates = candidates(m)
@@ -54,7 +54,7 @@ func claim(m match) []string {
 }
 
 // doing is what a tool says it was about with a storage account.
-var doing = regexp.MustCompile(`(?i)\b(retrieving|reading|listing|checking|creating|updating|setting|deleting|uploading)\s+(?:for\s+)?(?:the\s+)?(?:presence\s+of\s+)?(?:existing\s+)?(?:an?\s+)?(?:static\s+website\s+)?(queue|blob|table|file|container|share|storage container|file share|directory|filesystem|data lake gen2 filesystem|metadata for container)\s*(properties|service|metadata|acl)?`)
+var doing = expr.New(`(?i)\b(retrieving|reading|listing|checking|creating|updating|setting|deleting|uploading)\s+(?:for\s+)?(?:the\s+)?(?:presence\s+of\s+)?(?:existing\s+)?(?:an?\s+)?(?:static\s+website\s+)?(queue|blob|table|file|container|share|storage container|file share|directory|filesystem|data lake gen2 filesystem|metadata for container)\s*(properties|service|metadata|acl)?`)
 
 // storageDoing gives the action behind what a tool says it was about.
 func storageDoing(m match) []string {
@@ -88,7 +88,7 @@ func storageDoing(m match) []string {
 }
 
 // sdkMethod is a method of the Azure SDK for Go, as it names itself in its errors.
-var sdkMethod = regexp.MustCompile(`\b([a-z][a-z0-9]*)\.([A-Z][A-Za-z0-9]*Client)#([A-Z][A-Za-z0-9]*)`)
+var sdkMethod = expr.New(`\b([a-z][a-z0-9]*)\.([A-Z][A-Za-z0-9]*Client)#([A-Z][A-Za-z0-9]*)`)
 
 // method gives the action of the last method of the SDK that text names.
 func method(text string) []string {

@@ -4,9 +4,9 @@
 package words
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 	"github.com/whittle-iam/whittle/parsers/sentence"
 )
@@ -57,8 +57,8 @@ func Read(message string) []Sentence {
 var (
 	// introduction is what stands before the sentence in the messages of
 	// Resource Manager and Cosmos DB (recorded replies).
-	introduction = regexp.MustCompile(`^(?:\[[A-Za-z]+ \([A-Za-z]+\)\] |Request blocked by Auth [A-Za-z0-9-]+ : Request is blocked because |[Tt]he )*`)
-	ofTemplate   = regexp.MustCompile(`Authorization failed for template resource '[^']*' of type '[^']*'\.\s+(?:The\s+)?$`)
+	introduction = expr.New(`^(?:\[[A-Za-z]+ \([A-Za-z]+\)\] |Request blocked by Auth [A-Za-z0-9-]+ : Request is blocked because |[Tt]he )*`)
+	ofTemplate   = expr.New(`Authorization failed for template resource '[^']*' of type '[^']*'\.\s+(?:The\s+)?$`)
 )
 
 const (
@@ -77,7 +77,7 @@ var forms = []form{
 	// A deny assignment: a grant does not help.
 	{
 		Hints: []string{"deny assignment"},
-		Re:    regexp.MustCompile(client + has + `(?:however,?\s+)?(?:the\s+)?access\s+is\s+denied\s+because\s+of\s+the\s+deny\s+assignment\s+with\s+name`),
+		Re:    expr.New(client + has + `(?:however,?\s+)?(?:the\s+)?access\s+is\s+denied\s+because\s+of\s+the\s+deny\s+assignment\s+with\s+name`),
 		Read: func(m match) []Sentence {
 			a, _ := Canonical(m.Sub(3))
 			if !IsAction(a) {
@@ -88,7 +88,7 @@ var forms = []form{
 	},
 	{
 		Hints: []string{"deny assignment", "DenyAssignmentAuthorizationFailed", "DeniedByDenyAssignment"},
-		Re:    regexp.MustCompile(`(?:[Tt]he\s+)?access\s+is\s+denied\s+because\s+of\s+the\s+deny\s+assignment|DenyAssignmentAuthorizationFailed|DeniedByDenyAssignment`),
+		Re:    expr.New(`(?:[Tt]he\s+)?access\s+is\s+denied\s+because\s+of\s+the\s+deny\s+assignment|DenyAssignmentAuthorizationFailed|DeniedByDenyAssignment`),
 		Read:  sentence.Plainly(refusal.ExplicitDeny, DenyAssignment),
 	},
 	// Resource Manager: AuthorizationFailed, LinkedAuthorizationFailed (the
@@ -96,13 +96,14 @@ var forms = []form{
 	// what it says of a template's resource.
 	{
 		Hints: []string{"to perform", "to perform action"},
-		Re:    regexp.MustCompile(client + `(?:` + has + `(?:however|but),?\s*it\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:required\s+)?(?:authorization|permissions?|access)(?:\(s\))?\s+to|(?:is\s+)?not\s+authorized\s+to)\s+perform\s+(?:the\s+)?(?:following\s+)?actions?(?:\(s\))?:?\s*(?:` + said + `|(` + action + `))`),
+		Core:  expr.New(`perform\s+(?:the\s+)?(?:following\s+)?action`),
+		Re:    expr.New(client + `(?:` + has + `(?:however|but),?\s*it\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:required\s+)?(?:authorization|permissions?|access)(?:\(s\))?\s+to|(?:is\s+)?not\s+authorized\s+to)\s+perform\s+(?:the\s+)?(?:following\s+)?actions?(?:\(s\))?:?\s*(?:` + said + `|(` + action + `))`),
 		Read:  actions,
 	},
 	// A scope in another tenant's subscription. The second half may be cut off.
 	{
 		Hints: []string{"has permission to perform action"},
-		Re:    regexp.MustCompile(client + `has\s+permission\s+to\s+perform\s+actions?(?:\(s\))?\s+` + said + `\s+on\s+scope\s*` + q + `([^'"]*)(?:` + q + `[;,.]?\s*however,?\s+the\s+current\s+tenant\s+` + said + `\s+is\s+not\s+authorized\s+to\s+access\s+linked\s+subscription\s+` + said + `)?`),
+		Re:    expr.New(client + `has\s+permission\s+to\s+perform\s+actions?(?:\(s\))?\s+` + said + `\s+on\s+scope\s*` + q + `([^'"]*)(?:` + q + `[;,.]?\s*however,?\s+the\s+current\s+tenant\s+` + said + `\s+is\s+not\s+authorized\s+to\s+access\s+linked\s+subscription\s+` + said + `)?`),
 		Read: func(m match) []Sentence {
 			a, ok := Canonical(m.Sub(3))
 			linked := tidy(m.Sub(6))
@@ -119,7 +120,7 @@ var forms = []form{
 	// Key Vault with Azure's roles.
 	{
 		Hints: []string{"not authorized to perform action on resource"},
-		Re: regexp.MustCompile(`(?s)(?:Caller|caller)\s+is\s+not\s+authorized\s+to\s+perform\s+action\s+on\s+resource\.?` +
+		Re: expr.New(`(?s)(?:Caller|caller)\s+is\s+not\s+authorized\s+to\s+perform\s+action\s+on\s+resource\.?` +
 			`(?:.{0,300}?Caller:\s*([^\s\\]+))?(?:.{0,200}?Action:\s*` + q + `(\s*[A-Za-z][A-Za-z0-9./\s]*?)` + q + `)?(?:.{0,60}?Resource:\s*` + q + `([^'"\\]+)` + q + `)?(?:.{0,160}?DenyAssignmentId:\s*` + q + `?([^\s'"\\]+))?`),
 		Read: func(m match) []Sentence {
 			s := Sentence{Reason: refusal.MissingPermission, Resource: tidy(m.Sub(3)), Principal: caller(m.Sub(1))}
@@ -139,7 +140,7 @@ var forms = []form{
 	// Key Vault with access policies.
 	{
 		Hints: []string{"permission on key vault"},
-		Re:    regexp.MustCompile(`(?:[Tt]he\s+)?(?:user,\s+group\s+or\s+application\s+` + q + `(\S*?)` + q + `\s+)?does\s+not\s+have\s+(secrets?|keys?|certificates?|storage)\s+([A-Za-z]+)\s+permission\s+on\s+key\s+vault\s+` + q + `([^'";\s\\]+)`),
+		Re:    expr.New(`(?:[Tt]he\s+)?(?:user,\s+group\s+or\s+application\s+` + q + `(\S*?)` + q + `\s+)?does\s+not\s+have\s+(secrets?|keys?|certificates?|storage)\s+([A-Za-z]+)\s+permission\s+on\s+key\s+vault\s+` + q + `([^'";\s\\]+)`),
 		Read: func(m match) []Sentence {
 			s := Sentence{Reason: refusal.MissingPermission, Blocker: VaultPolicy, Resource: m.Sub(4), Principal: caller(m.Sub(1))}
 			if s.Permission = vaultAction(m.Sub(2), m.Sub(3)); s.Permission == "" {
@@ -151,7 +152,7 @@ var forms = []form{
 	// Cosmos DB's data plane.
 	{
 		Hints: []string{"required RBAC permissions"},
-		Re:    regexp.MustCompile(`principal\s+\[?\s*([^\]\s]+)\s*\]?\s+does\s+not\s+have\s+required\s+RBAC\s+permissions\s+to\s+perform\s+action\s+\[(` + action + `)\](?:\s+on\s+(?:resource|any\s+scope)\s*\[?([^\]\s]*)\]?)?`),
+		Re:    expr.New(`principal\s+\[?\s*([^\]\s]+)\s*\]?\s+does\s+not\s+have\s+required\s+RBAC\s+permissions\s+to\s+perform\s+action\s+\[(` + action + `)\](?:\s+on\s+(?:resource|any\s+scope)\s*\[?([^\]\s]*)\]?)?`),
 		Read: func(m match) []Sentence {
 			a, ok := Canonical(m.Sub(2))
 			if !ok {
@@ -163,7 +164,7 @@ var forms = []form{
 	// Azure Synapse Analytics.
 	{
 		Hints: []string{"Synapse RBAC permission"},
-		Re:    regexp.MustCompile(`(?:principal\s+` + q + `?([^\s'"]+?)` + q + `?\s+)?does\s+not\s+have\s+the\s+required\s+Synapse\s+RBAC\s+permission\s+to\s+perform\s+this\s+action\.?\s+Required\s+permission:\s+Action:\s+(` + action + `)(?:,\s+Scope:\s+([A-Za-z0-9/._-]*[A-Za-z0-9_-]))?`),
+		Re:    expr.New(`(?:principal\s+` + q + `?([^\s'"]+?)` + q + `?\s+)?does\s+not\s+have\s+the\s+required\s+Synapse\s+RBAC\s+permission\s+to\s+perform\s+this\s+action\.?\s+Required\s+permission:\s+Action:\s+(` + action + `)(?:,\s+Scope:\s+([A-Za-z0-9/._-]*[A-Za-z0-9_-]))?`),
 		Read: func(m match) []Sentence {
 			a, ok := Canonical(m.Sub(2))
 			if !ok {
@@ -175,7 +176,7 @@ var forms = []form{
 	// Azure AI services.
 	{
 		Hints: []string{"required data action"},
-		Re:    regexp.MustCompile(`(?:principal\s+` + q + `?([^\s'"\x60]+?)` + q + `?\s+)?lacks\s+the\s+required\s+data\s+action\s+` + q + `?(` + action + `)`),
+		Re:    expr.New(`(?:principal\s+` + q + `?([^\s'"\x60]+?)` + q + `?\s+)?lacks\s+the\s+required\s+data\s+action\s+` + q + `?(` + action + `)`),
 		Read: func(m match) []Sentence {
 			a, ok := Canonical(m.Sub(2))
 			if !ok {
@@ -187,7 +188,7 @@ var forms = []form{
 	// Azure Machine Learning: LackOfPermissions.
 	{
 		Hints: []string{"more specifically the"},
-		Re:    regexp.MustCompile(`(?:[Yy]ou\s+do\s+not\s+have\s+Azure\s+RBAC\s+permissions[^\n]{0,300}?)?more\s+specifically\s+the\s+` + q + `?(` + action + `)` + q + `?\s+permission`),
+		Re:    expr.New(`(?:[Yy]ou\s+do\s+not\s+have\s+Azure\s+RBAC\s+permissions[^\n]{0,300}?)?more\s+specifically\s+the\s+` + q + `?(` + action + `)` + q + `?\s+permission`),
 		Read: func(m match) []Sentence {
 			a, ok := Canonical(m.Sub(1))
 			if !ok {
@@ -200,34 +201,34 @@ var forms = []form{
 	// What no role can change.
 	{
 		Hints: []string{"disallowed by policy", "RequestDisallowedByPolicy", "disallowed by Azure", "RequestDisallowedByAzure"},
-		Re:    regexp.MustCompile(`(?:Resource\s+` + said + `\s+)?was\s+disallowed\s+by\s+(?:policy|Azure)\b|RequestDisallowedBy(?:Policy|Azure)`),
+		Re:    expr.New(`(?:Resource\s+` + said + `\s+)?was\s+disallowed\s+by\s+(?:policy|Azure)\b|RequestDisallowedBy(?:Policy|Azure)`),
 		Read:  sentence.Plainly(refusal.ExplicitDeny, Policy),
 	},
 	{
 		Hints: []string{"are locked", "ScopeLocked"},
-		Re:    regexp.MustCompile(`(?:[Tt]he\s+scope\s+\S+\s+)?cannot\s+perform\s+[a-z]+\s+operation\s+because\s+(?:the\s+)?following\s+scope\(s\)\s+are\s+locked|\bScopeLocked\b`),
+		Re:    expr.New(`(?:[Tt]he\s+scope\s+\S+\s+)?cannot\s+perform\s+[a-z]+\s+operation\s+because\s+(?:the\s+)?following\s+scope\(s\)\s+are\s+locked|\bScopeLocked\b`),
 		Read:  sentence.Plainly(refusal.ExplicitDeny, Lock),
 	},
 	{
 		Hints: []string{"not a trusted service", "ForbiddenByFirewall", "ForbiddenByConnection", "network access is disabled", "firewall settings"},
-		Re: regexp.MustCompile(`Client\s+address\s+is\s+not\s+authorized\s+and\s+caller\s+is\s+not\s+a\s+trusted\s+service|ForbiddenByFirewall|ForbiddenByConnection|Public\s+network\s+access\s+is\s+disabled|` +
+		Re: expr.New(`Client\s+address\s+is\s+not\s+authorized\s+and\s+caller\s+is\s+not\s+a\s+trusted\s+service|ForbiddenByFirewall|ForbiddenByConnection|Public\s+network\s+access\s+is\s+disabled|` +
 			`[Rr]equest\s+originated\s+from[^\n]{0,160}?blocked\s+by\s+your\s+Cosmos\s+DB\s+account\s+firewall\s+settings`),
 		Read: sentence.Plainly(refusal.ExplicitDeny, Network),
 	},
 	{
 		Hints: []string{"egistered", "MissingSubscriptionRegistration", "ReadOnlyDisabledSubscription", "marked as read only"},
-		Re:    regexp.MustCompile(`(?:The\s+)?subscription\s+(?:registration\s+is\s+in\s+` + q + `Unregistered` + q + `\s+state|is\s+not\s+registered\s+to\s+use\s+namespace\s+` + said + `)|must\s+be\s+registered\s+to\s+use\s+namespace|MissingSubscriptionRegistration|\bSubscriptionNotRegistered|ReadOnlyDisabledSubscription|is\s+disabled\s+and\s+therefore\s+marked\s+as\s+read\s+only`),
+		Re:    expr.New(`(?:The\s+)?subscription\s+(?:registration\s+is\s+in\s+` + q + `Unregistered` + q + `\s+state|is\s+not\s+registered\s+to\s+use\s+namespace\s+` + said + `)|must\s+be\s+registered\s+to\s+use\s+namespace|MissingSubscriptionRegistration|\bSubscriptionNotRegistered|ReadOnlyDisabledSubscription|is\s+disabled\s+and\s+therefore\s+marked\s+as\s+read\s+only`),
 		Read:  sentence.Plainly(refusal.APIDisabled, ""),
 	},
 	{
 		Hints: []string{"AADSTS", "uthenticationToken", "AuthenticationFailed", "AuthenticationInfo", "NotPermitted", "DefaultAzureCredential", "access token has expired", "NoAuthenticationInformation", "SecretCredential", "az login", "azurecr.io"},
-		Re: regexp.MustCompile(`AADSTS\d{4,8}|\b(?:Invalid|Expired)AuthenticationToken(?:Tenant|Audience)?\b|` + code(`AuthenticationFailed(?:MissingToken|InvalidHeader)?|InvalidAuthenticationInfo|NoAuthenticationInformation|KeyBasedAuthenticationNotPermitted`) + `|` +
+		Re: expr.New(`AADSTS\d{4,8}|\b(?:Invalid|Expired)AuthenticationToken(?:Tenant|Audience)?\b|` + code(`AuthenticationFailed(?:MissingToken|InvalidHeader)?|InvalidAuthenticationInfo|NoAuthenticationInformation|KeyBasedAuthenticationNotPermitted`) + `|` +
 			`[Pp]lease\s+run\s+` + q + `az\s+login` + q + `|unauthorized:\s+authentication\s+required[^\n]{0,200}azurecr\.io|azurecr\.io[^\n]{0,200}unauthorized:\s+authentication\s+required|Server\s+failed\s+to\s+authenticate\s+the\s+request|[Tt]he\s+access\s+token\s+has\s+expired|DefaultAzureCredential\s+authentication\s+failed|ClientSecretCredential\s+authentication\s+failed`),
 		Read: sentence.Plainly(refusal.BadCredentials, ""),
 	},
 	{
 		Hints: []string{"uota", "TooManyRequests", "RequestsThrottled", "LimitExceeded", "LimitReached"},
-		Re: regexp.MustCompile(code(`TooManyRequests|SubscriptionRequestsThrottled|OperationsThrottled|QuotaExceeded|ResourceQuotaExceeded|RoleAssignmentLimitExceeded|[A-Za-z]+CountLimitReached`) + `|` +
+		Re: expr.New(code(`TooManyRequests|SubscriptionRequestsThrottled|OperationsThrottled|QuotaExceeded|ResourceQuotaExceeded|RoleAssignmentLimitExceeded|[A-Za-z]+CountLimitReached`) + `|` +
 			`exceeding\s+approved\s+[^\n]{0,80}?\s*[Qq]uota|SubscriptionRequestsThrottled|Operation\s+(?:could\s+not\s+be\s+completed|results)[^\n]{0,60}?exceeding`),
 		Read: sentence.Plainly(refusal.QuotaOrRate, ""),
 	},
@@ -288,10 +289,10 @@ func opaque(m match, end int, principal string) []Sentence {
 }
 
 // placeholder is what a document writes in the place of an action.
-var placeholder = regexp.MustCompile(`^\s*(?:<[^<>]*>|[A-Z_]+|action|\{[^{}]*\})\s*$`)
+var placeholder = expr.New(`^\s*(?:<[^<>]*>|[A-Z_]+|action|\{[^{}]*\})\s*$`)
 
 // scope is where an action was refused.
-var scope = regexp.MustCompile(`^\s*(?:over|on|at|for)\s+(?:the\s+)?(?:linked\s+)?scopes?\s*(?:\(s\))?\s*(?:` + said + `|` + q + `([^\s'"\\]*))`)
+var scope = expr.New(`^\s*(?:over|on|at|for)\s+(?:the\s+)?(?:linked\s+)?scopes?\s*(?:\(s\))?\s*(?:` + said + `|` + q + `([^\s'"\\]*))`)
 
 // full gives a whole action: some sentences name only its end, for which the
 // type of the linked resource gives the beginning.

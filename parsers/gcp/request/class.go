@@ -2,10 +2,10 @@ package request
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -99,10 +99,10 @@ func grpcPath(path string) string {
 }
 
 var (
-	grpcService = regexp.MustCompile(`^[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+$`)
-	wordAny     = regexp.MustCompile(`^[A-Za-z]+$`)
+	grpcService = expr.New(`^[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+$`)
+	wordAny     = expr.New(`^[A-Za-z]+$`)
 	// collection is a word of an API's paths: never has it a digit or a hyphen.
-	collection = regexp.MustCompile(`^[a-z][A-Za-z]*$`)
+	collection = expr.New(`^[a-z][A-Za-z]*$`)
 )
 
 // singles are path segments that stand for themselves, where the paths of the

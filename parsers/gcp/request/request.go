@@ -6,10 +6,10 @@ package request
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -92,12 +92,12 @@ var apis = set(`
 
 var (
 	// regional hosts put the region before the API's name, or after it.
-	regionBefore  = regexp.MustCompile(`^(?:[a-z]+-[a-z]+\d{1,2}|us|eu|asia|global|[a-z]+-[a-z]+\d-[a-z])-([a-z0-9]+)$`)
-	regionShape   = regexp.MustCompile(`^[a-z]+-[a-z]+\d{1,2}$`)
-	packageHost   = regexp.MustCompile(`^[a-z0-9-]+-(?:docker|maven|npm|python|apt|yum|go|generic|kfp)\.pkg\.dev$`)
-	registryHost  = regexp.MustCompile(`^(?:[a-z]+\.)?gcr\.io$`)
-	versionShape  = regexp.MustCompile(`^(?:v\d+[a-z0-9]*|beta|alpha|staging_(?:v1|beta|alpha))$`)
-	bucketHost    = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*[a-z0-9]$`)
+	regionBefore  = expr.New(`^(?:[a-z]+-[a-z]+\d{1,2}|us|eu|asia|global|[a-z]+-[a-z]+\d-[a-z])-([a-z0-9]+)$`)
+	regionShape   = expr.New(`^[a-z]+-[a-z]+\d{1,2}$`)
+	packageHost   = expr.New(`^[a-z0-9-]+-(?:docker|maven|npm|python|apt|yum|go|generic|kfp)\.pkg\.dev$`)
+	registryHost  = expr.New(`^(?:[a-z]+\.)?gcr\.io$`)
+	versionShape  = expr.New(`^(?:v\d+[a-z0-9]*|beta|alpha|staging_(?:v1|beta|alpha))$`)
+	bucketHost    = expr.New(`^[a-z0-9][a-z0-9._-]*[a-z0-9]$`)
 	identityHosts = []string{"accounts.google.com", "oauth2.googleapis.com", "sts.googleapis.com"}
 )
 
@@ -203,7 +203,7 @@ func Locate(x refusal.Exchange) (at Place, ok bool) {
 	return at, true
 }
 
-var wordShape = regexp.MustCompile(`^[a-z][A-Za-z]*$`)
+var wordShape = expr.New(`^[a-z][A-Za-z]*$`)
 
 func split(path string) []string {
 	var segments []string

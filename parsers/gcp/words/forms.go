@@ -1,9 +1,9 @@
 package words
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 	"github.com/whittle-iam/whittle/parsers/sentence"
 )
@@ -27,13 +27,13 @@ var forms = []form{
 	// Who was not authenticated lacks no permission, even where one is named.
 	{
 		Hints: []string{"nauthenticated request", "nonymous caller", "nonymous user"},
-		Re:    regexp.MustCompile(`(?:Unauthenticated request\.\s+)?[Uu]nauthenticated requests? (?:do|does) not have permission ` + one + `(?: on resource ` + q + `?[^\s"']+)?|[Aa]nonymous (?:caller|users?) (?:do|does) not have ` + plain + ` access[^\n]{0,80}`),
+		Re:    expr.New(`(?:Unauthenticated request\.\s+)?[Uu]nauthenticated requests? (?:do|does) not have permission ` + one + `(?: on resource ` + q + `?[^\s"']+)?|[Aa]nonymous (?:caller|users?) (?:do|does) not have ` + plain + ` access[^\n]{0,80}`),
 		Read:  sentence.Plainly(refusal.BadCredentials, ""),
 	},
 	// A deny policy or a boundary that the message names.
 	{
 		Hints: []string{"deny policy", "denied by IAM", "ccess boundary", "ccess Boundary"},
-		Re:    regexp.MustCompile(`(?:[Pp]ermissions? ` + list + ` (?:was |is )?denied[^\n]{0,300}?|[Aa]ccess (?:was |is )?(?:denied|blocked)[^\n]{0,100}?|(?:[Dd]enied|[Bb]locked|[Pp]rohibited) )(?:by|due to|because of) (?:an? |the )?(?:IAM )?(?:(deny polic(?:y|ies))|([Pp]rincipal [Aa]ccess [Bb]oundar(?:y|ies)))`),
+		Re:    expr.New(`(?:[Pp]ermissions? ` + list + ` (?:was |is )?denied[^\n]{0,300}?|[Aa]ccess (?:was |is )?(?:denied|blocked)[^\n]{0,100}?|(?:[Dd]enied|[Bb]locked|[Pp]rohibited) )(?:by|due to|because of) (?:an? |the )?(?:IAM )?(?:(deny polic(?:y|ies))|([Pp]rincipal [Aa]ccess [Bb]oundar(?:y|ies)))`),
 		Read: func(m match) []Sentence {
 			s := Sentence{Reason: refusal.ExplicitDeny, Blocker: DenyPolicy}
 			if m.Sub(3) != "" {
@@ -49,13 +49,13 @@ var forms = []form{
 	// Cloud Storage.
 	{
 		Hints: []string{"not have "},
-		Re:    regexp.MustCompile(who + `\s+(?:does|do)\s+not\s+have\s+(` + plain + `)\s+access\s+to\s+(the\s+Google\s+Cloud\s+(?:Storage\s+)?[a-z]+(?:\s+[a-z]+){0,1}|(?:object|project|bucket)\s+[^\s"'<>]+|[^\s"'<>]+)`),
+		Re:    expr.New(who + `\s+(?:does|do)\s+not\s+have\s+(` + plain + `)\s+access\s+to\s+(the\s+Google\s+Cloud\s+(?:Storage\s+)?[a-z]+(?:\s+[a-z]+){0,1}|(?:object|project|bucket)\s+[^\s"'<>]+|[^\s"'<>]+)`),
 		Read:  storageAccess,
 	},
 	// Cloud Functions, Cloud Scheduler, Cloud Tasks, Spanner, Bigtable.
 	{
 		Hints: []string{"issing ", "lacks "},
-		Re:    regexp.MustCompile(`(?:[Pp]rincipal\s+\(user\s+or\s+service\s+account\)\s+|[Cc]aller\s+is\s+|Access\s+denied\.\s+)?(?:[Mm]issing|lacks)(?: the)?(?: following)?(?: necessary| required)?(?: IAM)? permissions?:?\s+` + list),
+		Re:    expr.New(`(?:[Pp]rincipal\s+\(user\s+or\s+service\s+account\)\s+|[Cc]aller\s+is\s+|Access\s+denied\.\s+)?(?:[Mm]issing|lacks)(?: the)?(?: following)?(?: necessary| required)?(?: IAM)? permissions?:?\s+` + list),
 		Read: func(m match) []Sentence {
 			on, end := resource(m.Rest())
 			if t := missingFor.FindStringSubmatchIndex(m.Rest()); t != nil {
@@ -68,24 +68,24 @@ var forms = []form{
 	// Compute Engine, GKE, Dataproc and many others.
 	{
 		Hints: []string{"equired "},
-		Re:    regexp.MustCompile(`[Rr]equired\s+` + list + `\s+permission(?:s|\(s\))?`),
+		Re:    expr.New(`[Rr]equired\s+` + list + `\s+permission(?:s|\(s\))?`),
 		Read:  missingOn,
 	},
 	{
 		Hints: []string{"ermission "},
-		Re:    regexp.MustCompile(`[Pp]ermissions?\s+` + list + `\s+(?:is|are)\s+required\s+to\s+perform\s+this\s+operation`),
+		Re:    expr.New(`[Pp]ermissions?\s+` + list + `\s+(?:is|are)\s+required\s+to\s+perform\s+this\s+operation`),
 		Read:  missingOn,
 	},
 	// IAM itself and everything new.
 	{
 		Hints: []string{"ermission ", "ermissions "},
-		Re:    regexp.MustCompile(`[Pp]ermissions?\s+` + list + `\s+(?:was\s+|were\s+)?denied`),
+		Re:    expr.New(`[Pp]ermissions?\s+` + list + `\s+(?:was\s+|were\s+)?denied`),
 		Read:  missingOn,
 	},
 	// BigQuery. gcloud warns of its own credentials in nearly the same words.
 	{
 		Hints: []string{"not have ", "n't have "},
-		Re:    regexp.MustCompile(`(?:(?:[Tt]he\s+)?(?:user|User|principal|caller|Caller)\s+(?:\[?([^\s\[\]]+@[^\s\[\]]+)\]?\s+)?)?(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:required\s+)?(?:IAM\s+)?(?:permission\s+(` + named + `)|` + list + `\s+permissions?)`),
+		Re:    expr.New(`(?:(?:[Tt]he\s+)?(?:user|User|principal|caller|Caller)\s+(?:\[?([^\s\[\]]+@[^\s\[\]]+)\]?\s+)?)?(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:required\s+)?(?:IAM\s+)?(?:permission\s+(` + named + `)|` + list + `\s+permissions?)`),
 		Read: func(m match) []Sentence {
 			if strings.Contains(m.Before(), "account in ADC") {
 				return nil
@@ -97,7 +97,7 @@ var forms = []form{
 	// The use of somebody's project for quota and billing.
 	{
 		Hints: []string{"permission to use project"},
-		Re:    regexp.MustCompile(`(?:` + who + `\s+)?(?:does|do)\s+not\s+have\s+(?:the\s+)?(?:required\s+)?permission\s+to\s+use\s+project\s+` + q + `?([A-Za-z0-9:._-]+)(?:[^\n]{0,200}?` + strings.ReplaceAll(useService, ".", `\.`) + `\s+permission)?`),
+		Re:    expr.New(`(?:` + who + `\s+)?(?:does|do)\s+not\s+have\s+(?:the\s+)?(?:required\s+)?permission\s+to\s+use\s+project\s+` + q + `?([A-Za-z0-9:._-]+)(?:[^\n]{0,200}?` + strings.ReplaceAll(useService, ".", `\.`) + `\s+permission)?`),
 		Read: func(m match) []Sentence {
 			on := strings.TrimRight(m.Sub(2), ".,")
 			asked, instance := principal(m, m.To())
@@ -116,7 +116,7 @@ var forms = []form{
 	// To act as a service account, in the words of many services.
 	{
 		Hints: []string{"act as ", "actAs ", "access to service account"},
-		Re:    regexp.MustCompile(`(?:` + who + `\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:permission|access)|(?:is\s+)?not\s+authorized|cannot|can't|lacks\s+(?:the\s+)?permission)\s+(?:to\s+)?(?:act\s*[aA]s|access\s+to|service\s+account)\s+(?:the\s+|to\s+)?((?:service\s+account\s*:?\s*)?)` + q + `?([A-Za-z0-9_.@/:-]+)` + q + `?(?:[.\s]+User:\s*` + q + `?([^\s'"\\]+@[^\s'"\\]+))?`),
+		Re:    expr.New(`(?:` + who + `\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:permission|access)|(?:is\s+)?not\s+authorized|cannot|can't|lacks\s+(?:the\s+)?permission)\s+(?:to\s+)?(?:act\s*[aA]s|access\s+to|service\s+account)\s+(?:the\s+|to\s+)?((?:service\s+account\s*:?\s*)?)` + q + `?([A-Za-z0-9_.@/:-]+)` + q + `?(?:[.\s]+User:\s*` + q + `?([^\s'"\\]+@[^\s'"\\]+))?`),
 		Read: func(m match) []Sentence {
 			on := strings.TrimRight(m.Sub(3), ".,:;")
 			if m.Sub(2) == "" && !strings.Contains(on, "@") || on == "" {
@@ -138,7 +138,7 @@ var forms = []form{
 	// Cloud Storage, of its own service agent, when notifications are set up.
 	{
 		Hints: []string{"publish messages to"},
-		Re:    regexp.MustCompile(`(?:service\s+account\s+)?` + q + `?([^\s'"\\]+@[^\s'"\\]+?)` + q + `?\s+does\s+not\s+have\s+permission\s+to\s+publish\s+messages\s+to\s+(?:to\s+)?the\s+Cloud\s+Pub/Sub\s+topic\s+` + q + `?([^\s'"\\]+)`),
+		Re:    expr.New(`(?:service\s+account\s+)?` + q + `?([^\s'"\\]+@[^\s'"\\]+?)` + q + `?\s+does\s+not\s+have\s+permission\s+to\s+publish\s+messages\s+to\s+(?:to\s+)?the\s+Cloud\s+Pub/Sub\s+topic\s+` + q + `?([^\s'"\\]+)`),
 		Read: func(m match) []Sentence {
 			return []Sentence{{Reason: refusal.MissingPermission, Permission: "pubsub.topics.publish", Principal: m.Sub(1), Resource: strings.TrimRight(m.Sub(2), ",.")}}
 		},
@@ -146,7 +146,7 @@ var forms = []form{
 	// Cloud Run, of its own service agent.
 	{
 		Hints: []string{"permission to get access tokens"},
-		Re:    regexp.MustCompile(`does\s+not\s+have\s+permission\s+to\s+get\s+access\s+tokens\s+for\s+the\s+service\s+account\s+` + q + `?([^\s'"\\]+@[^\s'"\\]+?)` + q + `?\.?\s+Please\s+give\s+([^\s'"\\]+@[^\s'"\\]+)\s+permission\s+(` + plain + `)`),
+		Re:    expr.New(`does\s+not\s+have\s+permission\s+to\s+get\s+access\s+tokens\s+for\s+the\s+service\s+account\s+` + q + `?([^\s'"\\]+@[^\s'"\\]+?)` + q + `?\.?\s+Please\s+give\s+([^\s'"\\]+@[^\s'"\\]+)\s+permission\s+(` + plain + `)`),
 		Read: func(m match) []Sentence {
 			return missing(m, m.Sub(3), m.Sub(2), m.Sub(1), m.To())
 		},
@@ -154,7 +154,7 @@ var forms = []form{
 	// google.rpc.ErrorInfo, as the clients and tools print it.
 	{
 		Hints: []string{"IAM_PERMISSION_DENIED"},
-		Re:    regexp.MustCompile(`(?s)metadata\\*"?:?\s*\{?[^{}]{0,400}?(?:permission\\*"?:\s*\\*"?|key:\s*\\*"permission\\*"\s*value:\s*\\*")(` + plain + `)[^{}]{0,20}(?:[^{}]{0,300}?resource\\*"?:\s*\\*"?([^\s"\\,]+)|(?:[^{}]|\}\s*metadata\s*\{){0,200}?key:\s*\\*"resource\\*"\s*value:\s*\\*"([^\s"\\]+)|)`),
+		Re:    expr.New(`(?s)metadata\\*"?:?\s*\{?[^{}]{0,400}?(?:permission\\*"?:\s*\\*"?|key:\s*\\*"permission\\*"\s*value:\s*\\*")(` + plain + `)[^{}]{0,20}(?:[^{}]{0,300}?resource\\*"?:\s*\\*"?([^\s"\\,]+)|(?:[^{}]|\}\s*metadata\s*\{){0,200}?key:\s*\\*"resource\\*"\s*value:\s*\\*"([^\s"\\]+)|)`),
 		Read: func(m match) []Sentence {
 			near := m.Text[max(0, m.From()-500):min(len(m.Text), m.To()+500)]
 			if !strings.Contains(near, "IAM_PERMISSION_DENIED") {
@@ -167,12 +167,12 @@ var forms = []form{
 	// What no permission of the role can change.
 	{
 		Hints: []string{"vpcServiceControlsUniqueIdentifier", "VPC_SERVICE_CONTROLS", "SECURITY_POLICY_VIOLATED", "VPC Service Controls", "prohibited by organization's policy"},
-		Re:    regexp.MustCompile(`Request\s+is\s+prohibited\s+by\s+organization's\s+policy\.?(?:\s+vpcServiceControlsUniqueIdentifier:?\s*[A-Za-z0-9_-]+)?|vpcServiceControlsUniqueIdentifier|VPC_SERVICE_CONTROLS|SECURITY_POLICY_VIOLATED|(?:[Dd]enied|[Bb]locked|[Pp]rohibited|violates?)\s+(?:by\s+)?VPC\s+Service\s+Controls`),
+		Re:    expr.New(`Request\s+is\s+prohibited\s+by\s+organization's\s+policy\.?(?:\s+vpcServiceControlsUniqueIdentifier:?\s*[A-Za-z0-9_-]+)?|vpcServiceControlsUniqueIdentifier|VPC_SERVICE_CONTROLS|SECURITY_POLICY_VIOLATED|(?:[Dd]enied|[Bb]locked|[Pp]rohibited|violates?)\s+(?:by\s+)?VPC\s+Service\s+Controls`),
 		Read:  sentence.Plainly(refusal.ExplicitDeny, ServiceControls),
 	},
 	{
 		Hints: []string{"onstraint", "org policy", "rganization policy", "rganization Policy", "permitted customer", "ORG_POLICY", "ORG_RESTRICTION", "LOCATION_POLICY_VIOLATED"},
-		Re: regexp.MustCompile(`[Cc]onstraint\s+` + q + `?(?:custom)?[cC]onstraints/[A-Za-z.]+` + q + `?\s+(?:is\s+)?violated|violates?\s+(?:the\s+)?(?:[Oo]rganization\s+[Pp]olicy\s+)?constraint\s+` + q + `?(?:custom)?[cC]?onstraints/[A-Za-z.]+|` +
+		Re: expr.New(`[Cc]onstraint\s+` + q + `?(?:custom)?[cC]onstraints/[A-Za-z.]+` + q + `?\s+(?:is\s+)?violated|violates?\s+(?:the\s+)?(?:[Oo]rganization\s+[Pp]olicy\s+)?constraint\s+` + q + `?(?:custom)?[cC]?onstraints/[A-Za-z.]+|` +
 			`(?:[Oo]peration|[Aa]ction|[Rr]equest)\s+(?:was\s+|is\s+)?(?:denied|blocked|not allowed|prohibited)\s+by\s+(?:an?\s+|the\s+)?(?:org|[Oo]rganization)\s+[Pp]olicy|` +
 			`(?:violates|blocked by|denied by|disallowed by|restricted by|enforced by)\s+(?:an?\s+|the\s+|your\s+)?(?:org|[Oo]rganization(?:'s)?)\s+[Pp]olicy|` +
 			`type\\*"?:\s*\\*"?constraints/[A-Za-z.]+|(?:One\s+or\s+more\s+users\s+named\s+in\s+the\s+policy\s+)?do(?:es)?\s+not\s+belong\s+to\s+a\s+permitted\s+customer|` +
@@ -181,19 +181,19 @@ var forms = []form{
 	},
 	{
 		Hints: []string{"has not been used in project", "SERVICE_DISABLED", "accessNotConfigured", "Access Not Configured", "BILLING_DISABLED", "illing", "not enabled on project", "is disabled"},
-		Re: regexp.MustCompile(`(?:[A-Z][A-Za-z0-9()/ ]{0,60}?)?API\s+has\s+not\s+been\s+used\s+in\s+project\s+[A-Za-z0-9:._-]+\s+before\s+or\s+it\s+is\s+disabled|has\s+not\s+been\s+used\s+in\s+project|SERVICE_DISABLED|\baccessNotConfigured|Access\s+Not\s+Configured|` +
+		Re: expr.New(`(?:[A-Z][A-Za-z0-9()/ ]{0,60}?)?API\s+has\s+not\s+been\s+used\s+in\s+project\s+[A-Za-z0-9:._-]+\s+before\s+or\s+it\s+is\s+disabled|has\s+not\s+been\s+used\s+in\s+project|SERVICE_DISABLED|\baccessNotConfigured|Access\s+Not\s+Configured|` +
 			`API\s+\[[a-z.]+\]\s+not\s+enabled\s+on\s+project|BILLING_DISABLED|\bbillingNotEnabled|[Bb]illing\s+(?:must\s+be|is\s+not|has\s+not\s+been)\s+enabled|requires\s+billing\s+to\s+be\s+enabled|[Bb]illing\s+account\s+for\s+the\s+owning\s+project\s+is\s+disabled|billing\s+to\s+be\s+enabled|UserProjectAccountProblem`),
 		Read: sentence.Plainly(refusal.APIDisabled, ""),
 	},
 	{
 		Hints: []string{"uota", "ateLimitExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "ResourceExhausted", "Error 429", "dailyLimitExceeded"},
-		Re: regexp.MustCompile(`Quota\s+exceeded\s+for\s+[^\n]{0,200}|Quota\s+` + q + `[A-Z0-9_-]+` + q + `\s+exceeded|Insufficient\s+(?:regional|project|global|zonal)?\s*quota\s+to\s+satisfy\s+request|\b(?:userR|r)ateLimitExceeded|\bquotaExceeded|\bdailyLimitExceeded|` +
+		Re: expr.New(`Quota\s+exceeded\s+for\s+[^\n]{0,200}|Quota\s+` + q + `[A-Z0-9_-]+` + q + `\s+exceeded|Insufficient\s+(?:regional|project|global|zonal)?\s*quota\s+to\s+satisfy\s+request|\b(?:userR|r)ateLimitExceeded|\bquotaExceeded|\bdailyLimitExceeded|` +
 			`RATE_LIMIT_EXCEEDED|\bQUOTA_EXCEEDED|` + q + `RESOURCE_EXHAUSTED|\(gcloud[^)\n]*\)\s+RESOURCE_EXHAUSTED|8\s+RESOURCE_EXHAUSTED|exceeded\s+your\s+(?:allotted\s+)?project\s+quota|googleapi:\s+Error\s+429`),
 		Read: sentence.Plainly(refusal.QuotaOrRate, ""),
 	},
 	{
 		Hints: []string{"authentication", "invalid_grant", "invalid_client", "ACCESS_TOKEN", "CREDENTIALS_MISSING", "nvalid Credentials", "Login Required", "UNAUTHENTICATED", "oauth2: ", "invalid_rapt", "application default credentials", "valid credentials", "Unauthenticated desc", "API_KEY_INVALID", "Error 401", "eauthentication ", "active account", "federated token"},
-		Re: regexp.MustCompile(`Request\s+had\s+insufficient\s+authentication\s+scopes|Request\s+had\s+invalid\s+authentication\s+credentials|Request\s+is\s+missing\s+required\s+authentication\s+credential|ACCESS_TOKEN_(?:SCOPE_INSUFFICIENT|EXPIRED|TYPE_UNSUPPORTED)|CREDENTIALS_MISSING|API_KEY_INVALID|` +
+		Re: expr.New(`Request\s+had\s+insufficient\s+authentication\s+scopes|Request\s+had\s+invalid\s+authentication\s+credentials|Request\s+is\s+missing\s+required\s+authentication\s+credential|ACCESS_TOKEN_(?:SCOPE_INSUFFICIENT|EXPIRED|TYPE_UNSUPPORTED)|CREDENTIALS_MISSING|API_KEY_INVALID|` +
 			`Reauthentication\s+(?:failed|required)|not\s+currently\s+have\s+an\s+active\s+account\s+selected|failed\s+to\s+generate\s+Google\s+Cloud\s+federated\s+token|` +
 			`oauth2(?:/google)?:\s+(?:cannot\s+fetch\s+token|` + q + `?invalid_grant)|\binvalid_grant\b|\binvalid_rapt\b|\bInvalid\s+Credentials|\bLogin\s+Required|could\s+not\s+find\s+default\s+credentials|does\s+not\s+have\s+any\s+valid\s+credentials|` + q + `UNAUTHENTICATED|\(gcloud[^)\n]*\)\s+UNAUTHENTICATED|16\s+UNAUTHENTICATED|googleapi:\s+(?:got\s+HTTP\s+response\s+code|Error)\s+401`),
 		Read: func(m match) []Sentence {
@@ -207,13 +207,13 @@ var forms = []form{
 	{
 		// Identity-Aware Proxy, of an instance that is not there yet.
 		Hints: []string{"4047", "4003", "4010"},
-		Re:    regexp.MustCompile(`Error\s+while\s+connecting\s+\[40(?:47|03|10):\s+` + q + `[^\n\]]{0,100}\]`),
+		Re:    expr.New(`Error\s+while\s+connecting\s+\[40(?:47|03|10):\s+` + q + `[^\n\]]{0,100}\]`),
 		Read:  sentence.Plainly(refusal.NotAuthorization, ""),
 	},
 }
 
 // missingFor is how Cloud Functions names who lacks a permission on what.
-var missingFor = regexp.MustCompile(`^\s+for\s+` + q + `?([^\s'"\\]+)` + q + `?\s+on\s+(?:the\s+)?(?:service\s+account|resource|project)\s+` + q + `?([^\s'"\\]+)`)
+var missingFor = expr.New(`^\s+for\s+` + q + `?([^\s'"\\]+)` + q + `?\s+on\s+(?:the\s+)?(?:service\s+account|resource|project)\s+` + q + `?([^\s'"\\]+)`)
 
 // missingOn reads a list of permissions and the resource behind it.
 func missingOn(m match) []Sentence {
@@ -250,9 +250,9 @@ func storageAccess(m match) []Sentence {
 
 var (
 	// wrappedWho is the first half of a principal that a line's end broke.
-	wrappedWho = regexp.MustCompile(`[^\s'"\[\]()]+@[^\s'"\[\]()]*[.@-]\s+$`)
+	wrappedWho = expr.New(`[^\s'"\[\]()]+@[^\s'"\[\]()]*[.@-]\s+$`)
 	// again is the second half of Cloud Storage's sentence.
-	again = regexp.MustCompile(`^[.\s]*Permission\s+` + q + `([A-Za-z.\s]+)` + q + `\s+denied\s+on\s+resource(?:\s+\(or\s+it\s+may\s+not\s+exist\))?\.?`)
+	again = expr.New(`^[.\s]*Permission\s+` + q + `([A-Za-z.\s]+)` + q + `\s+denied\s+on\s+resource(?:\s+\(or\s+it\s+may\s+not\s+exist\))?\.?`)
 )
 
 func permissionIs(a, b string) bool {

@@ -1,9 +1,9 @@
 package words
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 	"github.com/whittle-iam/whittle/parsers/sentence"
 )
@@ -25,7 +25,7 @@ func vague(reach int, candidate string, hint, re string) form {
 	if candidate != "" {
 		candidates = strings.Fields(candidate)
 	}
-	return form{Hints: []string{hint}, Re: regexp.MustCompile(re), Reach: reach, Read: func(m match) []Sentence {
+	return form{Hints: []string{hint}, Re: expr.New(re), Reach: reach, Read: func(m match) []Sentence {
 		s := Sentence{Reason: refusal.OpaqueDenial, Candidates: candidates}
 		s.Principal, s.Resource = principal(m, m.To())
 		return []Sentence{s}
@@ -46,7 +46,7 @@ var opaques = []form{
 	vague(close1, "artifactregistry.repositories.downloadArtifacts storage.objects.get", "permission to read the image", `must\s+have\s+permission\s+to\s+read\s+the\s+image,?\s+[^\s,]+`),
 	vague(close1, "bigquery.tables.getData", "permission to query table", `User\s+does\s+not\s+have\s+permission\s+to\s+query\s+table`),
 	vague(close1, "serviceusage.services.enable serviceusage.services.get", "ot found or permission denied", `Services?\s+`+q+`?\[?[^\n'"]{0,100}?`+q+`?\s+not\s+found\s+or\s+permission\s+denied|[Nn]ot\s+found\s+or\s+permission\s+denied\s+for\s+service\(s\)`),
-	{Hints: []string{"insufficient permission"}, Reach: close1, Re: regexp.MustCompile(`(?:service\s+account\s+)` + q + `?([^\s'"\\]+@[^\s'"\\]+)` + q + `?\s+has\s+insufficient\s+permissions?\s+to\s+[a-z ]{3,60}`), Read: func(m match) []Sentence {
+	{Hints: []string{"insufficient permission"}, Reach: close1, Re: expr.New(`(?:service\s+account\s+)` + q + `?([^\s'"\\]+@[^\s'"\\]+)` + q + `?\s+has\s+insufficient\s+permissions?\s+to\s+[a-z ]{3,60}`), Read: func(m match) []Sentence {
 		return []Sentence{{Reason: refusal.OpaqueDenial, Principal: m.Sub(1)}}
 	}},
 	vague(close1, "", "aller does not have permission", `(?:[Tt]he\s+)?[cC]aller\s+does\s+not\s+have\s+permission\b`),

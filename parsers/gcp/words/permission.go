@@ -1,11 +1,12 @@
 package words
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/whittle-iam/whittle/parsers/expr"
 )
 
-var permissionShape = regexp.MustCompile(`^[a-z][a-zA-Z0-9]*(?:\.[a-zA-Z0-9]+)+$`)
+var permissionShape = expr.New(`^[a-z][a-zA-Z0-9]*(?:\.[a-zA-Z0-9]+)+$`)
 
 // IsPermission tells whether s is one plain permission, SERVICE.RESOURCE.VERB
 // without wildcards (IAM documentation, "Permissions").

@@ -3,9 +3,9 @@
 package words
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 	"github.com/whittle-iam/whittle/parsers/sentence"
 )
@@ -43,13 +43,13 @@ func Read(message string) []Sentence {
 // introduction is what services put before the sentence of another one, or
 // before their own (recorded replies of GKE, BigQuery, Compute Engine and
 // Dataflow).
-var introduction = regexp.MustCompile(`^(?:Google Compute Engine: |Access Denied: [A-Za-z]+ [A-Za-z0-9_.:$*-]+: |` + kmsError + `|\([0-9a-f]{8,20}\): |Failed precondition: |Permission denied: |Insufficient Permission: |[Tt]he )*`)
+var introduction = expr.New(`^(?:Google Compute Engine: |Access Denied: [A-Za-z]+ [A-Za-z0-9_.:$*-]+: |` + kmsError + `|\([0-9a-f]{8,20}\): |Failed precondition: |Permission denied: |Insufficient Permission: |[Tt]he )*`)
 
 // kmsError introduces what Cloud KMS said to Compute Engine's own service
 // agent, whose rights are not the caller's.
 const kmsError = `Cloud KMS error when using key [A-Za-z0-9_./:-]+: `
 
-var relayed = regexp.MustCompile(kmsError)
+var relayed = expr.New(kmsError)
 
 // The parts of expressions. A quote can be escaped any number of times, and a
 // name in quotes can be broken by a line's end.
@@ -63,21 +63,21 @@ const (
 )
 
 var (
-	listSeparator = regexp.MustCompile(`,|\band\b|` + q + `|[\[\]]`)
+	listSeparator = expr.New(`,|\band\b|` + q + `|[\[\]]`)
 
 	// kinds are words for what a resource is, before its name.
 	kinds = `resources?|service accounts?|project|organization|folder|dataset|table|routine|model|connection|bucket|object|topic|subscription|instance|cluster|location|repository|secret|key|namespace|apps?|caller`
 	// tail is what names the resource behind a permission.
-	tail = regexp.MustCompile(`^` + q + `?\s*(?:for|on|in|against)\s+(?:the\s+|this\s+)?(?:(` + kinds + `):?\s+)?(?:` + q + `([^'"\\]{1,300}?)` + q + `|` + q + `?([^\s'"\\(),;]+))`)
+	tail = expr.New(`^` + q + `?\s*(?:for|on|in|against)\s+(?:the\s+|this\s+)?(?:(` + kinds + `):?\s+)?(?:` + q + `([^'"\\]{1,300}?)` + q + `|` + q + `?([^\s'"\\(),;]+))`)
 	// mayNot is the end of many refusals.
-	mayNot = regexp.MustCompile(`^['"\\.\s]*\((?:or|nor)\s+(?:it|the resource|resource)\s+may\s+not\s+exist\)`)
-	kind   = regexp.MustCompile(`^(?:` + kinds + `)$`)
+	mayNot = expr.New(`^['"\\.\s]*\((?:or|nor)\s+(?:it|the resource|resource)\s+may\s+not\s+exist\)`)
+	kind   = expr.New(`^(?:` + kinds + `)$`)
 
 	// gcloud says who asked for what, before the message.
-	gcloudUser = regexp.MustCompile(`(?:User\s+|\b)?\[([^\]\s]+)\]\s+does\s+not\s+have\s+permission\s+to\s+access\s+[^:\[]*\[([^\]]+)\]\s*(?:\(or\s+it\s+may\s+not\s+exist\))?:\s*$`)
-	gcloudAs   = regexp.MustCompile(`^[^\n]{0,200}?\.?\s*This\s+command\s+is\s+authenticated\s+as\s+([^\s,]+@[^\s,]+)\s`)
+	gcloudUser = expr.New(`(?:User\s+|\b)?\[([^\]\s]+)\]\s+does\s+not\s+have\s+permission\s+to\s+access\s+[^:\[]*\[([^\]]+)\]\s*(?:\(or\s+it\s+may\s+not\s+exist\))?:\s*$`)
+	gcloudAs   = expr.New(`^[^\n]{0,200}?\.?\s*This\s+command\s+is\s+authenticated\s+as\s+([^\s,]+@[^\s,]+)\s`)
 	// address stands before the message in what the Python clients print.
-	address = regexp.MustCompile(`\b(?:GET|POST|PUT|PATCH|DELETE|HEAD)\s+https://storage\.googleapis\.com/(?:(?:upload|download)/)?storage/v1/(b/[^\s?:]+)[^\s]*:\s*$`)
+	address = expr.New(`\b(?:GET|POST|PUT|PATCH|DELETE|HEAD)\s+https://storage\.googleapis\.com/(?:(?:upload|download)/)?storage/v1/(b/[^\s?:]+)[^\s]*:\s*$`)
 )
 
 // permissions gives the permissions of a list, none if anything in it is not
