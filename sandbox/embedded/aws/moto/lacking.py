@@ -14,6 +14,7 @@ from moto.cognitoidp.responses import CognitoIdpResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
+from moto.ec2.responses import EC2Response
 from moto.stepfunctions.responses import StepFunctionResponse
 
 
@@ -29,6 +30,8 @@ def add():
         for operation in operations:
             if not hasattr(kind, operation.__name__):
                 setattr(kind, operation.__name__, operation)
+    EC2Response.monitor_instances = monitoring("enabled")
+    EC2Response.unmonitor_instances = monitoring("disabled")
     register = ApplicationAutoScalingResponse.register_scalable_target
 
     def register_scalable_target(self):
@@ -78,6 +81,21 @@ tag_target.__name__ = "tag_resource"
 untag_target.__name__ = "untag_resource"
 list_target_tags.__name__ = "list_tags_for_resource"
 TARGET_TAGS = (tag_target, untag_target, list_target_tags)
+
+
+# EC2: detailed monitoring, which moto names and does not do.
+
+
+def monitoring(state):
+    def operation(self):
+        ids = self._get_param("InstanceIds", [])
+        instances = self.ec2_backend.get_multi_instances_by_id(ids)
+        for instance in instances:
+            instance.monitoring_state = state
+        found = [{"InstanceId": i.id, "Monitoring": i.monitoring} for i in instances]
+        return ActionResult({"InstanceMonitorings": found})
+
+    return operation
 
 
 # EC2 Auto Scaling: notifications, metrics and instance refreshes of a group.

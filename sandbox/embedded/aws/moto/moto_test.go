@@ -130,6 +130,8 @@ func TestLacking(t *testing.T) {
 	if now := instance(); first == "" || now == "" || now == first {
 		t.Errorf("the refresh left instance %q, before it was %q", now, first)
 	}
+	send(t, h, "MonitorInstances", "&InstanceId.1="+instance())
+	says(send(t, h, "DescribeInstances", "&InstanceId.1="+instance()), "<monitoring><state>enabled</state></monitoring>")
 	says(ask("autoscaling", "", group+"DescribeInstanceRefreshes"), "200", "<Status>Successful</Status>")
 	says(ask("autoscaling", "", group+"CancelInstanceRefresh"), "400", "ActiveInstanceRefreshNotFound")
 	says(ask("autoscaling", "", group+"PutNotificationConfiguration&TopicARN=arn:t&NotificationTypes.member.1=autoscaling:EC2_INSTANCE_LAUNCH"), "200")
