@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -13,7 +14,8 @@ const leastGenerated = 8
 // generatedNames reads from a state, as `terraform state pull` prints it, which
 // names the providers made up: the value of an attribute "x" where the resource
 // has an attribute "x_prefix" that it begins with. It gives the prefix of each.
-// Text that is no state gives nothing.
+// So it does of ids that the cloud made up: names that a module chooses hold
+// them ("/aws/vpc-flow-log/vpc-…"). Text that is no state gives nothing.
 func generatedNames(state string) map[string]string {
 	var s struct {
 		Resources []struct {
@@ -32,6 +34,9 @@ func generatedNames(state string) map[string]string {
 			continue
 		}
 		for _, i := range r.Instances {
+			if id, prefix, ok := generatedID(i.Attributes); ok {
+				names[id] = prefix
+			}
 			for key, v := range i.Attributes {
 				of, ok := strings.CutSuffix(key, "_prefix")
 				prefix, _ := v.(string)
@@ -43,4 +48,26 @@ func generatedNames(state string) map[string]string {
 		}
 	}
 	return names
+}
+
+// madeID is the form of EC2's ids (Amazon EC2 User Guide, "Resource IDs"), and
+// of those of services that follow it: "vpc-" and 17 hexadecimal digits.
+var madeID = regexp.MustCompile(`^([a-z]+-)[0-9a-f]{17}$`)
+
+// generatedID tells the id that the cloud made up for a resource: it has the
+// form, the resource's ARN ends with it, and it is no other attribute's value,
+// as a name is that somebody chose.
+func generatedID(attributes map[string]any) (id, prefix string, ok bool) {
+	id, _ = attributes["id"].(string)
+	arn, _ := attributes["arn"].(string)
+	form := madeID.FindStringSubmatch(id)
+	if form == nil || !strings.HasSuffix(arn, "/"+id) {
+		return "", "", false
+	}
+	for key, v := range attributes {
+		if key != "id" && v == id {
+			return "", "", false
+		}
+	}
+	return id, form[1], true
 }

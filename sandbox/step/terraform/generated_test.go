@@ -14,8 +14,11 @@ func TestGeneratedNames(t *testing.T) {
  {"mode":"managed","type":"aws_s3_bucket","instances":[{"attributes":{"bucket":"logs20260101120000000100000002","bucket_prefix":"logs"}}]},
  {"mode":"managed","type":"aws_s3_bucket_logging","instances":[{"attributes":{"bucket":"b","target_prefix":"log/","id":"log/something-else"}}]},
  {"mode":"managed","type":"x","instances":[{"attributes":{"name":"app-short","name_prefix":"app-"}},{"attributes":{"name":7,"name_prefix":"a"}},{"attributes":{"name":"other-long-name","name_prefix":"app-"}}]},
+ {"mode":"managed","type":"aws_vpc","instances":[{"attributes":{"id":"vpc-0123456789abcdef0","arn":"arn:aws:ec2:us-east-1:111122223333:vpc/vpc-0123456789abcdef0"}},
+   {"attributes":{"id":"vpc-chosen","arn":"arn:aws:x:::vpc/vpc-chosen"}},{"attributes":{"id":"app-0123456789abcdef1","name":"app-0123456789abcdef1","arn":"arn:aws:x:::thing/app-0123456789abcdef1"}},
+   {"attributes":{"id":"app-0123456789abcdef2"}}]},
  {"mode":"data","type":"y","instances":[{"attributes":{"name":"data-20260101120000000100000001","name_prefix":"data-"}}]}]}`
-	want := map[string]string{"app-20260101120000000100000001": "app-", "logs20260101120000000100000002": "logs"}
+	want := map[string]string{"app-20260101120000000100000001": "app-", "logs20260101120000000100000002": "logs", "vpc-0123456789abcdef0": "vpc-"}
 	if diff := cmp.Diff(want, generatedNames(state)); diff != "" {
 		t.Error(diff)
 	}
