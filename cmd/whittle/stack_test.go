@@ -83,8 +83,8 @@ func TestProbeStack(t *testing.T) {
 // checkStack says what is wrong with a record of the example.
 func checkStack(rec record.Record) error {
 	var wrong []string
-	if len(rec.Steps) != 5 {
-		wrong = append(wrong, fmt.Sprintf("%d steps, want 5", len(rec.Steps)))
+	if len(rec.Steps) != 6 {
+		wrong = append(wrong, fmt.Sprintf("%d steps, want 6", len(rec.Steps)))
 	}
 	for _, s := range rec.Steps {
 		if s.Runs != 1 {
