@@ -49,8 +49,10 @@ demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandb
 	@mkdir -p out/demo-aws
 	@$(WITH_MOTO) bin/whittle probe --file docs/examples/aws-stack/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
 
+# Three tests at once on any machine: most of a probe is waiting that the
+# provider does.
 test: setup tools lint ## every check and every test, with the race detector
-	$(WITH_MOTO) $(GO) test -race -timeout 40m ./...
+	$(WITH_MOTO) $(GO) test -race -parallel 3 -timeout 60m ./...
 
 unit: ## the tests that need neither terraform nor moto
 	$(GO) test -race -short $$($(GO) list ./... | grep -v -E '/sandbox/embedded(/aws(/(account|facts|moto))?)?$$')

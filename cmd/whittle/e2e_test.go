@@ -20,7 +20,8 @@ import (
 )
 
 // The main job: the real terraform with the real hashicorp/aws provider, the
-// example as it stands in docs, and only the cloud simulated.
+// examples as they stand in docs, and only the cloud simulated; see also
+// stack_test.go.
 const (
 	smallStack = "../../docs/examples/aws-small/whittle.yaml"
 	// tinyStack is two resources, with 3 s of propagation.
@@ -141,7 +142,7 @@ func unseen(p probed) error {
 
 func TestProbeSmallStack(t *testing.T) {
 	t.Parallel()
-	p, err := probeStack(t, smallStack)
+	p, err := probeStack(t, smallStack, "--no-reference")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,16 +151,6 @@ func TestProbeSmallStack(t *testing.T) {
 	}
 	if !p.rec.Verified {
 		t.Error("not verified")
-	}
-	// The same facts give the same bytes. A second verification would show
-	// nothing new.
-	second, err := probeStack(t, smallStack, "--no-reference", "--no-verify")
-	if err != nil {
-		t.Fatal(err)
-	}
-	unverified := strings.Replace(string(p.bytes), `"verified": true`, `"verified": false`, 1)
-	if string(second.bytes) != unverified {
-		t.Errorf("two runs gave different records:\n%s\n%s", p.bytes, second.bytes)
 	}
 }
 
@@ -239,7 +230,7 @@ func TestResumeTerraform(t *testing.T) {
 // With the gate open nothing is refused, and every test of this file must fail.
 // The canary is the first to notice: no role is believed to be in force.
 func TestProbeFailsWithTheGateOpen(t *testing.T) {
-	for _, stack := range []string{smallStack, tinyStack} {
+	for _, stack := range []string{smallStack, tinyStack, stack} {
 		t.Run(filepath.Base(filepath.Dir(stack)), func(t *testing.T) {
 			t.Parallel()
 			_, err := probeStack(t, stack, "--gate=open", "--no-reference", "--no-verify")
