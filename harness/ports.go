@@ -78,6 +78,13 @@ type Role interface {
 	Settle(ctx context.Context, s grant.Set) error
 }
 
+// Swapper is a [Role] whose content can be replaced under who works with it.
+type Swapper interface {
+	// Swap is Put, and then waits until a canary has shown that s is in force.
+	// The role is never emptied on the way.
+	Swap(ctx context.Context, s grant.Set) error
+}
+
 // Credentials give a child process the right to act as an identity.
 type Credentials interface {
 	// Env is the environment with which the cloud's SDKs find the credentials.

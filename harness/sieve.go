@@ -211,7 +211,11 @@ func (a *arbiter) leaveOut(ctx context.Context, s *sieve) error {
 		}
 	}
 	a.mu.Unlock()
-	if err := a.identity.Role.Settle(ctx, set); err != nil {
+	bring := a.identity.Role.Settle
+	if role, ok := a.identity.Role.(Swapper); ok {
+		bring = role.Swap
+	}
+	if err := bring(ctx, set); err != nil {
 		return a.fail(fmt.Errorf("grant %s: %w", join(s.all), err))
 	}
 	now := time.Now()

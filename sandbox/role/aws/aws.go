@@ -104,10 +104,16 @@ type role struct {
 	settler canary.Settler
 }
 
-var _ harness.Role = (*role)(nil)
+var (
+	_ harness.Role    = (*role)(nil)
+	_ harness.Swapper = (*role)(nil)
+)
 
 // Settle implements [harness.Role]; see [canary.Settler].
 func (r *role) Settle(ctx context.Context, s grant.Set) error { return r.settler.Settle(ctx, s) }
+
+// Swap implements [harness.Swapper]; see [canary.Settler].
+func (r *role) Swap(ctx context.Context, s grant.Set) error { return r.settler.Swap(ctx, s) }
 
 // Open asks who the operator is and makes an empty pool. It changes nothing.
 func Open(ctx context.Context, cfg Config) (*Pool, error) {

@@ -119,9 +119,11 @@ func (r Settler) settleBeside(ctx context.Context, s grant.Set, c Canary) error 
 	if err := r.Put(ctx, grant.Set{}); err != nil {
 		return err
 	}
-	if err := r.look(ctx, c, false); err != nil || s.Len() == 0 {
+	if err := r.look(ctx, c, false); err != nil {
 		return err
 	}
+	// Also of an empty set: that a canary is refused which the role may never
+	// have held does not show that what it did hold is gone.
 	if err := r.Put(ctx, s.With(grant.Grant{Permission: c.Permission, Resource: "*"})); err != nil {
 		return err
 	}
@@ -132,6 +134,42 @@ func (r Settler) settleBeside(ctx context.Context, s grant.Set, c Canary) error 
 		return err
 	}
 	return r.look(ctx, c, false)
+}
+
+// Swap puts s in place of what the role holds, and waits until it is in force
+// where the canary's calls are decided: with the canary's permission beside s,
+// in the same document, it is let through. Unlike Settle it never empties the
+// role, and so does not disturb who works under it; and it looks from one place
+// only. Where no canary can tell, it is Settle.
+func (r Settler) Swap(ctx context.Context, s grant.Set) error {
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	for _, c := range canaries {
+		if touches(s, c.Permission) {
+			continue
+		}
+		err := r.swapBeside(ctx, s, c)
+		if u := (*unusableError)(nil); errors.As(err, &u) {
+			continue
+		}
+		return err
+	}
+	return r.Settle(ctx, s)
+}
+
+func (r Settler) swapBeside(ctx context.Context, s grant.Set, c Canary) error {
+	// What is left in force of the swap before this one would be taken for it.
+	if err := r.look(ctx, c, false); err != nil {
+		return err
+	}
+	if err := r.Put(ctx, s.With(grant.Grant{Permission: c.Permission, Resource: "*"})); err != nil {
+		return err
+	}
+	if err := r.look(ctx, c, true); err != nil {
+		return err
+	}
+	return r.Put(ctx, s)
 }
 
 func (r Settler) settleWithin(ctx context.Context, s grant.Set, c Canary) error {
