@@ -74,31 +74,59 @@ type scanner struct {
 	kept  int // the end of buf that has its colours taken off
 }
 
-// uncolour takes colour off the bytes that were added, so that none of it hides
-// a word. A sequence that is cut by the buffer's end stays there; Clean takes it.
+// uncolour takes colour and control characters off the bytes that were added, so
+// that none of it hides a word. A sequence that is cut by the buffer's end stays
+// there; Clean takes it.
 func (s *scanner) uncolour(added int) {
 	from := len(s.buf) - added
 	fresh := s.buf[from:]
-	if bytes.IndexByte(fresh, 0x1b) < 0 && bytes.IndexByte(fresh, 0) < 0 {
+	n := control(fresh)
+	if n == len(fresh) {
 		return
 	}
-	out := fresh[:0]
-	for i := 0; i < len(fresh); {
-		switch fresh[i] {
-		case 0:
-			i++
-		case 0x1b:
+	out := fresh[:n]
+	for i := n; i < len(fresh); {
+		if fresh[i] == 0x1b {
 			i += sequence(fresh[i:])
-		default:
-			next := i + 1
-			for next < len(fresh) && fresh[next] != 0x1b && fresh[next] != 0 {
-				next++
-			}
-			out = append(out, fresh[i:next]...)
-			i = next
+		} else {
+			i++
 		}
+		n := control(fresh[i:])
+		out = append(out, fresh[i:i+n]...)
+		i += n
 	}
 	s.buf = s.buf[:from+len(out)]
+}
+
+// control gives the offset of the first control character that is no space, the
+// length of b without one. It looks at eight bytes at a time.
+func control(b []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		v := binary.LittleEndian.Uint64(b[i:])
+		del := v ^ 0x7f*ones
+		// A byte below 0x20, or 0x7f: the borrow of the one before it can only
+		// make a byte look so that is not.
+		if (v-0x20*ones)&^v&highs|(del-ones)&^del&highs == 0 {
+			continue
+		}
+		for k, c := range b[i : i+8] {
+			if isControl(c) {
+				return i + k
+			}
+		}
+	}
+	for ; i < len(b); i++ {
+		if isControl(b[i]) {
+			return i
+		}
+	}
+	return len(b)
+}
+
+func isControl(c byte) bool {
+	return c < 0x20 && c != '\n' && c != '\t' && c != '\r' || c == 0x7f
 }
 
 // pieces gives the pieces of the buffer that are whole, and keeps the rest.

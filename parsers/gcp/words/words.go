@@ -129,14 +129,21 @@ func tidy(name string) string {
 	return strings.TrimSpace(name)
 }
 
+// maxBehind is how far behind a sentence gcloud may say who asked, in bytes.
+const maxBehind = 1 << 10
+
 // principal gives who was refused, where gcloud or a mask says it around the
 // sentence.
 func principal(m match, end int) (who, on string) {
-	if g := gcloudUser.FindStringSubmatch(m.Before()); g != nil {
-		return g[1], g[2]
+	if before := m.Before(); strings.HasSuffix(strings.TrimRight(before, " \t\r\n\f\v"), ":") {
+		if g := gcloudUser.FindStringSubmatch(before); g != nil {
+			return g[1], g[2]
+		}
 	}
-	if g := gcloudAs.FindStringSubmatch(m.Text[end:]); g != nil {
-		return g[1], ""
+	if behind := m.Text[end:min(len(m.Text), end+maxBehind)]; strings.Contains(behind, "authenticated") {
+		if g := gcloudAs.FindStringSubmatch(behind); g != nil {
+			return g[1], ""
+		}
 	}
 	return "", ""
 }
