@@ -136,7 +136,8 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 			if err := a.write(journal.Event{Kind: journal.KindRefused, Denial: &d, Class: parsers.Class(x), Status: x.Status}); err != nil {
 				return refusal.Deliver
 			}
-			if len(dec.grants) > 1 { // what is held already has not helped
+			asked := a.asked(x, dec)
+			if len(dec.grants) > 1 && !asked { // what is held already has not helped
 				dec = dec.without(a.holds())
 			}
 			if len(dec.grants) > 1 {

@@ -21,7 +21,8 @@ type call struct {
 	action   string // "ec2:CreateVpc": sent to that service as that operation
 	resource string
 	also     []grant.Grant // further grants that are checked, after the first
-	opaque   bool          // refused by S3 with nothing but "Access Denied"
+	opaque   bool          // refused by S3 with nothing but "Access Denied", by Auto Scaling for what its template needs
+	form     string        // further parameters
 	deny     string        // refused whatever is granted, by this
 	optional bool          // the step does as well when it is refused
 	foreign  bool          // made with a credential that is not the identity's
@@ -214,14 +215,18 @@ func (one call) exchange(id harness.Identity) refusal.Exchange {
 	}
 	x.URL = &url.URL{Scheme: "https", Host: host, Path: "/"}
 	x.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	x.Body = []byte("Action=" + operation + "&Version=2016-11-15")
+	x.Body = []byte("Action=" + operation + "&Version=2016-11-15" + one.form)
 	return x
 }
 
 func (one call) refuse(x *refusal.Exchange, principal string, g grant.Grant) {
 	x.Status = http.StatusForbidden
 	x.Reply.Set("Content-Type", "text/xml")
-	if one.opaque {
+	if one.opaque && strings.HasPrefix(one.action, "autoscaling:") && g.Permission != one.action {
+		x.ReplyBody = []byte(`<ErrorResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>You are not authorized to use launch template: lt-1</Message></Error><RequestId>r</RequestId></ErrorResponse>`)
+		return
+	}
+	if one.opaque && !strings.HasPrefix(one.action, "autoscaling:") {
 		x.ReplyBody = []byte(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message><RequestId>R</RequestId><HostId>H</HostId></Error>`)
 		return
 	}
@@ -234,7 +239,7 @@ func (one call) refuse(x *refusal.Exchange, principal string, g grant.Grant) {
 	}
 	x.ReplyBody = fmt.Appendf(nil, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation. User: %s is not authorized to perform: %s on resource: %s %s</Message></Error></Errors><RequestID>r</RequestID></Response>`,
 		principal, g.Permission, g.Resource, why)
-	if strings.HasPrefix(one.action, "iam:") {
+	if strings.HasPrefix(one.action, "iam:") || strings.HasPrefix(one.action, "autoscaling:") {
 		x.ReplyBody = fmt.Appendf(nil, `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: %s is not authorized to perform: %s on resource: %s %s</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
 			principal, g.Permission, g.Resource, why)
 	}

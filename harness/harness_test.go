@@ -306,6 +306,40 @@ func TestOpaqueCandidatesAreSifted(t *testing.T) {
 	})
 }
 
+// Of many candidates the request is asked about each in turn, and what the
+// service refuses by name in between is granted too.
+func TestManyOpaqueCandidatesAreSifted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const group = "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/herd"
+		run := func(kind string) grant.Grant {
+			return grant.Grant{Permission: "ec2:RunInstances", Resource: "arn:aws:ec2:us-east-1:123456789012:" + kind + "/*"}
+		}
+		needs := []grant.Grant{run("instance"), {Permission: "ec2:RunInstances", Resource: "arn:aws:ec2:us-east-1::image/*"}, run("subnet"),
+			run("network-interface"), run("security-group"), run("volume"), run("launch-template"),
+			{Permission: "iam:PassRole", Resource: worker}}
+		create := call{action: "autoscaling:CreateAutoScalingGroup", resource: group, also: needs, opaque: true,
+			form: "&AutoScalingGroupName=herd&LaunchTemplate.LaunchTemplateId=lt-0123456789abcdef0"}
+		pass := call{action: "iam:AddRoleToInstanceProfile", resource: "arn:aws:iam::123456789012:instance-profile/worker",
+			also: []grant.Grant{{Permission: "iam:PassRole", Resource: worker}}, form: "&InstanceProfileName=worker&RoleName=worker"}
+		c := &cloud{steps: map[string][][]call{"apply": {{pass}, {create}}}, propagation: time.Second}
+		cfg := config(c, &memory{})
+		cfg.Lifecycle.Steps = steps()[:1]
+		got, err := harness.Run(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := grant.Of(append(needs, grant.Grant{Permission: create.action, Resource: group}, grant.Grant{Permission: pass.action, Resource: pass.resource})...)
+		if diff := cmp.Diff(want.Slice(), got.Steps[0].Set().Slice()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		for _, e := range got.Steps[0].Entries {
+			if e.Necessity != harness.Observed {
+				t.Errorf("%s is %s", e.Grant, e.Necessity)
+			}
+		}
+	})
+}
+
 // A grant whose request was never let through is not observed to be needed: it
 // is taken away again when the step does as well without it, and listed.
 func TestWhatWasNeverLetThroughIsNotKept(t *testing.T) {

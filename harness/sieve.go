@@ -181,6 +181,18 @@ func (a *arbiter) sift(ctx context.Context, x refusal.Exchange, class string, de
 	return nil
 }
 
+// asked tells whether the questions under way are about the request, or about
+// what its refusal may be about: what they leave out is then not just missing.
+func (a *arbiter) asked(x refusal.Exchange, dec decision) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.sieve
+	if s == nil || len(dec.grants) < 2 {
+		return false
+	}
+	return s.owner == requestKey(x) || slices.ContainsFunc(dec.grants, func(g grant.Grant) bool { return slices.Contains(s.out(), g) })
+}
+
 // answered notes that the test under way was refused. a.mu is held.
 func (a *arbiter) answered(s *sieve) {
 	a.needed(s.tests[s.next].refused)

@@ -163,9 +163,9 @@ func TestSpoiledRequests(t *testing.T) {
 func TestUnknown(t *testing.T) {
 	for name, c := range map[string]*Cloud{"gate": open(t, Config{}), "open gate": open(t, Config{Open: true})} {
 		t.Run(name, func(t *testing.T) {
-			header := map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.ListTables"}
-			status, text := send(t, c, "POST", "https://dynamodb.us-east-1.amazonaws.com/", "{}", "dynamodb", time.Now(), header, nil)
-			if status != http.StatusNotImplemented || !strings.Contains(text, "dynamodb") {
+			header := map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "QLDB_20190102.ListLedgers"}
+			status, text := send(t, c, "POST", "https://qldb.us-east-1.amazonaws.com/", "{}", "qldb", time.Now(), header, nil)
+			if status != http.StatusNotImplemented || !strings.Contains(text, "qldb") {
 				t.Errorf("got %d: %s", status, text)
 			}
 			form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
@@ -174,7 +174,7 @@ func TestUnknown(t *testing.T) {
 				t.Errorf("got %d: %s", status, text)
 			}
 			list := c.Unknown()
-			if len(list) != 2 || list[0].Service != "dynamodb" || list[1].String() != "iam:InventRole (POST iam.amazonaws.com/)" {
+			if len(list) != 2 || list[0].Service != "qldb" || list[1].String() != "iam:InventRole (POST iam.amazonaws.com/)" {
 				t.Errorf("listed: %v", list)
 			}
 		})
