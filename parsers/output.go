@@ -33,9 +33,9 @@ var hints = plain.NewWords(
 	"authenticationtoken", "security token", "authfailure", "tooskewed", "the current time", "malformed", "basic auth", "noauthentication", "invalid_grant", "invalid_client",
 	"anonymous", "api_key_invalid", "refresh token", "reauthentication", "active account", "invalidtoken", "sso session", "federated token", "az login", "authentication required",
 	// not enabled, too much
-	"_disabled", "is disabled", "been used", "accessnotconfigured", "not configured", "optinrequired", "subscri", "unregistered", "be registered",
+	"_disabled", "is disabled", "been used", "accessnotconfigured", "not configured", "not enabled", "optinrequired", "subscri", "unregistered", "be registered",
 	"exceeded", "throttl", " quota", "'quota", "\"quota", "_quota", "quotae", "quota_", "quotagroup", "slowdown", "many requests", "toomanyrequests", "vcpu capacity", "countlimit",
-	"must be verified", "does not support", "firewall", "byconnection", "ciphertext refers",
+	"must be verified", "service linked role", "service-linked role", "does not support", "firewall", "byconnection", "ciphertext refers",
 )
 
 // FromOutput finds refusals in what a tool printed. They are hints for people:

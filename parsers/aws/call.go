@@ -16,6 +16,9 @@ var (
 	fromJS         = expr.New(`deserializeAws_[a-z]+?\d*?_?\d*([A-Z]\w*?)CommandError|\bde_([A-Z]\w*?)CommandError`)
 	fromBoto       = expr.New(`get_(?:list|object|status)\('([A-Z]\w+)'`)
 	fromCDK        = expr.New(`Call failed: ([a-z][A-Za-z0-9]+)\(`)
+	fromTrail      = expr.New(`"eventSource"\s*:\s*"([a-z0-9-]+)\.amazonaws\.com"\s*,\s*"eventName"\s*:\s*"(\w+)"`)
+	fromJava       = expr.New(`\bat (?:com\.amazonaws\.services|software\.amazon\.awssdk\.services)\.([a-z0-9]+)\.(?:\w+\.)*\w*Client\.([a-z]\w+)\(`)
+	serviceJava    = expr.New(`\(Service: ([A-Za-z0-9 ]{1,60})[;,] Status Code: 403`)
 	commandLine    = expr.New(`\baws (?:--\S+ (?:[^-\s]\S* )?)*([a-z][a-z0-9-]+) ([a-z][a-z0-9]*(?:-[a-z0-9]+)+)\b`)
 	commandS3      = expr.New(`\baws (?:--\S+ (?:[^-\s]\S* )?)*s3 (cp|sync|mv|ls|rm|mb|rb)\b`)
 
@@ -70,6 +73,19 @@ func callAround(s string, from, to int) refusal.Call {
 	if i := strings.Index(stack, "Error: "); i > 0 {
 		stack = stack[:i]
 	}
+	if all := fromTrail.FindAllStringSubmatch(line, -1); all != nil {
+		m := all[len(all)-1]
+		return refusal.Call{Service: m[1], Operation: m[2]}
+	}
+	// The first frame of a client's own method, which calls those that invoke.
+	for _, m := range fromJava.FindAllStringSubmatch(stack, -1) {
+		if op := m[2]; !inner(op) {
+			if known := javaNames[op]; known != "" {
+				op = known
+			}
+			return refusal.Call{Service: m[1], Operation: strings.ToUpper(op[:1]) + op[1:]}
+		}
+	}
 	for _, re := range []*expr.Regexp{fromJS, fromBoto, fromCDK} {
 		for _, text := range []string{message + stack, line} {
 			if m := re.FindStringSubmatch(text); m != nil {
@@ -98,6 +114,12 @@ func callAround(s string, from, to int) refusal.Call {
 			c.Verb = "read"
 		}
 	}
+	if m := serviceJava.FindStringSubmatch(message + rest); m != nil {
+		c.Service = m[1]
+		if c.Verb == "" && c.Type == "" && strings.HasSuffix(m[1], "S3") {
+			c.Operation = "HeadObject" // what it says no more of is a HEAD
+		}
+	}
 	if (c != refusal.Call{}) {
 		return c
 	}
@@ -109,6 +131,23 @@ func callAround(s string, from, to int) refusal.Call {
 		return refusal.Call{Service: "s3", Verb: all[len(all)-1][1], Noun: "object"}
 	}
 	return refusal.Call{}
+}
+
+// inner tells the methods of a Java client that its operations go through.
+func inner(method string) bool {
+	for _, name := range []string{"invoke", "doInvoke", "execute", "lambda$", "beforeClientExecution"} {
+		if strings.HasPrefix(method, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// javaNames are methods of the SDK for Java 1.x that are not called like their
+// operation.
+var javaNames = map[string]string{
+	"getObjectMetadata": "HeadObject", "doesObjectExist": "HeadObject", "doesBucketExist": "HeadBucket", "headBucket": "HeadBucket",
+	"listNextBatchOfObjects": "ListObjects", "getBucketAcl": "GetBucketAcl", "setBucketPolicy": "PutBucketPolicy",
 }
 
 // pascal is an operation's name for the CLI's name of it: "run-instances".

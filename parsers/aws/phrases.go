@@ -17,11 +17,16 @@ type phrase struct {
 	needs      *expr.Regexp // what must stand nearby
 }
 
+// registry is the host of a private registry (Amazon ECR User Guide, "Private
+// registry authentication"), without a group.
+const registry = `\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)`
+
 // phrases, by the documents and tools that print them. None names a permission
 // in IAM's notation, so what they are about is a candidate.
 var phrases = []phrase{
 	// The services that make their own role on first use (IAM User Guide, "Create a service-linked role").
 	{form: expr.New(`(?i)(?:not have|n't have|verify that you have|lack)\s+(?:the\s+)?(?:required\s+)?permissions?\s+to\s+create\s+(?:a\s+|the\s+|an?\s+[\w-]+\s+)?service[- ]linked\s+role`), reason: refusal.OpaqueDenial, candidates: []string{"iam:CreateServiceLinkedRole"}},
+	{form: expr.New(`[Uu]nable\s+to\s+assume\s+the\s+service[- ]linked\s+role`), reason: refusal.OpaqueDenial, candidates: []string{"iam:CreateServiceLinkedRole"}},
 	// EC2 Auto Scaling User Guide, "Troubleshoot: launch templates": what RunInstances needs with the template.
 	{form: expr.New(`not authorized to use launch template:?\s+([\w().-]+)`), reason: refusal.OpaqueDenial, candidates: []string{"ec2:RunInstances", "iam:PassRole", "ec2:CreateTags"}},
 	// CloudWatch Logs, CreateLogGroup with tags.
@@ -46,6 +51,17 @@ var phrases = []phrase{
 	// API Gateway's authorizers.
 	{form: expr.New(`(?:is )?not authorized to access this resource with an explicit deny`), reason: refusal.ExplicitDeny, blocker: "a policy that the refusal does not name"},
 	{form: expr.New(`(?:User|You) (?:is|are) not authorized to access this resource`), reason: refusal.OpaqueDenial, needs: ours},
+	// Registries, as containerd, BuildKit and Docker print a reply without a body:
+	// what the request was tells the action (Amazon ECR User Guide, "IAM
+	// permissions for pushing an image").
+	{form: expr.New(`unexpected\s+status(?:\s+code)?(?:\s+from\s+(?:HEAD|GET)\s+request\s+to)?\s+"?https://` + registry + `/v2/\S*/blobs/(?:sha256:\S*)?:?\s+403`), reason: refusal.OpaqueDenial,
+		candidates: []string{"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"}},
+	{form: expr.New(`unexpected\s+status(?:\s+code)?(?:\s+from\s+(?:POST|PATCH|PUT)\s+request\s+to)?\s+"?https://` + registry + `/v2/\S*/blobs/uploads/\S*:?\s+403`), reason: refusal.OpaqueDenial,
+		candidates: []string{"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"}},
+	{form: expr.New(`unexpected\s+status(?:\s+code)?\s+from\s+PUT\s+request\s+to\s+"?https://` + registry + `/v2/\S*/manifests/\S*:\s+403`), reason: refusal.OpaqueDenial, candidates: []string{"ecr:PutImage"}},
+	{form: expr.New(`(?:unexpected\s+status(?:\s+code)?(?:\s+from\s+(?:HEAD|GET)\s+request\s+to)?\s+"?https://` + registry + `/v2/\S*/manifests/\S*:?|pulling\s+from\s+host\s+` + registry + `\s+failed\s+with\s+status\s+code\s+\[manifests\s+[^\]\s]+\]:)\s+403`), reason: refusal.OpaqueDenial,
+		candidates: []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}},
+	{form: expr.New(`pulling\s+from\s+host\s+` + registry + `\s+failed\s+with\s+status\s+code\s+\[manifests\s+[^\]\s]+\]:\s+401`), reason: refusal.BadCredentials},
 	// Registries: what is refused before a repository is asked.
 	{form: expr.New(`(?:status\s+code\s+40[13];\s+body:\s+Not\s+Authorized|denied: Not Authorized)`), reason: refusal.OpaqueDenial, needs: expr.New(`\.dkr\.ecr\.|public\.ecr\.aws`),
 		candidates: []string{"ecr:InitiateLayerUpload", "ecr:BatchCheckLayerAvailability", "ecr:PutImage"}},
@@ -56,6 +72,8 @@ var phrases = []phrase{
 	{form: expr.New(`(?i)AWS returned an error: unauthorized operation`), reason: refusal.OpaqueDenial},
 	{form: expr.New(`You (?:do not|don't) have permissions? to access (?:this|the requested) resource`), reason: refusal.OpaqueDenial},
 	{form: expr.New(`(?:S3Exception|S3ResponseError|S3::Errors::AccessDenied|S3_ERROR|Amazon\.S3\.\w+|s3:// ?\S*|upload failed: \S+ to s3://\S+|download failed: s3://\S+)[^\n]{0,160}?Access Denied`), reason: refusal.OpaqueDenial},
+	// The SDK for Java, of a HEAD: its reply has neither code nor message.
+	{form: expr.New(`Exception: (?:null|Forbidden) \(Service: [A-Za-z0-9 ]{1,60}[;,] Status Code: 403\b`), reason: refusal.OpaqueDenial},
 	// Credentials, as SDKs and tools say it.
 	{form: expr.New(`The security token included in the request is (?:invalid|expired)`), reason: refusal.BadCredentials},
 	{form: expr.New(`(?i)The (?:provided )?token has expired|Token has expired and refresh failed|The SSO session (?:associated with this profile )?has expired(?: or is otherwise invalid)?|The SSO session token associated with profile=\S+ was not found`), reason: refusal.BadCredentials},

@@ -188,9 +188,13 @@ func (r *reader) said() [][]int {
 }
 
 // placeholder tells an action that a document writes in the place of any:
-// "service:Action", "SERVICE:ACTION". No action is in capitals throughout.
+// "service:Action", "SERVICE:ACTION". No action is in capitals throughout, but for
+// API Gateway's, which are the methods of HTTP.
 func placeholder(action string) bool {
 	service, name, _ := strings.Cut(action, ":")
+	if strings.EqualFold(service, "apigateway") {
+		return !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, name) && name == strings.ToUpper(name)
+	}
 	return strings.EqualFold(service, "service") || strings.EqualFold(name, "action") || strings.EqualFold(name, "operation") ||
 		len(name) > 2 && name == strings.ToUpper(name)
 }

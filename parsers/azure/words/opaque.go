@@ -30,6 +30,8 @@ func vague(reach int, candidates func(match) []string, re string, hints ...strin
 var opaques = []form{
 	vague(message, storageDoing, `This\s+request\s+is\s+not\s+authorized\s+to\s+perform\s+this\s+operation(?:\s+using\s+this\s+(?:permission|resource\s+type|service|protocol|source\s+IP))?`, "request is not authorized to perform"),
 	vague(message, storageDoing, `\bAuthorizationPermissionMismatch\b|\bAuthorizationFailure\b|\bInsufficientAccountPermissions\b`, "AuthorizationPermissionMismatch", "AuthorizationFailure", "InsufficientAccountPermissions"),
+	// The CLI, of a storage account's data.
+	vague(message, func(m match) []string { return storageRoles(m.Rest()) }, `You\s+do\s+not\s+have\s+the\s+required\s+permissions\s+needed\s+to\s+perform\s+this\s+operation`, "required permissions needed"),
 	vague(message, nil, `Insufficient\s+privileges\s+to\s+complete\s+the\s+operation|Authorization_RequestDenied`, "nsufficient privileges to complete", "Authorization_RequestDenied"),
 	vague(message, claim, `Unauthorized\s+access\.?\s+`+said+`\s+claim\(s\)\s+are\s+required\s+to\s+perform\s+this\s+operation`, "claim(s) are required"),
 	vague(message, nil, `credentials\s+have\s+insufficient\s+access\s+to\s+perform\s+the\s+requested\s+operation|InsufficientAccessError`, "nsufficient access to perform", "InsufficientAccessError"),
@@ -51,6 +53,21 @@ func claim(m match) []string {
 		return nil
 	}
 	return []string{"Microsoft.ServiceBus/namespaces/messages/" + verb + "/action", "Microsoft.EventHub/namespaces/messages/" + verb + "/action"}
+}
+
+// storageRoles gives the data actions of the roles that the CLI proposes, by the
+// kind of data that is in the first one's name.
+func storageRoles(rest string) []string {
+	base := "Microsoft.Storage/storageAccounts/"
+	for _, of := range []struct{ role, noun string }{
+		{"Storage Blob Data", "blobServices/containers/blobs"}, {"Storage Queue Data", "queueServices/queues/messages"},
+		{"Storage Table Data", "tableServices/tables/entities"}, {"Storage File Data", "fileServices/fileshares/files"},
+	} {
+		if strings.Contains(rest[:min(len(rest), 300)], of.role) {
+			return []string{base + of.noun + "/read", base + of.noun + "/write"}
+		}
+	}
+	return nil
 }
 
 // doing is what a tool says it was about with a storage account.

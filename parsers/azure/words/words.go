@@ -97,7 +97,7 @@ var forms = []form{
 	{
 		Hints: []string{"to perform", "to perform action"},
 		Core:  expr.New(`perform\s+(?:the\s+)?(?:following\s+)?action`),
-		Re:    expr.New(client + `(?:` + has + `(?:however|but),?\s*it\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:required\s+)?(?:authorization|permissions?|access)(?:\(s\))?\s+to|(?:is\s+)?not\s+authorized\s+to)\s+perform\s+(?:the\s+)?(?:following\s+)?actions?(?:\(s\))?:?\s*(?:` + said + `|(` + action + `))`),
+		Re:    expr.New(client + `(?:` + has + `(?:however|but),?\s*it\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:required\s+)?(?:authorization|permissions?|access)(?:\(s\))?\s+(?:or\s+an\s+ABAC\s+condition\s+(?:is\s+|was\s+)?not\s+(?:fulfilled|satisfied|met)\s+)?to|(?:is\s+)?not\s+authorized\s+to)\s+perform\s+(?:the\s+)?(?:following\s+)?actions?(?:\(s\))?:?\s*(?:` + said + `|(` + action + `))`),
 		Read:  actions,
 	},
 	// A scope in another tenant's subscription. The second half may be cut off.
@@ -221,9 +221,9 @@ var forms = []form{
 		Read:  sentence.Plainly(refusal.APIDisabled, ""),
 	},
 	{
-		Hints: []string{"AADSTS", "uthenticationToken", "AuthenticationFailed", "AuthenticationInfo", "NotPermitted", "DefaultAzureCredential", "access token has expired", "NoAuthenticationInformation", "SecretCredential", "az login", "azurecr.io"},
+		Hints: []string{"AADSTS", "uthenticationToken", "AuthenticationFailed", "AuthenticationInfo", "NotPermitted", "DefaultAzureCredential", "access token has expired", "NoAuthenticationInformation", "SecretCredential", "az login", "azurecr.io", "fetch anonymous token", "fetch oauth token"},
 		Re: expr.New(`AADSTS\d{4,8}|\b(?:Invalid|Expired)AuthenticationToken(?:Tenant|Audience)?\b|` + code(`AuthenticationFailed(?:MissingToken|InvalidHeader)?|InvalidAuthenticationInfo|NoAuthenticationInformation|KeyBasedAuthenticationNotPermitted`) + `|` +
-			`[Pp]lease\s+run\s+` + q + `az\s+login` + q + `|unauthorized:\s+authentication\s+required[^\n]{0,200}azurecr\.io|azurecr\.io[^\n]{0,200}unauthorized:\s+authentication\s+required|Server\s+failed\s+to\s+authenticate\s+the\s+request|[Tt]he\s+access\s+token\s+has\s+expired|DefaultAzureCredential\s+authentication\s+failed|ClientSecretCredential\s+authentication\s+failed`),
+			`[Pp]lease\s+run\s+` + q + `az\s+login` + q + `|unauthorized:\s+authentication\s+required[^\n]{0,200}azurecr\.io|azurecr\.io[^\n]{0,200}unauthorized:\s+authentication\s+required|azurecr\.io/[^\n]*\bfailed\s+to\s+fetch\s+(?:anonymous|oauth)\s+token:[^\n]*:\s+40[13]\b|Server\s+failed\s+to\s+authenticate\s+the\s+request|[Tt]he\s+access\s+token\s+has\s+expired|DefaultAzureCredential\s+authentication\s+failed|ClientSecretCredential\s+authentication\s+failed`),
 		Read: sentence.Plainly(refusal.BadCredentials, ""),
 	},
 	{

@@ -24,6 +24,18 @@ const (
 // forms are the sentences, those first that say the most. Sources: recorded
 // replies, and "Permission error messages" in the IAM documentation.
 var forms = []form{
+	// containerd and Docker, of a registry that was asked without a credential.
+	{
+		Hints: []string{"fetch anonymous token"},
+		Re:    expr.New(`failed\s+to\s+fetch\s+anonymous\s+token:`),
+		Read: func(m match) []Sentence {
+			to := refusedToken(m)
+			if to == 0 {
+				return nil
+			}
+			return []Sentence{{Reason: refusal.BadCredentials, From: m.From(), To: to}}
+		},
+	},
 	// Who was not authenticated lacks no permission, even where one is named.
 	{
 		Hints: []string{"nauthenticated request", "nonymous caller", "nonymous user"},
@@ -192,10 +204,10 @@ var forms = []form{
 		Read: sentence.Plainly(refusal.QuotaOrRate, ""),
 	},
 	{
-		Hints: []string{"authentication", "invalid_grant", "invalid_client", "ACCESS_TOKEN", "CREDENTIALS_MISSING", "nvalid Credentials", "Login Required", "UNAUTHENTICATED", "oauth2: ", "invalid_rapt", "application default credentials", "valid credentials", "Unauthenticated desc", "API_KEY_INVALID", "Error 401", "eauthentication ", "active account", "federated token"},
+		Hints: []string{"authentication", "invalid_grant", "invalid_client", "ACCESS_TOKEN", "CREDENTIALS_MISSING", "nvalid Credentials", "Login Required", "UNAUTHENTICATED", "oauth2: ", "invalid_rapt", "application default credentials", "valid credentials", "Unauthenticated desc", "API_KEY_INVALID", "Error 401", "eauthentication ", "active account", "federated token", "default credentials"},
 		Re: expr.New(`Request\s+had\s+insufficient\s+authentication\s+scopes|Request\s+had\s+invalid\s+authentication\s+credentials|Request\s+is\s+missing\s+required\s+authentication\s+credential|ACCESS_TOKEN_(?:SCOPE_INSUFFICIENT|EXPIRED|TYPE_UNSUPPORTED)|CREDENTIALS_MISSING|API_KEY_INVALID|` +
 			`Reauthentication\s+(?:failed|required)|not\s+currently\s+have\s+an\s+active\s+account\s+selected|failed\s+to\s+generate\s+Google\s+Cloud\s+federated\s+token|` +
-			`oauth2(?:/google)?:\s+(?:cannot\s+fetch\s+token|` + q + `?invalid_grant)|\binvalid_grant\b|\binvalid_rapt\b|\bInvalid\s+Credentials|\bLogin\s+Required|could\s+not\s+find\s+default\s+credentials|does\s+not\s+have\s+any\s+valid\s+credentials|` + q + `UNAUTHENTICATED|\(gcloud[^)\n]*\)\s+UNAUTHENTICATED|16\s+UNAUTHENTICATED|googleapi:\s+(?:got\s+HTTP\s+response\s+code|Error)\s+401`),
+			`oauth2(?:/google)?:\s+(?:cannot\s+fetch\s+token|` + q + `?invalid_grant)|\binvalid_grant\b|\binvalid_rapt\b|\bInvalid\s+Credentials|\bLogin\s+Required|could\s+not\s+find\s+default\s+credentials|[Dd]efault\s+credentials\s+were\s+not\s+found|(?:to|could\s+not)\s+load\s+application\s+default\s+credentials\s+since|[Cc]ould\s+not\s+(?:load\s+the|automatically\s+determine)\s+(?:default\s+)?credentials\.|does\s+not\s+have\s+any\s+valid\s+credentials|` + q + `UNAUTHENTICATED|\(gcloud[^)\n]*\)\s+UNAUTHENTICATED|16\s+UNAUTHENTICATED|googleapi:\s+(?:got\s+HTTP\s+response\s+code|Error)\s+401`),
 		Read: func(m match) []Sentence {
 			// Microsoft's directory speaks OAuth as well.
 			if strings.Contains(m.Before(), "microsoftonline") || strings.Contains(m.Text[m.From():min(len(m.Text), m.To()+200)], "AADSTS") {
@@ -210,6 +222,28 @@ var forms = []form{
 		Re:    expr.New(`Error\s+while\s+connecting\s+\[40(?:47|03|10):\s+` + q + `[^\n\]]{0,100}\]`),
 		Read:  sentence.Plainly(refusal.NotAuthorization, ""),
 	},
+}
+
+// mostReply is how far behind "token:" containerd prints the reply, in bytes.
+const mostReply = 600
+
+// refusedToken is where the reply to a request for a token of Google's registries
+// ends, which is named by its address or the image's; 0 where it is none, or no
+// refusal. k8s.gcr.io is a mirror for the public.
+func refusedToken(m match) int {
+	rest := m.Rest()[:min(len(m.Rest()), mostReply)]
+	if i := strings.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i]
+	}
+	if near := m.Before() + rest; !strings.Contains(near, "pkg.dev/") && !strings.Contains(near, "gcr.io/") || strings.Contains(near, "k8s.gcr.io/") {
+		return 0
+	}
+	for _, status := range []string{": 403 Forbidden", ": 401 Unauthorized"} {
+		if i := strings.Index(rest, status); i >= 0 {
+			return m.To() + i + len(status)
+		}
+	}
+	return 0
 }
 
 // missingFor is how Cloud Functions names who lacks a permission on what.

@@ -44,8 +44,15 @@ var opaques = []form{
 	vague(close1, "serviceusage.services.get", "denied to get service", `Permission\s+denied\s+to\s+get\s+service(?:\s+\[[^\]\n]{0,200}\])?`),
 	vague(close1, "serviceusage.services.use storage.buckets.get", "forbidden from accessing the bucket", `user\s+is\s+forbidden\s+from\s+accessing\s+the\s+bucket\s+\[[^\]\n]{0,200}\](?:[^\n]{0,120}?`+strings.ReplaceAll(useService, ".", `\.`)+q+`?\s+permission)?`),
 	vague(close1, "artifactregistry.repositories.downloadArtifacts storage.objects.get", "permission to read the image", `must\s+have\s+permission\s+to\s+read\s+the\s+image,?\s+[^\s,]+`),
-	vague(close1, "bigquery.tables.getData", "permission to query table", `User\s+does\s+not\s+have\s+permission\s+to\s+query\s+table`),
+	vague(close2, "bigquery.tables.getData", "permission to query table", `User\s+does\s+not\s+have\s+permission\s+to\s+query\s+table`),
 	vague(close1, "serviceusage.services.enable serviceusage.services.get", "ot found or permission denied", `Services?\s+`+q+`?\[?[^\n'"]{0,100}?`+q+`?\s+not\s+found\s+or\s+permission\s+denied|[Nn]ot\s+found\s+or\s+permission\s+denied\s+for\s+service\(s\)`),
+	{Hints: []string{"fetch oauth token"}, Reach: close1, Re: expr.New(`failed\s+to\s+fetch\s+oauth\s+token:`), Read: func(m match) []Sentence {
+		to := refusedToken(m)
+		if to == 0 {
+			return nil
+		}
+		return []Sentence{{Reason: refusal.OpaqueDenial, Candidates: []string{"artifactregistry.repositories.downloadArtifacts"}, From: m.From(), To: to}}
+	}},
 	{Hints: []string{"insufficient permission"}, Reach: close1, Re: expr.New(`(?:service\s+account\s+)` + q + `?([^\s'"\\]+@[^\s'"\\]+)` + q + `?\s+has\s+insufficient\s+permissions?\s+to\s+[a-z ]{3,60}`), Read: func(m match) []Sentence {
 		return []Sentence{{Reason: refusal.OpaqueDenial, Principal: m.Sub(1)}}
 	}},
