@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help demo demo-aws test unit lint bench build setup tools clean
+.PHONY: help demo demo-aws test test-stack unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandb
 # provider does.
 test: setup tools lint ## every check and every test, with the race detector
 	$(WITH_MOTO) $(GO) test -race -parallel 3 -timeout 60m ./...
+
+test-stack: setup tools ## the example stack twice, side by side, with reference and verification: about 20 minutes
+	$(WITH_MOTO) WHITTLE_TEST_WHOLE=1 $(GO) test -race -timeout 60m -count=1 -run TestProbeStackWhole ./cmd/whittle
 
 unit: ## the tests that need neither terraform nor moto
 	$(GO) test -race -short $$($(GO) list ./... | grep -v -E '/sandbox/embedded(/aws(/(account|facts|moto))?)?$$')

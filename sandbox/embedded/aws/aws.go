@@ -72,6 +72,7 @@ type Options struct {
 type Trace struct {
 	Time      time.Time `json:"time"` // when it came
 	Principal string    `json:"principal"`
+	Agent     string    `json:"agent"`     // what the client calls itself
 	Operation string    `json:"operation"` // "ec2:CreateVpc"
 	Status    int       `json:"status"`
 	Refused   bool      `json:"refused"`
@@ -219,7 +220,7 @@ func (g *Gate) trace(r *request, began time.Time, status int) {
 	if g.o.Trace == nil || r.call.Source == "" {
 		return
 	}
-	t := Trace{Time: began, Principal: r.who.ARN, Operation: r.name(), Status: status, Refused: r.refused}
+	t := Trace{Time: began, Principal: r.who.ARN, Agent: r.received.UserAgent(), Operation: r.name(), Status: status, Refused: r.refused}
 	needs := r.call.Needs
 	if r.call.HideMissing != nil && status == http.StatusNotFound {
 		needs = append(needs[:len(needs):len(needs)], *r.call.HideMissing)

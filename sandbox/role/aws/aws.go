@@ -230,7 +230,7 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 	p.mu.Lock() // Release reads them
 	m.arn, m.credentials = arn, creds
 	held := p.content(roleName, name)
-	m.role = &role{held, canary.Settler{Role: roleName, Put: held.Put, SDK: p.as(creds), Poll: p.cfg.Poll, Log: p.cfg.Log}}
+	m.role = &role{held, canary.Settler{Role: roleName, Put: held.Put, SDK: p.asCanary(creds), Poll: p.cfg.Poll, Log: p.cfg.Log}}
 	p.mu.Unlock()
 	return creds.await(ctx)
 }
@@ -244,6 +244,13 @@ func (p *Pool) content(roleName, identity string) *content.Role {
 func (p *Pool) as(c *credentials) awssdk.Config {
 	cfg := p.cfg.SDK.Copy()
 	cfg.Credentials = c
+	return cfg
+}
+
+// asCanary is as, and tells who reads the account's log whose calls they are.
+func (p *Pool) asCanary(c *credentials) awssdk.Config {
+	cfg := p.as(c)
+	cfg.AppID = canary.AppID
 	return cfg
 }
 

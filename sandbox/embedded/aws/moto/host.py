@@ -14,6 +14,7 @@ of the standard input, so that it is seen neither in the arguments nor in the
 environment.
 """
 
+import contextlib
 import gc
 import hmac
 import json
@@ -79,14 +80,30 @@ class Server(ThreadedWSGIServer):
                 self.idle.notify_all()
 
 
+# Services of moto whose requests may wait for what another request brings, such
+# as a message.
+WAITING = {"sqs", "swf", "stepfunctions", "batch"}
+
+
 class Dispatcher(DomainDispatcherApplication):
-    """Chooses the service by the credential's scope alone.
+    """Chooses the service by the credential's scope alone, and serves one request
+    at a time.
 
     moto's own dispatcher looks at some paths first: an object in S3 whose key
-    begins with moto-api/reset would empty the whole account.
+    begins with moto-api/reset would empty the whole account. Its state is not
+    made for threads: who lists it while another adds to it gets an error.
     """
 
-    def get_application(self, environ):
+    def __init__(self, create_app):
+        super().__init__(create_app)
+        self.turn = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        app, backend = self.choose(environ)
+        with contextlib.nullcontext() if backend in WAITING else self.turn:
+            return app(environ, start_response)
+
+    def choose(self, environ):
         with self.lock:
             host = self.infer_service_region_host(environ, environ.get("PATH_INFO", ""))
             backend = host and self.get_backend_for_host(host)
@@ -94,7 +111,7 @@ class Dispatcher(DomainDispatcherApplication):
                 raise LookupError("moto has no service for %s" % host)
             if backend not in self.app_instances:
                 self.app_instances[backend] = self.create_app(backend)
-            return self.app_instances[backend]
+            return self.app_instances[backend], backend
 
 
 def same(shown, token):

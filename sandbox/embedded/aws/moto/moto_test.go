@@ -71,6 +71,46 @@ func TestLaunchTemplateVersions(t *testing.T) {
 	}
 }
 
+// A list is read while others add to it: moto's own state is not made for
+// threads, and would answer with an error.
+func TestReadWhileWriting(t *testing.T) {
+	h := start(t)
+	iam := func(action, rest string) int {
+		r := request(t, action, rest)
+		r.URL.Host, r.Host = "iam.amazonaws.com", ""
+		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/ec2/", "/iam/", 1))
+		reply, err := h.RoundTrip(r)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		defer reply.Body.Close()
+		_, _ = io.Copy(io.Discard, reply.Body)
+		return reply.StatusCode
+	}
+	var all sync.WaitGroup
+	for part := range 3 {
+		all.Go(func() {
+			for n := range 40 {
+				name := fmt.Sprintf("role-%d-%d", part, n)
+				if status := iam("CreateRole", "&AssumeRolePolicyDocument=%7B%7D&RoleName="+name); status != http.StatusOK {
+					t.Errorf("CreateRole: status %d", status)
+				}
+			}
+		})
+	}
+	for range 3 {
+		all.Go(func() {
+			for range 40 {
+				if status := iam("GetAccountAuthorizationDetails", "&Filter.member.1=Role"); status != http.StatusOK {
+					t.Errorf("GetAccountAuthorizationDetails: status %d", status)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 // What moto lacks is added, and keeps its state in moto: so it is in snapshots.
 func TestLacking(t *testing.T) {
 	h := start(t)
