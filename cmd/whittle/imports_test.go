@@ -29,21 +29,23 @@ var mayImport = map[string][]string{
 	"harness/grant":   {},
 
 	// Reading refusals.
-	"parsers/aws": {"parsers/refusal", "parsers/expr", "parsers/aws/..."},
+	"parsers/aws": {"parsers/refusal", "parsers/expr", "parsers/doing", "parsers/aws/..."},
 	// A request, a reply's error elements, the words in them: apart, so that
 	// only parsers/aws joins them to a denial.
 	"parsers/aws/request": {"parsers/refusal", "parsers/expr"},
 	"parsers/aws/wire":    {"parsers/refusal"},
 	"parsers/aws/words":   {"parsers/refusal", "parsers/expr"},
-	"parsers/gcp":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/gcp/..."},
+	"parsers/gcp":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/gcp/..."},
 	"parsers/gcp/request": {"parsers/refusal", "parsers/expr"},
 	"parsers/gcp/wire":    {"parsers/refusal"},
 	"parsers/gcp/words":   {"parsers/refusal", "parsers/expr", "parsers/sentence"},
 	// What is kept of an input, and what is said twice.
 	"parsers/excerpt": {"parsers/refusal"},
+	// What a tool says it was about when it was refused, whatever the cloud.
+	"parsers/doing": {"parsers/refusal", "parsers/expr"},
 	// Sentences looked for in a text, whatever the cloud.
 	"parsers/sentence":      {"parsers/refusal", "parsers/expr", "parsers/excerpt"},
-	"parsers/azure":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/azure/..."},
+	"parsers/azure":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/azure/..."},
 	"parsers/azure/request": {"parsers/refusal", "parsers/expr", "parsers/azure/words"},
 	"parsers/azure/wire":    {"parsers/refusal"},
 	"parsers/azure/words":   {"parsers/refusal", "parsers/expr", "parsers/sentence"},

@@ -3,6 +3,7 @@ package aws
 import (
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/doing"
 	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -21,37 +22,14 @@ var (
 	serviceJava    = expr.New(`\(Service: ([A-Za-z0-9 ]{1,60})[;,] Status Code: 403`)
 	commandLine    = expr.New(`\baws (?:--\S+ (?:[^-\s]\S* )?)*([a-z][a-z0-9-]+) ([a-z][a-z0-9]*(?:-[a-z0-9]+)+)\b`)
 	commandS3      = expr.New(`\baws (?:--\S+ (?:[^-\s]\S* )?)*s3 (cp|sync|mv|ls|rm|mb|rb)\b`)
-
-	address = expr.New(`\b(data\.)?(aws_[a-z0-9_]+)\.[\w-]+`)
-	doing   = expr.New(`(?i)\b(creating|create|reading|read|updating|update|modifying|deleting|delete|describing|describe|listing|list|getting|get|fetching|querying|retrieving|finding|looking up|refreshing|loading|validating|launching|putting|put|setting|tagging|attaching|detaching|waiting for|requesting|enabling|registering|authorizing|importing)\s+((?:[A-Za-z0-9/_-]+\s?){1,7})`)
-)
-
-// verbs gives the verb of a Call for a tool's word.
-var verbs = map[string]string{
-	"creating": "create", "create": "create", "launching": "create", "requesting": "create", "registering": "create", "importing": "create",
-	"reading": "read", "read": "read", "describing": "read", "describe": "read", "getting": "read", "get": "read", "fetching": "read",
-	"querying": "read", "retrieving": "read", "finding": "read", "looking up": "read", "refreshing": "read", "loading": "read",
-	"validating": "read", "waiting for": "read",
-	"listing": "list", "list": "list",
-	"updating": "update", "update": "update", "modifying": "update", "putting": "put", "put": "put", "setting": "put",
-	"tagging": "tag", "attaching": "attach", "detaching": "detach", "enabling": "enable", "authorizing": "authorize",
-	"deleting": "delete", "delete": "delete",
-}
-
-// Reach of the words around a refusal, in bytes.
-const (
-	reachBack  = 500
-	reachAhead = 700
 )
 
 // callAround reads which call the text around a refusal names. The nearer word
 // wins, and an operation's own name before a tool's words for it.
 func callAround(s string, from, to int) refusal.Call {
-	before := s[max(0, from-reachBack):from]
-	line := before[strings.LastIndexByte(before, '\n')+1:]
-	after := s[to:min(len(s), to+reachAhead)]
+	at := doing.Around(s, from, to)
+	line, rest, stack := at.Line, at.Rest, at.Stack
 	message := s[from:to]
-	rest, _, _ := strings.Cut(after, "\n")
 	if m := whenCalling.FindStringSubmatch(message + rest); m != nil {
 		return refusal.Call{Operation: m[1]}
 	}
@@ -67,11 +45,6 @@ func callAround(s string, from, to int) refusal.Call {
 			}
 			return c
 		}
-	}
-	// A stack under the message ends at the next error.
-	stack := after
-	if i := strings.Index(stack, "Error: "); i > 0 {
-		stack = stack[:i]
 	}
 	if all := fromTrail.FindAllStringSubmatch(line, -1); all != nil {
 		m := all[len(all)-1]
@@ -97,23 +70,7 @@ func callAround(s string, from, to int) refusal.Call {
 			}
 		}
 	}
-	var c refusal.Call
-	if all := doing.FindAllStringSubmatch(line, -1); all != nil {
-		m := all[len(all)-1]
-		// "Error in driver during machine creation: Error launching instance".
-		c.Verb, c.Noun = verbs[strings.ToLower(m[1])], strings.TrimSpace(m[2])
-	}
-	if all := address.FindAllStringSubmatch(line, -1); all != nil {
-		c.Type = all[len(all)-1][2]
-		if all[len(all)-1][1] != "" && c.Verb == "" {
-			c.Verb = "read"
-		}
-	} else if m := address.FindStringSubmatch(stack); m != nil && strings.Contains(stack, "with ") {
-		c.Type = m[2]
-		if m[1] != "" && c.Verb == "" {
-			c.Verb = "read"
-		}
-	}
+	c := at.Told()
 	if m := serviceJava.FindStringSubmatch(message + rest); m != nil {
 		c.Service = m[1]
 		if c.Verb == "" && c.Type == "" && strings.HasSuffix(m[1], "S3") {
@@ -123,15 +80,31 @@ func callAround(s string, from, to int) refusal.Call {
 	if (c != refusal.Call{}) {
 		return c
 	}
-	if all := commandLine.FindAllStringSubmatch(before, -1); all != nil {
+	if all := commandLine.FindAllStringSubmatch(at.Before, -1); all != nil {
 		m := all[len(all)-1]
 		return refusal.Call{Service: m[1], Operation: pascal(m[2])}
 	}
-	if all := commandS3.FindAllStringSubmatch(before, -1); all != nil {
+	if all := commandS3.FindAllStringSubmatch(at.Before, -1); all != nil {
 		return refusal.Call{Service: "s3", Verb: all[len(all)-1][1], Noun: "object"}
 	}
-	return refusal.Call{}
+	return at.Earlier()
 }
+
+// ofCode adds to a call what the code of its refusal says of it, which stands in s
+// with its message: only EC2 says UnauthorizedOperation, and only S3 answers a HEAD
+// with nothing but a status, of which the SDKs make "Forbidden".
+func ofCode(c refusal.Call, code, near string) refusal.Call {
+	switch {
+	case c.Service != "" || c.Operation != "":
+	case code == "UnauthorizedOperation" && c != (refusal.Call{}):
+		c.Service = "EC2"
+	case code == "Forbidden" && c == (refusal.Call{}) && headOnly.MatchString(near):
+		c = refusal.Call{Service: "S3", Operation: "HeadObject"}
+	}
+	return c
+}
+
+var headOnly = expr.New(`Forbidden: (?:null|Forbidden\s[^\n]{0,120}(?:host id|HostID):)`)
 
 // inner tells the methods of a Java client that its operations go through.
 func inner(method string) bool {

@@ -111,6 +111,9 @@ func (r *reader) phrases() {
 			to := m[1]
 			if p.reason == refusal.OpaqueDenial && p.candidates == nil {
 				d.Call = callAround(r.s, m[0], m[1])
+				if strings.HasPrefix(r.s[m[0]:m[1]], "You are not authorized to perform this operation") { // which only EC2 says
+					d.Call = ofCode(d.Call, "UnauthorizedOperation", "")
+				}
 				if i := strings.Index(r.s[m[1]:min(len(r.s), m[1]+80)], "Encoded authorization failure message:"); i >= 0 && i < 4 {
 					if e := encodedText.FindStringSubmatch(r.s[m[1]+i+len("Encoded authorization failure message:"):]); e != nil {
 						d.Encoded = e[1]

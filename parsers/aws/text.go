@@ -313,7 +313,7 @@ func (r *reader) codes() {
 		case refusal.ExplicitDeny:
 			d.Blocker = "disabled by AWS (" + code + ")"
 		case refusal.OpaqueDenial:
-			d.Call = callAround(s, m[2], end)
+			d.Call = ofCode(callAround(s, m[2], end), strings.TrimPrefix(code, "Client."), near)
 			if i := strings.Index(s[m[1]:end], words.EncodedIntro); i >= 0 {
 				if e := encodedText.FindStringSubmatch(s[m[1]+i+len(words.EncodedIntro):]); e != nil {
 					d.Encoded = e[1]

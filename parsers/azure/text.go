@@ -8,6 +8,7 @@ import (
 
 	"github.com/whittle-iam/whittle/parsers/azure/request"
 	"github.com/whittle-iam/whittle/parsers/azure/words"
+	"github.com/whittle-iam/whittle/parsers/doing"
 	"github.com/whittle-iam/whittle/parsers/excerpt"
 	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
@@ -28,6 +29,9 @@ func Text(s string) []refusal.Denial {
 		d := w.Denial(refusal.Azure, s)
 		if w.Reason == refusal.OpaqueDenial {
 			candidates, c := printed(s, w.From, w.To)
+			if c == (refusal.Call{}) && len(d.Candidates) == 0 {
+				c = doing.Around(s, w.From, w.To).Told()
+			}
 			d.Call = c
 			if len(d.Candidates) == 0 {
 				d.Candidates = candidates
@@ -39,7 +43,7 @@ func Text(s string) []refusal.Denial {
 }
 
 // call is a request as the clients print it, before or behind a message.
-var call = expr.New(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+\\*"?(https://[^\s"'()\\]+)`)
+var call = expr.New(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+(?:request\s+to\s+)?\\*"?(https://[^\s"'()\\]+)`)
 
 // reach is how far from a message the request may be printed, in bytes.
 const reach = 600

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/doing"
 	"github.com/whittle-iam/whittle/parsers/excerpt"
 	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/gcp/request"
@@ -29,6 +30,9 @@ func Text(s string) []refusal.Denial {
 		d := w.Denial(refusal.GCP, s)
 		if w.Reason == refusal.OpaqueDenial {
 			candidates, c := printed(s, w.From, w.To)
+			if c == (refusal.Call{}) {
+				c = told(s, w.From, w.To)
+			}
 			d.Call = c
 			if len(d.Candidates) == 0 {
 				d.Candidates = candidates
@@ -39,8 +43,32 @@ func Text(s string) []refusal.Denial {
 	return excerpt.Merge(denials)
 }
 
+// command is how gcloud names itself in its errors.
+var command = expr.New(`\((gcloud\.[a-z0-9.-]+)\)`)
+
+// told gives what a tool says that it was about around a refusal: a command of
+// gcloud's, or the verb and thing of any other. Two services refuse in words that
+// no other has.
+func told(s string, from, to int) refusal.Call {
+	at := doing.Around(s, from, to)
+	if all := command.FindAllStringSubmatch(at.Line+s[from:to], -1); all != nil {
+		return refusal.Call{Operation: all[len(all)-1][1]}
+	}
+	c := at.Told()
+	if (c == refusal.Call{}) {
+		return c
+	}
+	switch said := s[from:to]; {
+	case strings.Contains(said, "lient is not authorized to make this"):
+		c.Service = "cloudsql"
+	case strings.HasPrefix(said, "User not authorized to perform"):
+		c.Service = "pubsub"
+	}
+	return c
+}
+
 // call is a request as the clients print it, before or behind a message.
-var call = expr.New(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+\\*"?(https://[a-z0-9.-]+(?:googleapis\.com|gcr\.io|pkg\.dev)[^\s"'()\\]*)|when requesting (https://[a-z0-9.-]+googleapis\.com[^\s"'()\\]*)`)
+var call = expr.New(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+(?:request\s+to\s+)?\\*"?(https://[a-z0-9.-]+(?:googleapis\.com|gcr\.io|pkg\.dev)[^\s"'()\\]*)|when requesting (https://[a-z0-9.-]+googleapis\.com[^\s"'()\\]*)`)
 
 // reach is how far from a message the request may be printed, in bytes.
 const reach = 600

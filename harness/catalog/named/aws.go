@@ -238,6 +238,16 @@ func byWords(c Call) []string {
 	}
 	verb := c.Verb
 	prefix, noun := ofType(c.Type)
+	for _, s := range services() {
+		if prefix == "" && c.Service != "" && of(s, c.Service) {
+			prefix = s.prefix
+		}
+	}
+	if verb == "" && noun != "" && c.Noun == "" {
+		// A resource without a verb is mostly one that could not be made.
+		made := find(prefix, "create", noun)
+		return append(made[:min(len(made), 3)], find(prefix, "read", noun)...)
+	}
 	var out []string
 	// The tool's words say more than the type: "reading S3 Bucket (b) Public
 	// Access Block" of aws_s3_bucket.
@@ -307,7 +317,7 @@ func find(prefix, verb, noun string) []string {
 	if leads == nil {
 		leads = lead["read"]
 	}
-	var exact, near []string
+	var exact, near, lists []string
 	for _, s := range services() {
 		// A noun can begin with the service's name: "EC2 VPC", "SQS Queue".
 		bare := noun
@@ -326,7 +336,10 @@ func find(prefix, verb, noun string) []string {
 			if n != "" {
 				want[n], want[strings.TrimSuffix(n, "s")], want[n+"s"] = true, true, true
 				want[strings.TrimSuffix(n, "y")+"ies"] = true
-				want["bucket"+n] = s.prefix == "s3"
+				if s.prefix == "s3" {
+					want["bucket"+n] = true
+					want[strings.TrimPrefix(n, "bucket")] = n != "bucket"
+				}
 			}
 		}
 		for _, l := range leads {
@@ -337,6 +350,8 @@ func find(prefix, verb, noun string) []string {
 				}
 				rest = strings.ToLower(rest)
 				switch {
+				case want[rest] && l == "List" && verb != "list":
+					lists = append(lists, needs(s.prefix, o)...)
 				case want[rest]:
 					exact = append(exact, needs(s.prefix, o)...)
 				case len(bare) > 2 && (named || prefix != "") && (strings.HasPrefix(rest, bare) || called[s.prefix+":"+bare] != "" && strings.HasPrefix(rest, called[s.prefix+":"+bare])):
@@ -351,10 +366,11 @@ func find(prefix, verb, noun string) []string {
 	if s3Read := prefix == "s3" || strings.HasPrefix(noun, "s3"); s3Read && strings.HasSuffix(noun, "bucket") && (verb == "read" || verb == "") {
 		return []string{"s3:ListBucket", "s3:GetBucketLocation"} // HeadBucket, which waits for and reads a bucket
 	}
+	// What is read alone is rarely listed for it.
 	if len(exact) > 0 {
-		return exact
+		return append(exact, lists...)
 	}
-	return near
+	return append(near, lists...)
 }
 
 func squashed(s string) string {

@@ -14,9 +14,17 @@ func gcpCall(c Call) []string {
 			return []string{p}
 		}
 	}
+	if command, ok := strings.CutPrefix(c.Operation, "gcloud."); ok {
+		return gcloud(command)
+	}
 	name, ok := strings.CutPrefix(c.Type, "google_")
 	if !ok {
-		return nil
+		return gcpWords(c)
+	}
+	if strings.HasPrefix(strings.ToLower(c.Noun), "iam policy for ") {
+		if p := gcpWords(c); p != nil {
+			return p
+		}
 	}
 	verb := gcpVerb(c.Verb)
 	for _, suffix := range []string{"_iam_member", "_iam_binding", "_iam_policy"} {
@@ -32,7 +40,7 @@ func gcpCall(c Call) []string {
 			return []string{base + ".setIamPolicy", base + ".getIamPolicy"}
 		}
 	}
-	return []string{gcpCollection(name) + "." + verb}
+	return gcpDone(gcpCollection(name), c.Verb)
 }
 
 func gcpVerb(verb string) string {

@@ -55,6 +55,9 @@ func claim(m match) []string {
 	return []string{"Microsoft.ServiceBus/namespaces/messages/" + verb + "/action", "Microsoft.EventHub/namespaces/messages/" + verb + "/action"}
 }
 
+// storageOf is which of a storage account's services answered.
+var storageOf = expr.New(`\bWindows-Azure-(Blob|Queue|Table|File)/|\.(blob|queue|table|file)\.core\.windows\.net\b`)
+
 // storageRoles gives the data actions of the roles that the CLI proposes, by the
 // kind of data that is in the first one's name.
 func storageRoles(rest string) []string {
@@ -77,6 +80,10 @@ var doing = expr.New(`(?i)\b(retrieving|reading|listing|checking|creating|updati
 func storageDoing(m match) []string {
 	all := doing.FindAllStringSubmatch(m.Before(), -1)
 	if len(all) == 0 {
+		// The SDKs print the reply's headers, or the address.
+		if of := storageOf.FindStringSubmatch(m.Before() + m.Text[m.From():m.To()] + m.Rest()[:min(len(m.Rest()), line)]); of != nil {
+			return storageRoles("Storage " + strings.ToUpper((of[1] + of[2])[:1]) + (of[1] + of[2])[1:] + " Data")
+		}
 		return nil
 	}
 	d := all[len(all)-1]

@@ -18,6 +18,7 @@ const (
 	close1 = 60   // within one message
 	close2 = 400  // within one line of a log, or one box
 	close3 = 1500 // within one printed reply
+	close4 = 3000 // within one run of a builder
 )
 
 func vague(reach int, candidate string, hint, re string) form {
@@ -54,7 +55,24 @@ var opaques = []form{
 		return []Sentence{{Reason: refusal.OpaqueDenial, Candidates: []string{"artifactregistry.repositories.downloadArtifacts"}, From: m.From(), To: to}}
 	}},
 	{Hints: []string{"insufficient permission"}, Reach: close1, Re: expr.New(`(?:service\s+account\s+)` + q + `?([^\s'"\\]+@[^\s'"\\]+)` + q + `?\s+has\s+insufficient\s+permissions?\s+to\s+[a-z ]{3,60}`), Read: func(m match) []Sentence {
-		return []Sentence{{Reason: refusal.OpaqueDenial, Principal: m.Sub(1)}}
+		s := Sentence{Reason: refusal.OpaqueDenial, Principal: m.Sub(1)}
+		if strings.Contains(m.Text[m.From():m.To()], "execute the build") {
+			s.Candidates = []string{"cloudbuild.builds.create"}
+		}
+		return []Sentence{s}
+	}},
+	// Packer's googlecompute builder asks for the operation again and again and
+	// says of a refusal of that only that it took too long. Where it prints what
+	// it was answered, that counts.
+	{Hints: []string{"time out while waiting for"}, Reach: close2, Re: expr.New(`\btime\s+out\s+while\s+waiting\s+for\s+(instance|image|disk)\s+to\s+(?:create|register)`), Read: func(m match) []Sentence {
+		if near := m.Text[max(0, m.From()-close4):min(len(m.Text), m.To()+close4)]; !strings.Contains(near, "googlecompute") || strings.Contains(near, "Retryable error") {
+			return nil
+		}
+		polled := map[string][]string{
+			"instance": {"compute.zoneOperations.get", "compute.instances.get"}, "disk": {"compute.zoneOperations.get", "compute.disks.get"},
+			"image": {"compute.globalOperations.get", "compute.images.get"},
+		}
+		return []Sentence{{Reason: refusal.OpaqueDenial, Candidates: polled[m.Sub(1)]}}
 	}},
 	vague(close1, "", "aller does not have permission", `(?:[Tt]he\s+)?[cC]aller\s+does\s+not\s+have\s+permission\b`),
 	vague(close1, "", "not authorized to make this request", `[Tt]he\s+client\s+is\s+not\s+authorized\s+to\s+make\s+this\s+request`),
