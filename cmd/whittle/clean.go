@@ -12,7 +12,6 @@ import (
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
-	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
 
 func newClean(g *globals) *cobra.Command {
@@ -24,8 +23,9 @@ func newClean(g *globals) *cobra.Command {
 		Use:   "clean",
 		Short: "Empty the probe identities and remove the working copies",
 		Long: `Clean empties the roles that probe made in the sandbox account (they carry the
-tag whittle:managed) and removes the working copies of past runs. With --purge
-it deletes the roles, and the runs' journals too. It touches nothing that
+tag whittle:managed; on Google Cloud, a mark in their description), takes away
+what binds them, and removes the working copies of past runs. With --purge it
+deletes roles and service accounts, and the runs' journals too. It touches nothing that
 Whittle did not make. The embedded sandbox ends with each run, so that there
 only the working copies are left to remove.`,
 		Example: `  whittle clean
@@ -69,8 +69,8 @@ func runClean(ctx context.Context, file, work string, purge bool, g *globals) er
 	if lc.Sandbox.Embedded {
 		fmt.Fprintln(g.err, "the embedded sandbox ended with its run: no role is left in it")
 	} else {
-		report, err := cleanRoles(ctx, file, lc, purge, g)
-		done.Emptied, done.Deleted = append(done.Emptied, report.Emptied...), append(done.Deleted, report.Deleted...)
+		emptied, deleted, err := cleanRoles(ctx, file, lc, purge, g)
+		done.Emptied, done.Deleted = append(done.Emptied, emptied...), append(done.Deleted, deleted...)
 		if err != nil {
 			return errors.Join(printCleaned(g, done), err)
 		}
@@ -109,24 +109,24 @@ func notRunning(dir string) error {
 	return j.Close()
 }
 
-func cleanRoles(ctx context.Context, file string, lc lifecycle.Lifecycle, purge bool, g *globals) (roleaws.Report, error) {
+func cleanRoles(ctx context.Context, file string, lc lifecycle.Lifecycle, purge bool, g *globals) (emptied, deleted []string, err error) {
 	log, err := g.logger()
 	if err != nil {
-		return roleaws.Report{}, err
+		return nil, nil, err
 	}
-	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Log: log})
+	p, err := openPlace(ctx, lc.Cloud, lc.Sandbox, embedded.Config{Log: log})
 	if err != nil {
-		return roleaws.Report{}, err
+		return nil, nil, err
 	}
-	cfg := roleaws.Config{SDK: p.sdk, Stack: stackName(lc), Log: log}
-	pool, err := roleaws.Open(ctx, cfg)
+	cfg := poolConfig{stack: stackName(lc), log: log}
+	pool, err := p.pool(ctx, cfg)
 	if err != nil {
-		return roleaws.Report{}, err
+		return nil, nil, err
 	}
 	if err := rightAccount(file, lc.Sandbox, pool.Account()); err != nil {
-		return roleaws.Report{}, err
+		return nil, nil, err
 	}
-	return roleaws.Clean(ctx, cfg, purge)
+	return p.clean(ctx, cfg, purge)
 }
 
 // cleanRun removes a run's working copies, and with purge the run.

@@ -16,10 +16,12 @@ import (
 
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	"github.com/whittle-iam/whittle/sandbox/intercept"
+	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
 )
 
 func newCloud(g *globals) *cobra.Command {
 	var (
+		cloud       string
 		region      string
 		listen      string
 		gate        string
@@ -27,13 +29,14 @@ func newCloud(g *globals) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "cloud",
-		Short: "Serve the embedded AWS sandbox until interrupted",
-		Long: `Cloud serves the simulated cloud on its own. It prints the environment with
-which any AWS client finds it behind the real host names: a proxy, the
-certificate to trust, and an administrator's keys. It ends with Ctrl-C, and
-what was made in it ends with it.`,
+		Short: "Serve an embedded sandbox until interrupted",
+		Long: `Cloud serves the simulated cloud on its own, AWS or Google Cloud. It prints the
+environment with which any client of that cloud finds it behind the real host
+names: a proxy, the certificate to trust, and an administrator's credentials. It
+ends with Ctrl-C, and what was made in it ends with it.`,
 		Example: `  whittle cloud > cloud.env &
   (. ./cloud.env; aws sqs list-queues)
+  whittle cloud --cloud gcp > cloud.env &
   whittle cloud --listen 127.0.0.1:4000 --propagation 3s`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -47,7 +50,10 @@ what was made in it ends with it.`,
 			if err := checkLoopback(listen); err != nil {
 				return err
 			}
-			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: "aws", Region: region, Propagation: propagation, Open: gate == "open", Log: log})
+			if cloud != "aws" && cloud != "gcp" {
+				return &usageError{err: fmt.Errorf("--cloud=%s: not known", cloud), hint: "use aws or gcp"}
+			}
+			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: cloud, Region: region, Propagation: propagation, Open: gate == "open", Log: log})
 			if err != nil {
 				return err
 			}
@@ -55,7 +61,8 @@ what was made in it ends with it.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&region, "region", "us-east-1", "the AWS region that the environment names")
+	f.StringVar(&cloud, "cloud", "aws", "which cloud: aws or gcp")
+	f.StringVar(&region, "region", "", "the region that the environment names (default: us-east-1, or us-central1 on gcp)")
 	f.StringVar(&listen, "listen", "127.0.0.1:0", "the loopback `address` of the proxy; port 0 takes a free one")
 	f.DurationVar(&propagation, "propagation", 0, "how long a change of a policy takes to come into force")
 	f.StringVar(&gate, "gate", "closed", "closed, or open to allow everything")
@@ -84,12 +91,6 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 	if err != nil {
 		return err
 	}
-	proxy, err := intercept.Start(ctx, intercept.Config{CA: ca, Dial: p.dial, RootCAs: p.roots, Listen: listen})
-	if err != nil {
-		return fmt.Errorf("--listen=%s: %w; name another address, or port 0 for any free one", listen, err)
-	}
-	defer func() { err = errors.Join(err, proxy.Close()) }()
-
 	dir, err := os.MkdirTemp("", "whittle-cloud-")
 	if err != nil {
 		return err
@@ -103,24 +104,72 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 	if err := os.WriteFile(file, bundle, 0o600); err != nil {
 		return err
 	}
-	id, secret := p.embedded.Operator()
-	err = printEnv(g, map[string]string{
-		"HTTPS_PROXY":           proxy.URL().String(),
-		"NO_PROXY":              "127.0.0.1,localhost",
-		"SSL_CERT_FILE":         file,
-		"AWS_CA_BUNDLE":         file,
-		"AWS_REGION":            p.sdk.Region,
-		"AWS_DEFAULT_REGION":    p.sdk.Region,
-		"AWS_ACCESS_KEY_ID":     id,
-		"AWS_SECRET_ACCESS_KEY": secret,
-	})
+	env := map[string]string{"NO_PROXY": "127.0.0.1,localhost", "SSL_CERT_FILE": file}
+	config := intercept.Config{CA: ca, Dial: p.dial, RootCAs: p.roots, Listen: listen}
+	name := "AWS"
+	if _, ok := p.operator.(onGCP); ok {
+		name = "GCP"
+		config.Token, err = envGCP(env, p.embedded, dir)
+	} else {
+		envAWS(env, p.embedded)
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(g.err, "whittle: the embedded AWS sandbox is up; Ctrl-C ends it")
+	proxy, err := intercept.Start(ctx, config)
+	if err != nil {
+		return fmt.Errorf("--listen=%s: %w; name another address, or port 0 for any free one", listen, err)
+	}
+	defer func() { err = errors.Join(err, proxy.Close()) }()
+	env["HTTPS_PROXY"] = proxy.URL().String()
+	if err := printEnv(g, env); err != nil {
+		return err
+	}
+	fmt.Fprintf(g.err, "whittle: the embedded %s sandbox is up; Ctrl-C ends it\n", name)
 	<-ctx.Done()
 	return unknownRequests(p.embedded)
 }
+
+// envAWS is what AWS's clients need besides the proxy.
+func envAWS(env map[string]string, cloud *embedded.Cloud) {
+	id, secret := cloud.Operator()
+	env["AWS_CA_BUNDLE"] = env["SSL_CERT_FILE"]
+	env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = cloud.Region(), cloud.Region()
+	env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = id, secret
+}
+
+// envGCP is what Google's clients need besides the proxy: the operator's token,
+// and for those that look for Application Default Credentials a file in dir that
+// the proxy takes for it.
+func envGCP(env map[string]string, cloud *embedded.Cloud, dir string) (intercept.Token, error) {
+	token, _ := cloud.Operator()
+	file := filepath.Join(dir, "credentials.json")
+	text, err := rolegcp.AuthorizedUser(token)
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	for _, name := range []string{"REQUESTS_CA_BUNDLE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"} {
+		env[name] = env["SSL_CERT_FILE"]
+	}
+	for _, name := range []string{"GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN"} {
+		env[name] = token
+	}
+	for _, name := range []string{"GOOGLE_PROJECT", "GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"} {
+		env[name] = cloud.Account()
+	}
+	env["GOOGLE_REGION"], env["CLOUDSDK_COMPUTE_REGION"] = cloud.Region(), cloud.Region()
+	env["GOOGLE_APPLICATION_CREDENTIALS"] = file
+	return operatorToken(token), err
+}
+
+// operatorToken stands for itself: who has the environment is the operator.
+type operatorToken string
+
+// Placeholder implements intercept.Token.
+func (t operatorToken) Placeholder() string { return string(t) }
+
+// Bearer implements intercept.Token.
+func (t operatorToken) Bearer(context.Context) (string, error) { return string(t), nil }
 
 // printEnv prints an environment for a shell to read, or as JSON.
 func printEnv(g *globals, env map[string]string) error {

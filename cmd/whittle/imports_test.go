@@ -65,6 +65,8 @@ var mayImport = map[string][]string{
 	"harness/catalog/request": {},
 	"harness/catalog/ec2":     {"harness/catalog/request"},
 	"harness/catalog/s3":      {"harness/catalog/request"},
+	// What is known of Google Cloud's permissions.
+	"harness/catalog/gcp": {"harness/catalog/request"},
 	// Candidates by what a tool's output names, without the request.
 	"harness/catalog/named": {},
 	"harness/lifecycle":     {"harness/grant", "harness/lifecycle/strictyaml"},
@@ -89,6 +91,7 @@ var mayImport = map[string][]string{
 	"sandbox/intercept": {"parsers/refusal", "sandbox/intercept/..."},
 	// Its parts: none knows the proxy, or what a refusal means.
 	"sandbox/intercept/authority": {},
+	"sandbox/intercept/bearer":    {},
 	"sandbox/intercept/conn":      {},
 	"sandbox/intercept/endpoint":  {"parsers/refusal"},
 	"sandbox/intercept/exchange":  {"parsers/refusal"},
@@ -118,7 +121,8 @@ var mayImport = map[string][]string{
 	// own, which see nothing of what Whittle knows (harness/catalog, parsers),
 	// and which nobody else sees: else the test would mark its own work.
 	"sandbox/embedded":             {"sandbox/embedded/..."},
-	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/trace":       {}, // what a gate tells of each request
+	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/...", "sandbox/embedded/trace"},
 	"sandbox/embedded/aws/account": {"harness/policy", "harness/policy/evaluate"},
 	"sandbox/embedded/aws/facts":   {"harness/policy", "sandbox/embedded/aws/..."},
 	"sandbox/embedded/aws/sts":     {"harness/policy", "sandbox/embedded/aws/..."},
@@ -134,7 +138,7 @@ var mayImport = map[string][]string{
 
 	// GCP: the gate, and behind it the state in Go. Each service knows the calls
 	// (api) and the store; none knows the gate.
-	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/..."},
+	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/...", "sandbox/embedded/trace"},
 	"sandbox/embedded/gcp/accounts":        {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/api":             {"sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
 	"sandbox/embedded/gcp/apis":            {"sandbox/embedded/gcp/..."},

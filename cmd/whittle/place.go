@@ -5,26 +5,23 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/sandbox/attempt"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
-	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
 
-// place is the cloud a lifecycle runs on: the embedded sandbox or an account.
+// place is the cloud a lifecycle runs on: the embedded sandbox, or an account or
+// project.
 type place struct {
-	sdk      aws.Config // the operator's
+	operator // who makes the probe identities
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	roots    *x509.CertPool
 	upstream func(*http.Request) (*url.URL, error)
@@ -32,6 +29,32 @@ type place struct {
 	// propagation is the embedded sandbox's.
 	propagation time.Duration
 }
+
+// operator is what is needed on one cloud to make probe identities and to take
+// them away. Who he is, no child process learns.
+type operator interface {
+	pool(ctx context.Context, c poolConfig) (identities, error)
+	clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error)
+}
+
+// identities are the probe identities of one account or project.
+type identities interface {
+	harness.Pool
+	Account() string
+}
+
+// poolConfig says under which names identities are made.
+type poolConfig struct {
+	stack, run string
+	files      string // the folder for credential files
+	announce   func(kind, id string) error
+	wait       wait
+	log        *slog.Logger
+}
+
+// wait says how long to wait for the cloud's IAM, and how often to look; zeros
+// are for whoever waits to say.
+type wait struct{ initial, max, limit time.Duration }
 
 // checkGate refuses a --gate that is neither.
 func checkGate(gate string) error {
@@ -43,20 +66,23 @@ func checkGate(gate string) error {
 
 // openPlace starts the embedded sandbox, with the region and the propagation
 // that the lifecycle names, or loads the operator's own configuration for a
-// real account.
-func openPlace(ctx context.Context, s lifecycle.Sandbox, c embedded.Config) (*place, error) {
+// real account or project.
+func openPlace(ctx context.Context, cloud string, s lifecycle.Sandbox, c embedded.Config) (*place, error) {
 	if s.Embedded {
-		c.Cloud, c.Region, c.Propagation = "aws", s.Region, s.Propagation
+		c.Cloud, c.Region, c.Propagation = cloud, s.Region, s.Propagation
 		return openEmbedded(ctx, c)
 	}
 	if c.Open {
 		return nil, &usageError{err: errors.New("--gate=open is for the embedded sandbox only"), hint: "leave it out, or say sandbox: embedded in whittle.yaml"}
 	}
-	sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(s.Region))
-	if err != nil {
-		return nil, fmt.Errorf("the operator's AWS configuration: %w", err)
+	p := &place{upstream: http.ProxyFromEnvironment}
+	var err error
+	if cloud == "gcp" {
+		p.operator, err = gcpOperator(ctx, s)
+	} else {
+		p.operator, err = awsOperator(ctx, s)
 	}
-	return &place{sdk: sdk, upstream: http.ProxyFromEnvironment}, nil
+	return p, err
 }
 
 func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
@@ -64,17 +90,13 @@ func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
 	if err != nil {
 		return nil, err // it says whose it is
 	}
-	id, secret := cloud.Operator()
-	return &place{
-		sdk: aws.Config{
-			Region:      cloud.Region(),
-			Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
-			HTTPClient:  clientOf(cloud),
-		},
-		dial:     cloud.Dial,
-		roots:    cloud.RootCAs(),
-		embedded: cloud, propagation: c.Propagation,
-	}, nil
+	p := &place{dial: cloud.Dial, roots: cloud.RootCAs(), embedded: cloud, propagation: c.Propagation}
+	if c.Cloud == "gcp" {
+		p.operator = embeddedGCP(cloud)
+	} else {
+		p.operator = embeddedAWS(cloud)
+	}
+	return p, nil
 }
 
 // clientOf is an HTTP client that finds the embedded cloud behind the real
@@ -95,12 +117,12 @@ func (p *place) state() attempt.CloudState {
 	return p.embedded
 }
 
-// poll is how to wait for the cloud's IAM.
-func (p *place) poll(patience time.Duration) roleaws.Poll {
+// wait is how to wait for the cloud's IAM.
+func (p *place) wait(patience time.Duration) wait {
 	if p.embedded == nil {
-		return roleaws.Poll{Limit: patience}
+		return wait{limit: patience}
 	}
-	return roleaws.Poll{Initial: 10 * time.Millisecond, Max: 100 * time.Millisecond, Limit: 30*time.Second + 3*p.propagation}
+	return wait{10 * time.Millisecond, 100 * time.Millisecond, 30*time.Second + 3*p.propagation}
 }
 
 func (p *place) close() error {
@@ -152,5 +174,5 @@ func (e *unknownError) Error() string {
 
 // Hints says what can be done about it.
 func (e *unknownError) Hints() []string {
-	return []string{"docs/embedded.md lists what it knows; run against a real sandbox account for the rest, and report the request"}
+	return []string{"docs/embedded.md (AWS) and docs/embedded-gcp.md list what it knows; run against a real sandbox account for the rest, and report the request"}
 }

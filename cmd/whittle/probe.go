@@ -20,7 +20,6 @@ import (
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/sandbox/attempt"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
-	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
 
 // probeOptions are probe's flags.
@@ -141,8 +140,8 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 	if err != nil {
 		return lc, err
 	}
-	if lc.Cloud != "aws" {
-		return lc, fmt.Errorf("%s: cloud: %s: probe knows aws only so far", o.file, lc.Cloud)
+	if lc.Cloud != "aws" && lc.Cloud != "gcp" {
+		return lc, fmt.Errorf("%s: cloud: %s: probe knows aws and gcp only so far", o.file, lc.Cloud)
 	}
 	if lc.Start != "" && lc.Start != "empty" {
 		return lc, fmt.Errorf("%s: start: %s: probe starts from empty only so far; leave the line out", o.file, lc.Start)
@@ -173,15 +172,15 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 		return err
 	}
 	defer func() { err = errors.Join(err, trace.close()) }()
-	p, err := openPlace(ctx, lc.Sandbox, embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: trace.add, Log: log})
+	p, err := openPlace(ctx, lc.Cloud, lc.Sandbox, embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: trace.add, Log: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 
-	pool, err := roleaws.Open(ctx, roleaws.Config{
-		SDK: p.sdk, Stack: stackName(lc), RunID: filepath.Base(rd.dir), Poll: p.poll(o.patience), Log: log,
-		Announce: func(kind, id string) error {
+	pool, err := p.pool(ctx, poolConfig{
+		stack: stackName(lc), run: filepath.Base(rd.dir), files: filepath.Join(rd.dir, "credentials"), wait: p.wait(o.patience), log: log,
+		announce: func(kind, id string) error {
 			return rd.journal.Append(journal.Event{Kind: journal.KindObject, Object: &journal.Object{Kind: kind, ID: id}})
 		},
 	})
@@ -249,8 +248,11 @@ func stackName(lc lifecycle.Lifecycle) string {
 }
 
 func sandboxName(s lifecycle.Sandbox) string {
-	if s.Embedded {
+	switch {
+	case s.Embedded:
 		return "the embedded sandbox"
+	case s.Project != "":
+		return "project " + s.Project
 	}
 	return "account " + s.Account
 }

@@ -17,7 +17,11 @@ func recordOf(lc lifecycle.Lifecycle, digest, account string, r harness.Result) 
 		Version: record.Version, Cloud: lc.Cloud, Sandbox: "embedded", Verified: r.Verified,
 		Inputs: record.Inputs{Digest: digest, Tools: r.Tools},
 	}
-	if !lc.Sandbox.Embedded {
+	switch {
+	case lc.Sandbox.Embedded:
+	case lc.Cloud == "gcp":
+		rec.Sandbox = "project"
+	default:
 		rec.Sandbox = "account"
 	}
 	for _, s := range r.Steps {

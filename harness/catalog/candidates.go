@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/whittle-iam/whittle/harness/catalog/ec2"
+	"github.com/whittle-iam/whittle/harness/catalog/gcp"
 	"github.com/whittle-iam/whittle/harness/catalog/request"
 	"github.com/whittle-iam/whittle/harness/catalog/s3"
 )
@@ -21,8 +22,8 @@ type Candidate struct {
 	Seldom bool
 }
 
-// Candidates lists what an AWS request needs, for a refusal that names no
-// permission: S3's bare "Access Denied", EC2's UnauthorizedOperation without
+// Candidates lists what a request needs, for a refusal that names no permission:
+// on Google Cloud see [gcp.Needs]; on AWS S3's bare "Access Denied", EC2's UnauthorizedOperation without
 // its sentence, a reply to HEAD. It reads method, URL, header and body of the
 // request alone. The operation's own permission comes first, on the resource
 // that the request names, then what its parameters add (tags, ACLs, a source
@@ -35,11 +36,24 @@ func Candidates(method string, u *url.URL, header http.Header, body []byte, acco
 	if u == nil {
 		return nil
 	}
-	r, ok := request.Read(method, u, header, body, account)
-	if !ok {
-		return nil
-	}
 	var needs []request.Need
+	r, ok := request.Read(method, u, header, body, account)
+	if ok {
+		needs = awsNeeds(r)
+	} else {
+		needs = gcp.Needs(method, u, body)
+	}
+	var out []Candidate
+	for _, n := range needs {
+		c := Candidate{Permission: n.Permission, Resource: n.Resource, Escalates: Risk(n.Permission) != "", Seldom: n.Seldom}
+		if !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func awsNeeds(r request.Request) (needs []request.Need) {
 	switch r.Service {
 	case "s3":
 		needs = s3.Needs(r)
@@ -50,12 +64,5 @@ func Candidates(method string, u *url.URL, header http.Header, body []byte, acco
 	default:
 		needs = otherNeeds(r)
 	}
-	var out []Candidate
-	for _, n := range needs {
-		c := Candidate{Permission: n.Permission, Resource: n.Resource, Escalates: Risk(n.Permission) != "", Seldom: n.Seldom}
-		if !slices.Contains(out, c) {
-			out = append(out, c)
-		}
-	}
-	return out
+	return needs
 }

@@ -10,6 +10,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog/request"
@@ -53,13 +54,46 @@ func glob(pattern, s string, single bool) bool {
 	return p == len(pattern)
 }
 
-// Purpose says in a few words for people what a permission is for, from the
-// action's own words: "ec2:CreateVpc" is "create vpc". It is the action itself
-// where that has no words.
+// Purpose says in a few words for people what a permission is for, from its own
+// words: "ec2:CreateVpc" is "create vpc", "compute.subnetworks.use" is "use
+// subnetwork". It is the action itself where that has no words.
 func Purpose(permission string) string {
 	_, action, ok := strings.Cut(permission, ":")
 	if !ok {
+		if parts := strings.Split(permission, "."); len(parts) == 3 {
+			return gcpPurpose(parts[1], parts[2])
+		}
 		action = permission
 	}
-	return strings.ToLower(strings.Join(request.Words(action), " "))
+	return words(action)
+}
+
+func words(name string) string { return strings.ToLower(strings.Join(request.Words(name), " ")) }
+
+// gcpPurpose puts the verb before the resource, in the singular; a verb of
+// several words is about a part of it: "set metadata of instance".
+func gcpPurpose(resource, verb string) string {
+	verb, one := words(verb), words(singular(resource))
+	first, _, more := strings.Cut(verb, " ")
+	switch {
+	case verb == "list":
+		return verb + " " + words(resource)
+	case more && slices.Contains([]string{"set", "get", "add", "remove", "update", "list"}, first):
+		return verb + " of " + one
+	}
+	return verb + " " + one
+}
+
+// singular takes the plural's ending off; Google's resources are called by
+// regular plurals.
+func singular(name string) string {
+	switch {
+	case strings.HasSuffix(name, "ies"):
+		return strings.TrimSuffix(name, "ies") + "y"
+	case strings.HasSuffix(name, "sses"), strings.HasSuffix(name, "xies"), strings.HasSuffix(name, "shes"), strings.HasSuffix(name, "ches"):
+		return strings.TrimSuffix(name, "es")
+	case strings.HasSuffix(name, "s") && !strings.HasSuffix(name, "ss"):
+		return strings.TrimSuffix(name, "s")
+	}
+	return name
 }

@@ -3,11 +3,12 @@ package catalog
 import (
 	"strings"
 
+	"github.com/whittle-iam/whittle/harness/catalog/gcp"
 	"github.com/whittle-iam/whittle/harness/catalog/request"
 )
 
-// Access is an AWS access level (Service Authorization Reference, "Access
-// levels in AWS").
+// Access is an access level, in AWS's words (Service Authorization Reference,
+// "Access levels in AWS").
 type Access string
 
 // The access levels.
@@ -22,7 +23,8 @@ const (
 // Reads tells whether the level changes nothing.
 func (a Access) Reads() bool { return a == List || a == Read }
 
-// Level gives the access level of an AWS permission. It is the documented one
+// Level gives the access level of a permission. On Google Cloud it follows from
+// the verb (see [gcp.Level]). On AWS it is the documented one
 // for sts, iam, ec2, s3, sqs, sns, kms, logs, events, states, dynamodb, kinesis,
 // cognito-idp, rds, autoscaling and elasticloadbalancing, as far as it reads or
 // not, where the exceptions below were taken
@@ -32,6 +34,9 @@ func (a Access) Reads() bool { return a == List || a == Read }
 func Level(permission string) Access {
 	service, action, ok := strings.Cut(permission, ":")
 	service = strings.ToLower(service)
+	if !ok && strings.Count(permission, ".") > 1 && !strings.Contains(permission, "/") {
+		return map[string]Access{"list": List, "read": Read, "permissions": Permissions, "write": Write}[gcp.Level(permission)]
+	}
 	w := request.Words(action)
 	if !ok || len(w) == 0 || strings.ContainsAny(action, "*?") {
 		return Write

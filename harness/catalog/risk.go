@@ -1,6 +1,10 @@
 package catalog
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/whittle-iam/whittle/harness/catalog/gcp"
+)
 
 // Risk says why a permission could raise the rights of the identity that holds
 // it, "" if none is known to. Sources, named in each row: Rhino Security Labs,
@@ -9,6 +13,8 @@ import "strings"
 // access level of the Service Authorization Reference, for policies on
 // resources (sar); the action's own page in the service's API reference, which
 // says with whose rights it acts (api).
+//
+// Those of Google Cloud are in [gcp.Risk].
 //
 // A permission that only matters together with another, which is itself in the
 // list, is left out, since the other stops the run. These need iam:PassRole for
@@ -33,18 +39,33 @@ func Risk(permission string) string {
 		if permission == "*" {
 			return "it is every permission"
 		}
-		return ""
+		return gcpRisk(permission)
 	}
 	service = strings.ToLower(service)
 	if strings.ContainsAny(action, "*?") {
 		for name, why := range risks {
 			if glob(strings.ToLower(permission), strings.ToLower(name), true) && why != "" {
-				return "it takes in permissions that can raise the identity's own rights"
+				return takesIn
 			}
 		}
 		return ""
 	}
 	return lowerRisks[service+":"+strings.ToLower(action)]
+}
+
+// takesIn is why a pattern is dangerous.
+const takesIn = "it takes in permissions that can raise the identity's own rights"
+
+func gcpRisk(permission string) string {
+	if !strings.ContainsAny(permission, "*?") {
+		return gcp.Risk(permission)
+	}
+	for _, name := range gcp.Patterns() {
+		if glob(permission, name, true) {
+			return takesIn
+		}
+	}
+	return ""
 }
 
 var risks = map[string]string{

@@ -169,6 +169,8 @@ func (r *reader) patterns(n node, at place, key string) []string {
 var (
 	accountID      = regexp.MustCompile(`^\d{12}$`)
 	awsRegion      = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-\d+$`)
+	anyRegion      = regexp.MustCompile(`^[a-z]+(-[a-z]+)+-?\d+$`)
+	googleRegion   = regexp.MustCompile(`^[a-z]+-[a-z]+\d+$`)
 	projectID      = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
 	subscriptionID = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	name           = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
@@ -204,7 +206,7 @@ func (r *reader) sandbox(n node, at place) Sandbox {
 		"embedded":     func(n node, at place) { s.Embedded = r.Boolean(n, at, "embedded") },
 		"propagation":  func(n node, at place) { s.Propagation = r.duration(n, at, "propagation") },
 		"account":      id("account", `"123456789012"`, accountID, &s.Account),
-		"region":       id("region", "us-east-1", awsRegion, &s.Region),
+		"region":       id("region", "us-east-1 (aws) or us-central1 (gcp)", anyRegion, &s.Region),
 		"project":      id("project", "my-sandbox", projectID, &s.Project),
 		"subscription": id("subscription", "01234567-89ab-cdef-0123-456789abcdef", subscriptionID, &s.Subscription),
 	})
@@ -233,8 +235,13 @@ func (r *reader) fits(l Lifecycle, at place) {
 	if p := ids[l.Cloud]; p.value == "" && !s.Embedded && !r.WrongAt(at) {
 		r.Fail(at, "a sandbox on %s needs %q; or write sandbox: embedded", l.Cloud, p.key)
 	}
-	if s.Region != "" && l.Cloud != "aws" {
-		r.Fail(at, `"region" is for aws, and the file's cloud is %s`, l.Cloud)
+	regions := map[string]*regexp.Regexp{"aws": awsRegion, "gcp": googleRegion}
+	switch form := regions[l.Cloud]; {
+	case s.Region == "" || !anyRegion.MatchString(s.Region):
+	case form == nil:
+		r.Fail(at, `"region" is for aws and gcp, and the file's cloud is %s`, l.Cloud)
+	case !form.MatchString(s.Region):
+		r.Fail(at, `"region" cannot be %q: that is no region of %s`, s.Region, l.Cloud)
 	}
 }
 

@@ -97,7 +97,7 @@ var takenPrefixes = []string{"WHITTLE_", "AWS_CONTAINER_"}
 
 // regional are the variables that an identity's credentials come with and that
 // a step may set all the same: they say where, not who.
-var regional = []string{"AWS_REGION", "AWS_DEFAULT_REGION"}
+var regional = []string{"AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_REGION", "CLOUDSDK_COMPUTE_REGION"}
 
 // checkEnv refuses a step that sets what is Whittle's to set.
 func checkEnv(s lifecycle.Step) error {
@@ -131,7 +131,7 @@ func (e *Executor) environment(s lifecycle.Step, credentials map[string]string, 
 		}
 	}
 	env := proc.Environment(e.c.Environ)
-	if region := e.c.Lifecycle.Sandbox.Region; region != "" {
+	if region := e.c.Lifecycle.Sandbox.Region; region != "" && e.c.Lifecycle.Cloud == "aws" {
 		// The operator's configuration, which would have said so, is away.
 		env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = region, region
 	}

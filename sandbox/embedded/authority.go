@@ -21,16 +21,17 @@ const lifetime = 7 * 24 * time.Hour
 // authority certifies the names that the service stands for. Its key never
 // leaves memory.
 type authority struct {
-	root *x509.Certificate
-	key  *ecdsa.PrivateKey
-	leaf *ecdsa.PrivateKey // one for all names: they are all the same service
+	domains domains
+	root    *x509.Certificate
+	key     *ecdsa.PrivateKey
+	leaf    *ecdsa.PrivateKey // one for all names: they are all the same service
 
 	mu     sync.Mutex
 	leaves map[string]*tls.Certificate // by name
 }
 
-func newAuthority(now time.Time) (*authority, error) {
-	a := &authority{leaves: map[string]*tls.Certificate{}}
+func newAuthority(d domains, now time.Time) (*authority, error) {
+	a := &authority{domains: d, leaves: map[string]*tls.Certificate{}}
 	var err error
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func newAuthority(now time.Time) (*authority, error) {
 	}
 	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
 	template.KeyUsage = x509.KeyUsageCertSign
-	template.PermittedDNSDomainsCritical, template.PermittedDNSDomains = true, domains
+	template.PermittedDNSDomainsCritical, template.PermittedDNSDomains = true, d
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func certificate(name string, now time.Time) (*x509.Certificate, error) {
 // certificate gives the certificate for the name that a client asks for.
 func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
-	if !hosted(name) {
+	if !a.domains.have(name) {
 		return nil, fmt.Errorf("the embedded sandbox does not stand for host %q", name)
 	}
 	a.mu.Lock()

@@ -21,7 +21,7 @@ func TestDialGuards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cloud{address: service.Listener.Addr().String()}
+	c := &Cloud{address: service.Listener.Addr().String(), simulation: simulation{domains: domains{"amazonaws.com"}}}
 	for addr, want := range map[string]string{
 		"sts.amazonaws.com:443":      c.address,
 		"STS.amazonaws.com.:443":     c.address,

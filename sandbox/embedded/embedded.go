@@ -6,7 +6,8 @@
 // code, provider and the shape of credentials stay as in real use. What is
 // found on it is a rehearsal, not the truth about a real cloud.
 //
-// AWS is here: gate and state are in package aws below.
+// Two clouds are here: AWS (gate and state are in package aws below) and Google
+// Cloud (package gcp).
 package embedded
 
 import (
@@ -20,24 +21,27 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
 // Config says what cloud to run. Its zero value is AWS's account 123456789012
 // with changes of IAM in force at once.
 type Config struct {
-	// Cloud is "aws", also when empty.
+	// Cloud is "aws" or "gcp"; empty means aws.
 	Cloud string
-	// Account is the account's twelve digits; empty means 123456789012.
+	// Account is where everything lives. On AWS it is the account's twelve
+	// digits, empty means 123456789012; on Google Cloud the project's id, empty
+	// means whittle-sandbox.
 	Account string
 	// Region is the region that clients are told to use; empty means
-	// us-east-1. The service answers for every region.
+	// us-east-1, or us-central1 on Google Cloud. The service answers for every
+	// region.
 	Region string
 	// Propagation is how long a change of IAM takes to be in force, a grant as
 	// well as a revocation; 0 is at once.
@@ -45,13 +49,13 @@ type Config struct {
 	// Open lets everything through that is authenticated. It is for tests that
 	// must then fail.
 	Open bool
-	// EncodedOnly gives EC2's refusals the form they had until 2024: nothing but
+	// EncodedOnly (AWS) gives EC2's refusals the form they had until 2024: nothing but
 	// an encoded message.
 	EncodedOnly bool
-	// DetailedS3 gives S3's refusals the sentence that other services use,
+	// DetailedS3 (AWS) gives S3's refusals the sentence that other services use,
 	// instead of "Access Denied".
 	DetailedS3 bool
-	// Python is the interpreter that can import moto; empty means find it.
+	// Python (AWS) is the interpreter that can import moto; empty means find it.
 	Python string
 	// Listen is the address of the service; empty means a free port of
 	// 127.0.0.1.
@@ -64,22 +68,41 @@ type Config struct {
 }
 
 // Trace is what the gate made of one request.
-type Trace = aws.Trace
+type Trace = trace.Trace
 
 // Cloud is a running sandbox.
 type Cloud struct {
+	simulation
 	region  string
 	account string
-	gate    *aws.Gate
-	state   *moto.Host
 	ca      *authority
 	server  *http.Server
 	address string
 	served  chan error // what Serve returned, once
 }
 
-// Start runs a cloud until Close. It fails when moto is not installed, with an
-// error that says how to.
+// simulation is a simulated cloud that is not on a network yet.
+type simulation struct {
+	gate    http.Handler
+	domains domains
+	world   world
+	// access are the operator's credentials: an access key's id and secret, or
+	// an access token alone.
+	access   [2]string
+	unknown  func() []UnknownRequest
+	problems func() []error
+	stats    func() map[string]Count
+	close    func() error
+}
+
+// world is the whole state of a cloud.
+type world interface {
+	Snapshot(ctx context.Context) (id string, err error)
+	Restore(ctx context.Context, id string) error
+}
+
+// Start runs a cloud until Close. AWS's fails when moto is not installed, with
+// an error that says how to.
 func Start(ctx context.Context, c Config) (*Cloud, error) {
 	if err := c.complete(); err != nil {
 		return nil, fmt.Errorf("embedded sandbox: %w", err)
@@ -89,33 +112,51 @@ func Start(ctx context.Context, c Config) (*Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded sandbox: %w", err)
 	}
-	state, err := moto.Start(ctx, moto.Options{Python: c.Python, Account: c.Account, Log: c.Log})
+	simulation, err := simulate(ctx, c)
 	if err != nil {
 		listener.Close()
 		return nil, fmt.Errorf("embedded sandbox: %w", err)
 	}
-	cloud, err := serve(ctx, c, listener, state)
+	cloud, err := serve(c, listener, simulation)
 	if err != nil {
 		listener.Close()
-		state.Close()
+		simulation.close()
 		return nil, fmt.Errorf("embedded sandbox: %w", err)
 	}
 	return cloud, nil
 }
 
+func simulate(ctx context.Context, c Config) (simulation, error) {
+	if c.Cloud == "gcp" {
+		return simulateGCP(c)
+	}
+	state, err := moto.Start(ctx, moto.Options{Python: c.Python, Account: c.Account, Log: c.Log})
+	if err != nil {
+		return simulation{}, err
+	}
+	s, err := simulateAWS(ctx, c, state)
+	if err != nil {
+		state.Close()
+	}
+	return s, err
+}
+
 // complete puts in what was left empty, and finds what cannot be.
 func (c *Config) complete() error {
-	if c.Cloud != "" && c.Cloud != "aws" {
-		return fmt.Errorf("there is none for cloud %q: it simulates aws", c.Cloud)
-	}
-	c.Account = cmp.Or(c.Account, "123456789012")
-	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" {
-		return fmt.Errorf("account %q is not twelve digits", c.Account)
+	switch c.Cloud {
+	case "", "aws":
+		c.Account, c.Region = cmp.Or(c.Account, "123456789012"), cmp.Or(c.Region, "us-east-1")
+		if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" {
+			return fmt.Errorf("account %q is not twelve digits", c.Account)
+		}
+	case "gcp":
+		c.Account, c.Region = cmp.Or(c.Account, "whittle-sandbox"), cmp.Or(c.Region, "us-central1")
+	default:
+		return fmt.Errorf("there is none for cloud %q: it simulates aws and gcp", c.Cloud)
 	}
 	if c.Propagation < 0 {
 		return fmt.Errorf("propagation %v is negative", c.Propagation)
 	}
-	c.Region = cmp.Or(c.Region, "us-east-1")
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -123,25 +164,18 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// serve puts a gate before the state and listens.
-func serve(ctx context.Context, c Config, listener net.Listener, state *moto.Host) (*Cloud, error) {
-	ca, err := newAuthority(time.Now())
+// serve puts a simulation on the network.
+func serve(c Config, listener net.Listener, s simulation) (*Cloud, error) {
+	ca, err := newAuthority(s.domains, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
-	gate, err := aws.New(ctx, aws.Options{
-		State: state, Account: c.Account, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log,
-		Forms: wire.Forms{EncodedOnly: c.EncodedOnly, DetailedS3: c.DetailedS3},
-	})
-	if err != nil {
-		return nil, err
-	}
 	cloud := &Cloud{
-		region: c.Region, account: c.Account, gate: gate, state: state, ca: ca,
+		simulation: s, region: c.Region, account: c.Account, ca: ca,
 		address: listener.Addr().String(), served: make(chan error, 1),
 	}
 	cloud.server = &http.Server{
-		Handler:           gate,
+		Handler:           s.gate,
 		TLSConfig:         &tls.Config{GetCertificate: ca.certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
@@ -150,19 +184,14 @@ func serve(ctx context.Context, c Config, listener net.Listener, state *moto.Hos
 	return cloud, nil
 }
 
-// domains are the domains below which AWS has its API hosts.
-var domains = []string{"amazonaws.com", "amazonaws.com.cn", "api.aws"}
+// domains are the domains below which a cloud has its API hosts.
+type domains []string
 
-// hosted tells whether the sandbox stands for a host. It is wide on purpose:
-// with the sandbox's credentials nothing must reach the real cloud.
-func hosted(host string) bool {
+// have tells whether a sandbox stands for a host. It is wide on purpose: with
+// the sandbox's credentials nothing must reach the real cloud.
+func (d domains) have(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	for _, d := range domains {
-		if host == d || strings.HasSuffix(host, "."+d) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d, func(one string) bool { return host == one || strings.HasSuffix(host, "."+one) })
 }
 
 // errMetadata refuses what would reach the role of the machine itself.
@@ -195,7 +224,7 @@ func (c *Cloud) Dial(ctx context.Context, network, addr string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	if !hosted(host) {
+	if !c.domains.have(host) {
 		return (&net.Dialer{Control: guard}).DialContext(ctx, network, addr)
 	}
 	if port != "443" {
@@ -223,27 +252,29 @@ func (c *Cloud) CertPEM() []byte { return c.ca.pem() }
 // Addr is where the service listens.
 func (c *Cloud) Addr() string { return c.address }
 
-// Account is the number of the account that everything lives in.
+// Account is the account or project that everything lives in.
 func (c *Cloud) Account() string { return c.account }
 
 // Region is the region that clients should use.
 func (c *Cloud) Region() string { return c.region }
 
-// Operator gives the credentials of an administrator of the account. They are
-// made anew at each start, and the account's state does not show him.
-func (c *Cloud) Operator() (accessKeyID, secret string) { return c.gate.Operator() }
+// Operator gives the credentials of an administrator: on AWS an access key's id
+// and its secret, on Google Cloud an access token alone. They are made anew at
+// each start, and the state does not show him.
+func (c *Cloud) Operator() (id, secret string) { return c.access[0], c.access[1] }
 
 // Snapshot keeps the whole account as it is, and gives the name to restore it
 // by.
-func (c *Cloud) Snapshot(ctx context.Context) (id string, err error) { return c.gate.Snapshot(ctx) }
+func (c *Cloud) Snapshot(ctx context.Context) (id string, err error) { return c.world.Snapshot(ctx) }
 
 // Restore brings the account back to a snapshot, IAM included, at once. It can
-// be repeated, in any order. Sessions stay valid as long as their role exists.
-func (c *Cloud) Restore(ctx context.Context, id string) error { return c.gate.Restore(ctx, id) }
+// be repeated, in any order. Sessions stay valid as long as their role or
+// service account exists.
+func (c *Cloud) Restore(ctx context.Context, id string) error { return c.world.Restore(ctx, id) }
 
 // UnknownRequest is a request that the gate has no row for.
 type UnknownRequest struct {
-	Service   string // signing name
+	Service   string // its signing name on AWS, the API's on Google Cloud
 	Operation string // empty when it could not be read
 	Method    string
 	Host      string
@@ -254,26 +285,23 @@ type UnknownRequest struct {
 // String names the request for an error message.
 func (u UnknownRequest) String() string {
 	name := u.Service
-	if u.Operation != "" {
+	switch {
+	case strings.HasPrefix(u.Operation, u.Service+"."): // a method of Google's
+		name = u.Operation
+	case u.Operation != "":
 		name += ":" + u.Operation
 	}
 	return fmt.Sprintf("%s (%s %s%s)", name, u.Method, u.Host, u.Path)
 }
 
 // Unknown lists the requests that were answered with 501, because the gate
-// cannot tell what AWS would check. A run that has any proves nothing.
-func (c *Cloud) Unknown() []UnknownRequest {
-	var list []UnknownRequest
-	for _, u := range c.gate.Ledger().Unknown() {
-		list = append(list, UnknownRequest(u))
-	}
-	return list
-}
+// cannot tell what the cloud would check. A run that has any proves nothing.
+func (c *Cloud) Unknown() []UnknownRequest { return c.unknown() }
 
 // Problems lists what kept the sandbox from answering as the cloud would: a
 // policy that it cannot evaluate, state that failed. Each was answered with
 // 500, and none was let through.
-func (c *Cloud) Problems() []error { return c.gate.Ledger().Problems() }
+func (c *Cloud) Problems() []error { return c.problems() }
 
 // Count is how often an operation was asked for and let through, and how often
 // refused.
@@ -281,16 +309,10 @@ type Count struct{ Allowed, Refused int }
 
 // Stats counts the requests that were authenticated and known, by operation:
 // "ec2:CreateVpc".
-func (c *Cloud) Stats() map[string]Count {
-	stats := map[string]Count{}
-	for name, n := range c.gate.Ledger().Stats() {
-		stats[name] = Count(n)
-	}
-	return stats
-}
+func (c *Cloud) Stats() map[string]Count { return c.stats() }
 
 // Close ends the service and the state. Nothing is left behind.
-func (c *Cloud) Close() error { return errors.Join(c.hangUp(), c.state.Close()) }
+func (c *Cloud) Close() error { return errors.Join(c.hangUp(), c.close()) }
 
 // hangUp ends the service.
 func (c *Cloud) hangUp() error {

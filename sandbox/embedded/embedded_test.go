@@ -207,7 +207,7 @@ func TestDial(t *testing.T) {
 		"sts.amazonaws.com": true, "b.c.s3.eu-west-1.amazonaws.com": true, "STS.Amazonaws.com": true, "ec2.cn-north-1.amazonaws.com.cn": true,
 		"s3.dualstack.us-east-1.amazonaws.com": true, "evil-amazonaws.com": false, "amazonaws.com.evil.org": false, "registry.terraform.io": false, "": false,
 	} {
-		if hosted(host) != ok {
+		if c.domains.have(host) != ok {
 			t.Errorf("%q: hosted is %v", host, !ok)
 		}
 	}

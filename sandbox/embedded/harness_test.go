@@ -48,7 +48,11 @@ func open(t *testing.T, c Config) *Cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cloud, err := serve(t.Context(), c, listener, state)
+	simulation, err := simulateAWS(t.Context(), c, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud, err := serve(c, listener, simulation)
 	if err != nil {
 		t.Fatal(err)
 	}

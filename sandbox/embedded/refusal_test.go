@@ -216,7 +216,7 @@ func TestUndecidable(t *testing.T) {
 	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "StringMatches") {
 		t.Errorf("problems: %v", problems)
 	}
-	c.gate = open(t, Config{}).gate // the cleanup looks for problems
+	c.simulation = open(t, Config{}).simulation // the cleanup looks for problems
 }
 
 func TestBoundary(t *testing.T) {

@@ -3,6 +3,7 @@ package intercept
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/sandbox/intercept/bearer"
 	"github.com/whittle-iam/whittle/sandbox/intercept/endpoint"
 	"github.com/whittle-iam/whittle/sandbox/intercept/exchange"
 	"github.com/whittle-iam/whittle/sandbox/intercept/forward"
@@ -41,6 +43,14 @@ func (p *Proxy) serveInner(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := &flight{p: p, w: w, r: r, host: host, cloud: cloud, start: time.Now(), seen: exchange.Of(r, host)}
+	if p.token != nil && cloud == refusal.GCP {
+		if f.tokenGiven() {
+			return
+		}
+		if f.bearer = bearer.Shown(r, p.token.Placeholder()); f.bearer {
+			f.seen.Credential = p.token.Placeholder()
+		}
+	}
 	f.serve()
 }
 
@@ -60,6 +70,8 @@ type flight struct {
 	host  string
 	cloud refusal.Cloud
 	start time.Time
+	// bearer tells that the request shows the placeholder of the proxy's token.
+	bearer bool
 
 	body *spool.Spool // nil without a body
 	// trailers are the announced ones' names. The request's own map is written
@@ -139,6 +151,14 @@ func (f *flight) send(ctx context.Context) (*http.Response, error) {
 			}
 			return f.reader(out), nil
 		}
+	}
+	if f.bearer {
+		placeholder := f.p.token.Placeholder()
+		token, err := f.p.token.Bearer(ctx)
+		if err != nil {
+			return nil, &tokenError{err}
+		}
+		bearer.Put(out, placeholder, token)
 	}
 	transport := f.p.http1
 	if f.r.ProtoMajor > 1 {
@@ -231,8 +251,54 @@ func (f *flight) unreachable(cause error) {
 		abort()
 	}
 	f.p.log.Warn("unreachable", "host", f.host, "error", cause)
-	f.answer(http.StatusBadGateway, http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
-		[]byte("whittle: cannot reach "+f.host+": "+cause.Error()+"\n"))
+	text := "cannot reach " + f.host + ": " + cause.Error()
+	if e := (*tokenError)(nil); errors.As(cause, &e) {
+		text = cause.Error()
+	}
+	f.answer(http.StatusBadGateway, http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, []byte("whittle: "+text+"\n"))
+}
+
+// tokenError says that there is no token to put in.
+type tokenError struct{ cause error }
+
+func (e *tokenError) Error() string { return "no access token for the step: " + e.cause.Error() }
+func (e *tokenError) Unwrap() error { return e.cause }
+
+// maxForm is the largest request for a token that is read, in bytes.
+const maxForm = 64 << 10
+
+// tokenGiven answers who asks for an access token and shows the placeholder for
+// it: what the client gets is the placeholder. Other requests it leaves as they
+// are.
+func (f *flight) tokenGiven() bool {
+	placeholder := f.p.token.Placeholder()
+	var reply []byte
+	switch {
+	case bearer.Refreshes(f.r, f.host) && f.r.Body != nil:
+		form, err := io.ReadAll(io.LimitReader(f.r.Body, maxForm))
+		if err != nil {
+			f.unreachable(err)
+			return true
+		}
+		var ok bool
+		if reply, ok = bearer.Refreshed(form, placeholder); !ok {
+			f.r.Body = replaced{io.MultiReader(bytes.NewReader(form), f.r.Body), f.r.Body}
+			return false
+		}
+	case bearer.Registers(f.r, f.host) && bearer.Shown(f.r, placeholder):
+		reply = bearer.Registered(placeholder, time.Now())
+	default:
+		return false
+	}
+	defer f.observed()
+	f.answer(http.StatusOK, http.Header{"Content-Type": {"application/json; charset=utf-8"}, "Cache-Control": {"no-store"}}, reply)
+	return true
+}
+
+// replaced is a body that reads from somewhere else.
+type replaced struct {
+	io.Reader
+	io.Closer
 }
 
 // answer gives the client a reply of the proxy's own.

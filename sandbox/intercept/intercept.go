@@ -7,14 +7,15 @@
 // be repeated, the Arbiter says; which hosts are opened, the endpoint table
 // ([Endpoint]). It reads no credentials but the public identifier of the one
 // that a request was signed with, and keeps to the bytes of what was signed:
-// requests leave with the path, query and header values that they came with.
+// requests leave with the path, query and header values that they came with. The
+// one thing that it puts in is a [Token], where a request shows its placeholder.
 //
 // A request's way: [Proxy.ServeHTTP] (proxy credentials) → connect → TLS with a
 // leaf of the run CA → serveInner (flight.go) → the cloud, over verified TLS.
 //
 // What needs no proxy to be said is in packages of its own: which hosts are
 // opened (endpoint), the run CA (authority), how a request is passed on
-// (forward), kept for a repeat (spool), described without secrets (exchange) and
+// (forward), given its token (bearer), kept for a repeat (spool), described without secrets (exchange) and
 // held (hold), the way out (outside), and connections (conn).
 package intercept
 
@@ -40,6 +41,7 @@ import (
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
 	"github.com/whittle-iam/whittle/sandbox/intercept/authority"
+	"github.com/whittle-iam/whittle/sandbox/intercept/bearer"
 	"github.com/whittle-iam/whittle/sandbox/intercept/conn"
 	"github.com/whittle-iam/whittle/sandbox/intercept/endpoint"
 	"github.com/whittle-iam/whittle/sandbox/intercept/forward"
@@ -89,6 +91,9 @@ type Arbiter interface {
 	Observed(x refusal.Exchange, repeats int)
 }
 
+// Token is a live access token that no client holds: see [bearer.Source].
+type Token = bearer.Source
+
 // Config says how a [Proxy] works.
 type Config struct {
 	// CA signs the certificates of opened hosts. It is required.
@@ -98,6 +103,9 @@ type Config struct {
 	// Held lets refused replies be held and their requests be repeated.
 	// Without it the arbiter is told of refusals and its verdict is ignored.
 	Held bool
+	// Token is put into the requests to Google's APIs that show its placeholder;
+	// nil puts nothing in anywhere.
+	Token Token
 	// Dial makes the connections to the outside; nil is a net.Dialer that
 	// refuses the machine's own metadata service.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -123,6 +131,7 @@ type Proxy struct {
 	ca      *CA
 	arbiter Arbiter
 	held    bool
+	token   Token
 	hold    func(string) time.Duration
 	way     outside.Way
 	log     *slog.Logger
@@ -177,7 +186,7 @@ func serve(ctx context.Context, c Config, l net.Listener) (*Proxy, error) {
 		return nil, errors.New("no certificate authority; make one with NewCA")
 	}
 	p := &Proxy{
-		ca: c.CA, arbiter: c.Arbiter, held: c.Held && c.Arbiter != nil, hold: c.Hold, log: c.Log,
+		ca: c.CA, arbiter: c.Arbiter, held: c.Held && c.Arbiter != nil, token: c.Token, hold: c.Hold, log: c.Log,
 		way:     outside.Way{Dial: c.Dial, Roots: c.RootCAs, Proxy: c.UpstreamProxy},
 		secret:  rand.Text(),
 		addr:    l.Addr().String(),

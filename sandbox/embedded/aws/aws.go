@@ -37,6 +37,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/sigv4"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/sts"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
 // maxBody is the largest request that is taken, in bytes.
@@ -62,29 +63,10 @@ type Options struct {
 	Forms wire.Forms
 	// Trace is called with every request that was authenticated and known, when
 	// it has been answered; from many goroutines. Nil means that nobody listens.
-	Trace func(Trace)
+	Trace func(trace.Trace)
 	// Log takes one line for each request, without anything secret. Nil
 	// discards.
 	Log *slog.Logger
-}
-
-// Trace is what the gate made of one request.
-type Trace struct {
-	Time      time.Time `json:"time"` // when it came
-	Principal string    `json:"principal"`
-	Agent     string    `json:"agent"`     // what the client calls itself
-	Operation string    `json:"operation"` // "ec2:CreateVpc"
-	Status    int       `json:"status"`
-	Refused   bool      `json:"refused"`
-	// Needs are the permissions that the request was checked for, by the gate's
-	// tables.
-	Needs []Needed `json:"needs"`
-}
-
-// Needed is one permission on one resource.
-type Needed struct {
-	Action   string `json:"action"`
-	Resource string `json:"resource"`
 }
 
 // Gate is the handler. It is safe for use by many goroutines.
@@ -220,13 +202,13 @@ func (g *Gate) trace(r *request, began time.Time, status int) {
 	if g.o.Trace == nil || r.call.Source == "" {
 		return
 	}
-	t := Trace{Time: began, Principal: r.who.ARN, Agent: r.received.UserAgent(), Operation: r.name(), Status: status, Refused: r.refused}
+	t := trace.Trace{Time: began, Principal: r.who.ARN, Agent: r.received.UserAgent(), Operation: r.name(), Status: status, Refused: r.refused}
 	needs := r.call.Needs
 	if r.call.HideMissing != nil && status == http.StatusNotFound {
 		needs = append(needs[:len(needs):len(needs)], *r.call.HideMissing)
 	}
 	for _, n := range needs {
-		t.Needs = append(t.Needs, Needed{n.Action, n.Resource})
+		t.Needs = append(t.Needs, trace.Needed{Action: n.Action, Resource: n.Resource})
 	}
 	g.o.Trace(t)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/rules"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
 func rulesNeed(c *api.Call, permission, key string) rules.Need {
@@ -22,6 +23,7 @@ func (g *Gate) authorize(r *request, c *api.Call) error {
 func (g *Gate) check(r *request, c *api.Call, needs []rules.Need) error {
 	var told *wire.Error
 	for _, need := range needs {
+		r.needs = append(r.needs, trace.Needed{Action: need.Permission, Resource: need.Name})
 		held, err := g.holds(r, need)
 		if err != nil {
 			return err

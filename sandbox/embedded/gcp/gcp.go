@@ -43,6 +43,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
 // maxBody is the largest request that is taken, in bytes.
@@ -68,6 +69,9 @@ type Config struct {
 	DefaultNetwork bool
 	// Polls is how often an operation is asked for until it is done; 0 means 1.
 	Polls int
+	// Trace is called with every request that was authenticated and known, when
+	// it has been answered; from many goroutines. Nil means that nobody listens.
+	Trace func(trace.Trace)
 	// Log takes one line for each request, without anything secret. Nil
 	// discards.
 	Log *slog.Logger
@@ -187,14 +191,6 @@ func (g *Gate) Restore(_ context.Context, id string) error {
 	})
 }
 
-// Hosted tells whether the sandbox stands for a host. It is wide on purpose:
-// with the sandbox's credentials nothing must reach the real cloud.
-func Hosted(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "googleapis.com" || strings.HasSuffix(host, ".googleapis.com") || strings.HasSuffix(host, ".pkg.dev") ||
-		host == "accounts.google.com" || host == "gcr.io" || strings.HasSuffix(host, ".gcr.io")
-}
-
 // ServeHTTP answers one request.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	g.world.RLock()
@@ -210,7 +206,16 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	began := time.Now()
 	status := g.serve(w, r)
+	g.trace(r, began, status)
 	g.c.Log.Debug("request", "operation", r.name(), "principal", r.who.Email, "method", hr.Method, "host", r.host, "path", hr.URL.Path, "status", status, "took", time.Since(began))
+}
+
+// trace tells what became of a request that was authenticated and known.
+func (g *Gate) trace(r *request, began time.Time, status int) {
+	if g.c.Trace == nil || r.method == "" || r.who.Email == "" {
+		return
+	}
+	g.c.Trace(trace.Trace{Time: began, Principal: r.who.Member(), Agent: r.UserAgent(), Operation: r.method, Status: status, Refused: r.refused, Needs: r.needs})
 }
 
 func unzip(body []byte) ([]byte, error) {
@@ -242,6 +247,8 @@ type request struct {
 	who     token.Holder
 	service string // for the form of errors
 	method  string // its id, once it is known
+	needs   []trace.Needed
+	refused bool
 }
 
 func (r *request) name() string { return cmp.Or(r.method, r.service, r.host) }
@@ -278,7 +285,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *request) int {
 		return write(w, r, reply)
 	case errors.As(err, &refused):
 		g.ledger.Add(r.method, true)
-		told = refused.told
+		r.refused, told = true, refused.told
 	case errors.As(err, &told):
 		if r.method != "" {
 			g.ledger.Add(r.method, false)

@@ -112,24 +112,24 @@ var (
 )
 
 func awsGlobalDomain(labels []string) bool {
-	return awsGlobal[strings.Join(labels, ".")+".amazonaws.com"] ||
-		awsRegional(labels, awsRegionAreas) || awsOldS3(labels) || awsOldQueue(labels)
+	return len(labels) > 0 && (awsGlobal[strings.Join(labels, ".")+".amazonaws.com"] ||
+		awsRegional(labels, awsRegionAreas) || awsOldS3(labels) || awsOldQueue(labels))
 }
 
 func awsChinaDomain(labels []string) bool {
-	return awsGlobal[strings.Join(labels, ".")+".amazonaws.com.cn"] ||
-		awsRegional(labels, awsChinaRegionAreas)
+	return len(labels) > 0 && (awsGlobal[strings.Join(labels, ".")+".amazonaws.com.cn"] ||
+		awsRegional(labels, awsChinaRegionAreas))
 }
 
 // The dual-stack domains hold no S3: its dual-stack hosts are
 // s3.dualstack.region.amazonaws.com.
 func awsDualStackDomain(labels []string) bool {
-	return awsGlobal[strings.Join(labels, ".")+".api.aws"] || awsDualStack(labels, awsRegionAreas)
+	return len(labels) > 0 && (awsGlobal[strings.Join(labels, ".")+".api.aws"] || awsDualStack(labels, awsRegionAreas))
 }
 
 func awsChinaDualStackDomain(labels []string) bool {
-	return awsGlobal[strings.Join(labels, ".")+".api.amazonwebservices.com.cn"] ||
-		awsDualStack(labels, awsChinaRegionAreas)
+	return len(labels) > 0 && (awsGlobal[strings.Join(labels, ".")+".api.amazonwebservices.com.cn"] ||
+		awsDualStack(labels, awsChinaRegionAreas))
 }
 
 func awsDualStack(labels []string, areas map[string]bool) bool {

@@ -13,8 +13,8 @@ import (
 type cloudDomain struct {
 	cloud refusal.Cloud
 	name  string
-	// opened tells whether the labels left of the domain, of which there is at
-	// least one, name an API of the cloud itself.
+	// opened tells whether the labels left of the domain, none for its own name,
+	// name an API of the cloud itself.
 	opened func(labels []string) bool
 }
 
@@ -25,6 +25,10 @@ var table = []cloudDomain{
 	{refusal.AWS, "amazonaws.com.cn", awsChinaDomain},
 	{refusal.AWS, "api.aws", awsDualStackDomain},
 	{refusal.AWS, "api.amazonwebservices.com.cn", awsChinaDualStackDomain},
+	{refusal.GCP, "googleapis.com", googleDomain},
+	{refusal.GCP, "pkg.dev", packageDomain},
+	{refusal.GCP, "gcr.io", registryDomain},
+	{refusal.GCP, "accounts.google.com", itself}, // the older token endpoint
 }
 
 // Of tells which cloud's API host is, if it is one whose refusals can be
@@ -38,8 +42,15 @@ func Of(host string) (refusal.Cloud, bool) {
 		return "", false
 	}
 	for _, d := range table {
-		left, ok := strings.CutSuffix(name, "."+d.name)
-		if ok && d.opened(strings.Split(left, ".")) {
+		left, ok := strings.CutSuffix("."+name, "."+d.name)
+		if !ok {
+			continue
+		}
+		var labels []string
+		if left != "" {
+			labels = strings.Split(left[1:], ".")
+		}
+		if d.opened(labels) {
 			return d.cloud, true
 		}
 	}

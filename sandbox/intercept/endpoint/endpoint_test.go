@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,16 @@ var opened = strings.Fields(`
 	SQS.US-EAST-1.AMAZONAWS.COM sqs.us-east-1.amazonaws.com.
 `)
 
+// openedGoogle are those of Google Cloud.
+var openedGoogle = strings.Fields(`
+	compute.googleapis.com www.googleapis.com storage.googleapis.com bucket.storage.googleapis.com my.dotted.bucket.storage.googleapis.com
+	oauth2.googleapis.com accounts.google.com sts.googleapis.com iamcredentials.googleapis.com openidconnect.googleapis.com iam.googleapis.com
+	us-central1-docker.pkg.dev europe-docker.pkg.dev us-docker.pkg.dev asia-docker.pkg.dev northamerica-northeast1-docker.pkg.dev
+	gcr.io us.gcr.io eu.gcr.io asia.gcr.io us-central1-aiplatform.googleapis.com europe-west12-run.googleapis.com
+	secretmanager.us-central1.rep.googleapis.com aiplatform.eu.rep.googleapis.com compute.mtls.googleapis.com www.mtls.googleapis.com
+	cloudresourcemanager.googleapis.com serviceusage.googleapis.com certificatemanager.googleapis.com DNS.GoogleAPIs.com. c.d.storage.googleapis.com
+`)
+
 // closed serve customers' content, or are no host of the cloud at all.
 var closed = strings.Fields(`
 	abc123.execute-api.us-east-1.amazonaws.com execute-api.us-east-1.amazonaws.com abc.execute-api.us-east-1.api.aws
@@ -70,12 +81,26 @@ var closed = strings.Fields(`
 	s3.us-east-1.api.aws s3.amazonaws.com.cn x.dualstack.us-east-1.amazonaws.com -123456789012.s3-accesspoint.us-east-1.amazonaws.com
 	sqs-fips-fips.us-east-1.amazonaws.com a-fips.b-fips.us-east-1.amazonaws.com
 	169.254.169.254 localhost 127.0.0.1 [::1] registry.terraform.io sqs.us-east-1.amazonaws.com:443 sqs.us-east-1.amazonaws.com/x
-	www.googleapis.com management.azure.com
+	management.azure.com
+	googleapis.com .googleapis.com nosuch.googleapis.com firebasestorage.googleapis.com c.storage.googleapis.com commondatastorage.googleapis.com
+	fonts.googleapis.com ajax.googleapis.com maps.googleapis.com youtube.googleapis.com compute.googleapis.com.evil.com evilgoogleapis.com
+	us-central1-nosuch.googleapis.com xx-central1-run.googleapis.com us-central1a-run.googleapis.com us-central-run.googleapis.com
+	x.compute.googleapis.com compute.us-central1.googleapis.com compute.nowhere.rep.googleapis.com compute.us-central1.rep.mtls.googleapis.com
+	google.com www.google.com mail.google.com x.accounts.google.com accounts.google.com.evil.com console.cloud.google.com
+	pkg.dev docker.pkg.dev x-docker.pkg.dev us-central1-maven.pkg.dev us-central1-python.pkg.dev a.us-central1-docker.pkg.dev go.pkg.dev
+	mirror.gcr.io k8s.gcr.io x.us.gcr.io marketplace.gcr.io evilgcr.io
+	service-abc-uc.a.run.app project.appspot.com us-central1-project.cloudfunctions.net project.web.app metadata.google.internal
+	abc.tunnel.cloudproxy.app bucket.storage.cloud.google.com storage.cloud.google.com lh3.googleusercontent.com
 `)
 
 func TestEndpoint(t *testing.T) {
 	for _, host := range opened {
 		if c, ok := Of(host); !ok || c != refusal.AWS {
+			t.Errorf("%s is not opened", host)
+		}
+	}
+	for _, host := range openedGoogle {
+		if c, ok := Of(host); !ok || c != refusal.GCP {
 			t.Errorf("%s is not opened", host)
 		}
 	}
@@ -87,21 +112,22 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// customers matches, written apart from the table, the hosts on which AWS
+// customers matches, written apart from the table, the hosts on which a cloud
 // serves its customers' content, down to what follows the customer's part.
 var customers = regexp.MustCompile(`(?i)(^|\.)(` +
 	`(execute-api|lambda-url|s3-website|s3-object-lambda|elb|appsync-api|grafana-workspace|oidc\.eks|data\.mediastore|git-codecommit|iot)\.[a-z-]+-[0-9]+\.(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)` +
 	`|(elb|rds|eks|es|aoss|compute|compute-1|vpce|redshift|cache|cloudsearch|redshift-serverless|airflow)\.amazonaws\.com(\.cn)?` +
 	`|s3-website-[a-z0-9-]+\.amazonaws\.com(\.cn)?` +
 	`|dkr\.ecr\.[a-z-]+-[0-9]+\.amazonaws\.com(\.cn)?` +
-	`|on\.aws|cloudfront\.net)\.?$` +
+	`|on\.aws|cloudfront\.net|run\.app|appspot\.com|cloudfunctions\.net|web\.app|firebaseapp\.com|googleusercontent\.com)\.?$` +
+	`|^(c\.storage|firebasestorage)\.googleapis\.com\.?$` +
 	`|--ol-s3\.(s3|.*\.s3)[.-]`)
 
 // ownHosts are AWS's own hosts that the pattern above matches.
 var ownHosts = regexp.MustCompile(`(?i)^iot(-fips)?\.[a-z0-9-]+\.|^(api\.tunneling|data\.jobs)\.iot(-fips)?\.`)
 
 func FuzzEndpoint(f *testing.F) {
-	for _, host := range append(opened, closed...) {
+	for _, host := range slices.Concat(opened, openedGoogle, closed) {
 		f.Add(host)
 	}
 	f.Fuzz(func(t *testing.T, host string) {
@@ -131,7 +157,7 @@ func FuzzEndpoint(f *testing.F) {
 		// An opened host is in a domain of the table, which the CA may sign for.
 		in := false
 		for _, d := range Domains() {
-			in = in || strings.HasSuffix(name, "."+d)
+			in = in || strings.HasSuffix("."+name, "."+d)
 		}
 		if !in {
 			t.Errorf("%q is opened outside the table's domains", host)

@@ -26,6 +26,8 @@ var plainRequestHeaders = names(`
 	X-Amz-Create-Session-Mode X-Amz-Confirm-Remove-Self-Bucket-Access X-Amz-Version-Id
 	X-Amz-Sdk-Checksum-Algorithm X-Amz-Checksum-Algorithm X-Amz-Checksum-Mode X-Amz-Checksum-Type
 	X-Amz-Invocation-Type X-Amz-Log-Type X-Amz-Account-Id
+	X-Goog-User-Project X-Goog-Api-Client X-Upload-Content-Type X-Upload-Content-Length
+	X-Goog-Acl X-Goog-Copy-Source X-Goog-Project-Id X-Goog-If-Generation-Match
 `)
 
 // plainReplyHeaders are the same for replies. Of others that begin with x-amz-
@@ -64,6 +66,11 @@ var plainQuery = names(`
 	continuation-token x-id bucket-region max-buckets
 	Qualifier FunctionVersion MaxItems Marker maxResults maxItems limit
 	X-Amz-Algorithm X-Amz-Date X-Amz-Expires X-Amz-SignedHeaders X-Amz-Content-Sha256
+	alt fields prettyPrint uploadType updateMask validateOnly filter orderBy pageSize maxResults
+	project userProject projection predefinedAcl predefinedDefaultObjectAcl generation versions
+	optionsRequestedPolicyVersion options.requestedPolicyVersion serviceAccountId roleId secretId
+	repositoryId certificateId certificateMapId certificateMapEntryId dnsAuthorizationId
+	sourceImage requestId permanent scope service
 `)
 
 // names makes a read-only set of the words in list.

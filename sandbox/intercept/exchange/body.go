@@ -15,7 +15,9 @@ import (
 // secretFields match the members of a body that are credentials of an identity,
 // in XML, JSON and form notation, up to the end of the value or of the body.
 // Source: the shapes of STS, IAM, Cognito, SSO, ECR, CodeArtifact and S3's
-// CreateSession that AWS's API models mark as sensitive or name so.
+// CreateSession that AWS's API models mark as sensitive or name so; RFC 6749 and
+// RFC 8693; the fields of Google's IAM, Kubernetes Engine, Cloud Storage (HMAC
+// keys) and Secret Manager (a payload's data) that hold a secret.
 var secretFields = struct{ xml, json, form *regexp.Regexp }{
 	regexp.MustCompile(`(?i)(<(?:` + secretNames + `)>)[^<]*`),
 	regexp.MustCompile(`(?i)("(?:` + secretNames + `)"\s*:\s*")(?:[^"\\]|\\.)*`),
@@ -26,7 +28,9 @@ const secretNames = `SecretAccessKey|SecretKey|SessionToken|SecurityToken|X-Amz-
 	`X-Amz-Signature|Signature|WebIdentityToken|SAMLAssertion|TokenCode|AuthenticationCode[12]|` +
 	`AccessToken|RefreshToken|IdToken|ClientSecret|AuthorizationToken|BearerToken|` +
 	`Password|NewPassword|OldPassword|MasterUserPassword|SecretString|SecretBinary|PrivateKey|` +
-	`KeyMaterial|ServicePassword|ServiceCredentialSecret|Plaintext|PrivateKeyPlaintext`
+	`KeyMaterial|ServicePassword|ServiceCredentialSecret|Plaintext|PrivateKeyPlaintext|` +
+	`access_token|refresh_token|id_token|client_secret|subject_token|actor_token|assertion|token|` +
+	`PrivateKeyData|ClientKey|Secret|Data`
 
 // redactBody replaces credentials in a body of text. A body with none is
 // returned as it is.

@@ -3,8 +3,12 @@ package gcp
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +32,7 @@ const (
 // [Credentials.Bearer].
 type Credentials struct {
 	pool        *Pool
+	name        string // the identity's
 	email       string
 	placeholder string
 
@@ -36,23 +41,62 @@ type Credentials struct {
 	expires time.Time
 }
 
-func newCredentials(p *Pool, email string) *Credentials {
-	return &Credentials{pool: p, email: email, placeholder: "whittle-placeholder-" + strings.ToLower(rand.Text())}
+func newCredentials(p *Pool, name, email string) *Credentials {
+	return &Credentials{pool: p, name: name, email: email, placeholder: "whittle-placeholder-" + strings.ToLower(rand.Text())}
 }
 
 // Env gives the environment with which the google provider, gcloud and Google's
-// libraries show the placeholder as their access token, for the project.
+// libraries show the placeholder as their access token, for the project. Those
+// that look for Application Default Credentials find a file, see [Config].Files.
 func (c *Credentials) Env(ctx context.Context) (map[string]string, error) {
 	if _, err := c.Bearer(ctx); err != nil { // here, not as a riddle in the child
 		return nil, err
 	}
-	return map[string]string{
+	env := map[string]string{
 		"GOOGLE_OAUTH_ACCESS_TOKEN":  c.placeholder,
 		"CLOUDSDK_AUTH_ACCESS_TOKEN": c.placeholder,
 		"GOOGLE_PROJECT":             c.pool.cfg.Project,
 		"GOOGLE_CLOUD_PROJECT":       c.pool.cfg.Project,
 		"CLOUDSDK_CORE_PROJECT":      c.pool.cfg.Project,
-	}, nil
+	}
+	if region := c.pool.cfg.Region; region != "" {
+		env["GOOGLE_REGION"], env["CLOUDSDK_COMPUTE_REGION"] = region, region
+	}
+	if dir := c.pool.cfg.Files; dir != "" {
+		path, err := c.write(dir)
+		if err != nil {
+			return nil, fmt.Errorf("credential file of %s: %w", c.email, err)
+		}
+		env["GOOGLE_APPLICATION_CREDENTIALS"] = path
+	}
+	return env, nil
+}
+
+// write makes the file of [AuthorizedUser] for the placeholder.
+func (c *Credentials) write(dir string) (path string, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	text, err := AuthorizedUser(c.placeholder)
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, url.PathEscape(c.name)+".json")
+	return path, os.WriteFile(path, text, 0o600)
+}
+
+// AuthorizedUser is a credential file of the type `authorized_user`, which each of
+// Google's libraries reads (AIP-4113), with placeholder as its refresh token. Who
+// is asked for an access token for it, and answers with the placeholder, stands
+// between the client and the cloud; to anybody else the file is worth nothing.
+func AuthorizedUser(placeholder string) ([]byte, error) {
+	text, err := json.Marshal(map[string]string{
+		"type": "authorized_user", "client_id": "whittle", "client_secret": "none", "refresh_token": placeholder,
+	})
+	return append(text, '\n'), err
 }
 
 // Placeholder is what the child shows where a token belongs. It is no secret:

@@ -52,6 +52,13 @@ type Config struct {
 	// Stack is whose identities these are; it becomes part of their mark.
 	// Required, at most 63 characters.
 	Stack string
+	// Region is where a child's clients work unless told otherwise; empty says
+	// nothing to them.
+	Region string
+	// Files is the folder for the credential files of child processes, which hold
+	// no secret. It is made for the operator alone. Empty: there are none, and
+	// clients find the credentials in the environment or not at all.
+	Files string
 	// RunID is written into the description of what is made.
 	RunID string
 	// Announce is called before an object is made, with its name, so that it is
@@ -164,8 +171,8 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-// Project is the id of the project.
-func (p *Pool) Project() string { return p.cfg.Project }
+// Account is the id of the project.
+func (p *Pool) Account() string { return p.cfg.Project }
 
 // Operator is the operator as a policy names him.
 func (p *Pool) Operator() string { return p.operator }
@@ -214,7 +221,7 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 		return err
 	}
 	r := &role{pool: p, name: id, member: "serviceAccount:" + email}
-	c := newCredentials(p, email)
+	c := newCredentials(p, name, email)
 	p.mu.Lock() // Release reads them
 	m.email, m.role, m.credentials = email, r, c
 	p.mu.Unlock()

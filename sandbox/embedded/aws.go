@@ -1,0 +1,40 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws"
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
+	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
+)
+
+// simulateAWS puts AWS's gate before the state, which it takes over.
+func simulateAWS(ctx context.Context, c Config, state *moto.Host) (simulation, error) {
+	gate, err := aws.New(ctx, aws.Options{
+		State: state, Account: c.Account, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log,
+		Forms: wire.Forms{EncodedOnly: c.EncodedOnly, DetailedS3: c.DetailedS3},
+	})
+	if err != nil {
+		return simulation{}, err
+	}
+	id, secret := gate.Operator()
+	ledger := gate.Ledger()
+	return simulation{
+		gate: gate, world: gate, access: [2]string{id, secret}, close: state.Close, problems: ledger.Problems,
+		domains: domains{"amazonaws.com", "amazonaws.com.cn", "api.aws"},
+		unknown: func() []UnknownRequest {
+			var list []UnknownRequest
+			for _, u := range ledger.Unknown() {
+				list = append(list, UnknownRequest(u))
+			}
+			return list
+		},
+		stats: func() map[string]Count {
+			stats := map[string]Count{}
+			for name, n := range ledger.Stats() {
+				stats[name] = Count(n)
+			}
+			return stats
+		},
+	}, nil
+}

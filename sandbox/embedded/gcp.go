@@ -1,0 +1,33 @@
+package embedded
+
+import (
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp"
+)
+
+// simulateGCP makes a project of Google Cloud, gate and state.
+func simulateGCP(c Config) (simulation, error) {
+	gate, err := gcp.New(gcp.Config{Project: c.Account, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log})
+	if err != nil {
+		return simulation{}, err
+	}
+	ledger := gate.Ledger()
+	return simulation{
+		gate: gate, world: gate, access: [2]string{gate.Operator()}, problems: ledger.Problems,
+		domains: domains{"googleapis.com", "pkg.dev", "gcr.io", "accounts.google.com"},
+		unknown: func() []UnknownRequest {
+			var list []UnknownRequest
+			for _, u := range ledger.Unknown() {
+				list = append(list, UnknownRequest(u))
+			}
+			return list
+		},
+		stats: func() map[string]Count {
+			stats := map[string]Count{}
+			for name, n := range ledger.Stats() {
+				stats[name] = Count(n)
+			}
+			return stats
+		},
+		close: func() error { return nil },
+	}, nil
+}
