@@ -40,7 +40,7 @@ setup:
 WITH_MOTO = if [ -z "$${WHITTLE_MOTO_PYTHON:-}" ] && [ -x .venv/bin/python ]; then \
   export WHITTLE_MOTO_PYTHON="$$PWD/.venv/bin/python"; fi;
 
-tools: ## build the real tools that tests and steps run: once a machine, about 10 minutes
+tools: ## build the real tools that tests and steps run: once a machine, about 15 minutes
 	@$(GO) run ./cmd/whittle tools build >/dev/null
 
 demo: demo-aws ## probe the example stacks on the embedded sandboxes

@@ -201,6 +201,11 @@ func (e *Executor) tools(ctx context.Context, root string) error {
 			return err
 		}
 		e.c.Log.Debug("found terraform", "path", e.binary.Path, "product", e.binary.Product, "version", e.binary.Version, "mirrors", len(mirrors))
+		built, err := terraform.BuiltProviders(ctx, e.binary.Product, mirrors, modules, e.c.Tell)
+		if err != nil {
+			return err
+		}
+		mirrors = append(mirrors, built...)
 	}
 	if e.binary.Product == "tofu" {
 		view, err := terraform.TofuView(mirrors, e.own.tofuMirror)

@@ -43,6 +43,16 @@ func (t Tool) Cached(c Config) (string, bool) {
 	return binary, err == nil && info.Mode().IsRegular()
 }
 
+// Dir gives the folder that holds the tool's binary, and nothing but what leads
+// to it; it is there once the tool has been built.
+func (t Tool) Dir(c Config) (string, error) {
+	cache, err := c.cache()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, t.folder()), nil
+}
+
 // Build gives the path of the tool's binary, and builds it first if it has not
 // been. Only one process of the machine builds a tool at a time; the others
 // wait for it.
@@ -89,11 +99,16 @@ func (c Config) cache() (string, error) {
 	return filepath.Join(dir, "whittle", "tools"), nil
 }
 
+// binary is the path of the binary in the tool's folder.
 func (t Tool) binary() string {
-	if runtime.GOOS == "windows" {
-		return t.Name + ".exe"
+	name := t.Name
+	if t.place != "" {
+		name = filepath.FromSlash(strings.NewReplacer("{version}", t.Version, "{os}", runtime.GOOS, "{arch}", runtime.GOARCH).Replace(t.place))
 	}
-	return t.Name
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return name
 }
 
 // build builds beside the tool's place in the cache and moves it there, so that

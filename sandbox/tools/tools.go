@@ -11,6 +11,8 @@
 //
 //	// whittle:takes 4m           about how long the build takes on two cores
 //	// whittle:module M           whose version is the tool's, if not the package's
+//	// whittle:version 4.9.0      the tool's version, if no module's
+//	// whittle:binary DIR/NAME    where the binary lies in the tool's folder; {version}, {os} and {arch} stand for what they say
 //	// whittle:ldflags -X p.v=x   flags for the linker
 //
 // To add or change one, write go.mod in an empty folder, run `go get -tool
@@ -27,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -47,6 +50,7 @@ type Tool struct {
 
 	linker string // flags for the linker
 	module string // whose version is the tool's
+	place  string // of the binary in the tool's folder, as a pattern; empty for the tool's name
 	files  []file // in the order of their names
 }
 
@@ -119,6 +123,9 @@ func read(modules fs.FS, name string) (Tool, error) {
 	if err := t.directives(mod); err != nil {
 		return t, err
 	}
+	if t.Version != "" { // no module's
+		return t, nil
+	}
 	longest := "" // of the modules whose path fits, the one that has the package
 	for _, r := range f.Require {
 		within := t.Package == r.Mod.Path || strings.HasPrefix(t.Package, r.Mod.Path+"/")
@@ -157,6 +164,13 @@ func (t *Tool) directives(mod []byte) error {
 			}
 		case "module":
 			t.module = value
+		case "version":
+			t.Version = value
+		case "binary":
+			if !filepath.IsLocal(filepath.FromSlash(value)) {
+				return fmt.Errorf("whittle:binary: %q is no path in the tool's folder", value)
+			}
+			t.place = value
 		case "ldflags":
 			t.linker = value
 		default:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -64,6 +65,7 @@ func TestReadErrors(t *testing.T) {
 		"unknown directive":         "nonsense here\n" + helloMod,
 		"whittle:takes":             strings.Replace(helloMod, "90s", "long", 1),
 		"whittle:colour is not":     "// whittle:colour red\n" + helloMod,
+		"no path in the tool's":     "// whittle:binary ../hello\n" + helloMod,
 		"does not say what":         strings.Replace(helloMod, "// whittle:takes 90s\n", "", 1),
 		"and a go.sum.txt":          "",
 	} {
@@ -173,6 +175,26 @@ func TestBuild(t *testing.T) {
 	other.files[1].data = append(slices.Clone(tool.files[1].data), '\n')
 	if _, ok := other.Cached(c); ok {
 		t.Error("another go.sum, the same tool")
+	}
+}
+
+// A tool may say which version it is, and where its binary belongs.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{"hello/go.sum.txt": {}, "hello/go.mod.txt": {Data: []byte(
+		"// whittle:version 2.0.0\n// whittle:binary example.com/{version}/{os}_{arch}/hello_v{version}_x5\n" + helloMod)}}
+	found, err := all(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Cache: t.TempDir()}
+	dir, err := found[0].Dir(c)
+	if err != nil || filepath.Dir(dir) != c.Cache || !strings.HasPrefix(filepath.Base(dir), "hello-2.0.0-") {
+		t.Errorf("%s, %v", dir, err)
+	}
+	want := filepath.Join(dir, "example.com", "2.0.0", runtime.GOOS+"_"+runtime.GOARCH, "hello_v2.0.0_x5")
+	if binary, ok := found[0].Cached(c); ok || strings.TrimSuffix(binary, ".exe") != want {
+		t.Errorf("%s, want %s", binary, want)
 	}
 }
 
