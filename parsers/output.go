@@ -79,11 +79,14 @@ func scan(r io.Reader, most int, only []refusal.Cloud) ([]refusal.Denial, error)
 
 // identity is what two denials have in common that say the same.
 func identity(d refusal.Denial) string {
-	said := ""
+	said, encoded := "", ""
+	if d.Permission == "" {
+		encoded = d.Encoded // of each request another
+	}
 	if d.Permission == "" && len(d.Candidates) == 0 && (d.Call == refusal.Call{}) && d.Blocker == "" {
 		said = d.Evidence
 	}
-	return fmt.Sprintf("%q", []any{d.Cloud, d.Reason, d.Permission, d.Resource, d.Principal, d.Blocker, d.Candidates, d.Call, d.Encoded, said})
+	return fmt.Sprintf("%q", []any{d.Cloud, d.Reason, d.Permission, d.Resource, d.Principal, d.Blocker, d.Candidates, d.Call, encoded, said})
 }
 
 // withoutEcho drops what says the same as another denial and less: tools print a

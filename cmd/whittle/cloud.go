@@ -26,6 +26,7 @@ func newCloud(g *globals) *cobra.Command {
 		listen      string
 		gate        string
 		propagation time.Duration
+		olderForms  bool
 	)
 	c := &cobra.Command{
 		Use:   "cloud",
@@ -53,7 +54,7 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 			if cloud != "aws" && cloud != "gcp" {
 				return &usageError{err: fmt.Errorf("--cloud=%s: not known", cloud), hint: "use aws or gcp"}
 			}
-			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: cloud, Region: region, Propagation: propagation, Open: gate == "open", Log: log})
+			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: cloud, Region: region, Propagation: propagation, Open: gate == "open", EncodedOnly: olderForms, Log: log})
 			if err != nil {
 				return err
 			}
@@ -66,7 +67,10 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 	f.StringVar(&listen, "listen", "127.0.0.1:0", "the loopback `address` of the proxy; port 0 takes a free one")
 	f.DurationVar(&propagation, "propagation", 0, "how long a change of a policy takes to come into force")
 	f.StringVar(&gate, "gate", "closed", "closed, or open to allow everything")
-	_ = f.MarkHidden("gate") // fails only for a flag that is not there
+	f.BoolVar(&olderForms, "older-forms", false, "refuse in the forms that services had some years ago")
+	for _, hidden := range []string{"gate", "older-forms"} {
+		_ = f.MarkHidden(hidden) // fails only for a flag that is not there
+	}
 	return c
 }
 

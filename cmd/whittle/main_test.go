@@ -142,6 +142,14 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 		_, err = ec2.NewFromConfig(cfg).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
 	case "create-key":
 		_, err = kms.NewFromConfig(cfg).CreateKey(ctx, &kms.CreateKeyInput{})
+	case "create-user": // its name; writes its keys into NAME.env
+		var key *iam.CreateAccessKeyOutput
+		if _, err = iam.NewFromConfig(cfg).CreateUser(ctx, &iam.CreateUserInput{UserName: &arg}); err == nil {
+			key, err = iam.NewFromConfig(cfg).CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &arg})
+		}
+		if err == nil {
+			err = os.WriteFile(arg+".env", fmt.Appendf(nil, "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", *key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey), 0o600)
+		}
 	case "put-role-policy": // role; any document
 		doc := `{"Version":"2012-10-17","Statement":[]}`
 		_, err = iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &arg, PolicyName: aws.String("p"), PolicyDocument: &doc})

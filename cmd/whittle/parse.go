@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-iam/whittle/harness/catalog/named"
@@ -106,12 +109,16 @@ func runParse(ctx context.Context, g *globals, file string, clouds []refusal.Clo
 		defer f.Close()
 		in = contextReader{ctx, f}
 	}
-	denials, err := parsers.Scan(in, clouds...)
+	found, err := parsers.Scan(in, clouds...)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", nameOf(file), err)
 	}
+	denials := make([]shown, len(found))
+	for i, d := range found {
+		denials[i].Denial = d
+	}
 	if decoded && ctx.Err() == nil {
-		denials = decodeAll(ctx, g, denials)
+		decodeAll(ctx, g, denials)
 	}
 	unnamed := 0
 	for i, d := range denials {
@@ -158,17 +165,24 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
+// shown is a denial with the conditions of its request, which only a decoded
+// message tells.
+type shown struct {
+	refusal.Denial
+	conditions map[string][]string
+}
+
 // decodeAll asks STS for what EC2 encoded. What it may not or cannot decode stays
 // as it is, and is told.
-func decodeAll(ctx context.Context, g *globals, denials []refusal.Denial) []refusal.Denial {
-	if !slices.ContainsFunc(denials, func(d refusal.Denial) bool { return d.Encoded != "" }) {
+func decodeAll(ctx context.Context, g *globals, denials []shown) {
+	if !slices.ContainsFunc(denials, func(d shown) bool { return d.Encoded != "" }) {
 		fmt.Fprintln(g.err, "decode: no encoded message in the output")
-		return denials
+		return
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		fmt.Fprintf(g.err, "decode: %v; the encoded refusals stay opaque\n", err)
-		return denials
+		return
 	}
 	client := sts.NewFromConfig(cfg)
 	for i, d := range denials {
@@ -178,7 +192,15 @@ func decodeAll(ctx context.Context, g *globals, denials []refusal.Denial) []refu
 		m, err := decode.Message(ctx, client, d.Encoded)
 		if err != nil {
 			fmt.Fprintf(g.err, "decode: %v; the refusal stays as it is\n", err)
+			var invalid *types.InvalidAuthorizationMessageException
+			if !errors.As(err, &invalid) && errors.As(err, new(*smithy.OperationError)) {
+				return // nor would it decode another
+			}
 			continue
+		}
+		denials[i].conditions = m.Conditions
+		if d.Permission != "" {
+			continue // the message says the same as the sentence before it
 		}
 		d.Permission, d.Resource, d.Principal = m.Permission, m.Resource, m.Principal
 		d.Reason, d.Candidates = refusal.MissingPermission, nil
@@ -188,9 +210,8 @@ func decodeAll(ctx context.Context, g *globals, denials []refusal.Denial) []refu
 				d.Blocker = "a policy that the refusal does not name"
 			}
 		}
-		denials[i] = d
+		denials[i].Denial = d.Denial
 	}
-	return denials
 }
 
 // denialJSON is a denial with every field there, so that a script need not ask.
@@ -203,13 +224,15 @@ type denialJSON struct {
 	Principal  string         `json:"principal"`
 	Blocker    string         `json:"blocker"`
 	Evidence   string         `json:"evidence"`
+	// Conditions are there for what was decoded alone.
+	Conditions map[string][]string `json:"conditions,omitempty"`
 }
 
-func printDenials(g *globals, denials []refusal.Denial) error {
+func printDenials(g *globals, denials []shown) error {
 	if g.json {
 		list := make([]denialJSON, 0, len(denials))
 		for _, d := range denials {
-			list = append(list, denialJSON{d.Cloud, d.Reason, d.Permission, append([]string{}, d.Candidates...), d.Resource, d.Principal, d.Blocker, d.Evidence})
+			list = append(list, denialJSON{d.Cloud, d.Reason, d.Permission, append([]string{}, d.Candidates...), d.Resource, d.Principal, d.Blocker, d.Evidence, d.conditions})
 		}
 		return printJSON(g.out, list)
 	}
@@ -229,6 +252,7 @@ func printDenials(g *globals, denials []refusal.Denial) error {
 		t := tabwriter.NewWriter(g.out, 0, 0, 2, ' ', 0)
 		for _, line := range []struct{ name, value string }{
 			{"candidates", strings.Join(d.Candidates, ", ")}, {"resource", d.Resource}, {"principal", d.Principal}, {"blocker", d.Blocker}, {"evidence", d.Evidence},
+			{"conditions", conditions(d.conditions)},
 		} {
 			if line.value != "" {
 				fmt.Fprintf(t, "  %s\t%s\n", line.name, visible(line.value))
@@ -239,6 +263,15 @@ func printDenials(g *globals, denials []refusal.Denial) error {
 		}
 	}
 	return nil
+}
+
+// conditions writes condition keys and their values on one line.
+func conditions(of map[string][]string) string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, key+"="+strings.Join(of[key], "|"))
+	}
+	return strings.Join(all, ", ")
 }
 
 // visible makes one line of a value, with nothing in it that a terminal would

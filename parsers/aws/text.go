@@ -154,6 +154,9 @@ func (r *reader) sentences() {
 		// EC2 puts the same, encoded, behind it.
 		if tail := s[end:min(len(s), end+80)]; strings.HasPrefix(strings.TrimLeft(tail, ". \n"), words.EncodedIntro) {
 			end += strings.Index(tail, words.EncodedIntro) + len(words.EncodedIntro)
+			if e := encodedText.FindStringSubmatch(s[end:]); e != nil {
+				d.Encoded = e[1]
+			}
 		}
 		r.add(m[0], end, d)
 	}
@@ -403,7 +406,7 @@ func (r *reader) merged() []refusal.Denial {
 	var out []refusal.Denial
 	for _, f := range r.found {
 		same := func(d refusal.Denial) bool {
-			if d.Reason != f.Reason || d.Permission != f.Permission || d.Resource != f.Resource || d.Principal != f.Principal || d.Blocker != f.Blocker || d.Encoded != f.Encoded {
+			if d.Reason != f.Reason || d.Permission != f.Permission || d.Resource != f.Resource || d.Principal != f.Principal || d.Blocker != f.Blocker || f.Permission == "" && d.Encoded != f.Encoded {
 				return false
 			}
 			return f.Permission != "" || d.Call == f.Call && slices.Equal(d.Candidates, f.Candidates)

@@ -23,7 +23,10 @@ func TestText(t *testing.T) {
 		{
 			"terraform's box, wrapped",
 			"╷\n│ Error: creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 403, RequestID: 0, api error UnauthorizedOperation: You are not authorized to perform\n│ this operation. User: " + who + " is not authorized to perform: ec2:CreateVpc on resource:\n│ arn:aws:ec2:us-east-1:111122223333:vpc/* because no identity-based policy allows the ec2:CreateVpc action. Encoded\n│ authorization failure message: AbC-_1\n│ \n│   with aws_vpc.main,\n╵\n",
-			[]refusal.Denial{denial(refusal.MissingPermission, "ec2:CreateVpc", "arn:aws:ec2:us-east-1:111122223333:vpc/*", who, "")},
+			[]refusal.Denial{{
+				Cloud: refusal.AWS, Reason: refusal.MissingPermission, Permission: "ec2:CreateVpc", Resource: "arn:aws:ec2:us-east-1:111122223333:vpc/*", Principal: who,
+				Encoded: "AbC-_1",
+			}},
 		},
 		{
 			"broken inside an ARN",

@@ -18,7 +18,14 @@ type Decoded struct {
 	Permission, Resource, Principal string
 	// ExplicitDeny: a policy denies it, and a grant would not help.
 	ExplicitDeny bool
+	// Conditions are the condition keys of the request with their values.
+	Conditions map[string][]string
 }
+
+// Pattern tells whether the resource holds a wildcard, which a grant would take for
+// one: EC2 writes it for the id of what is to be made, but a name that the request
+// chose may hold one too.
+func (d Decoded) Pattern() bool { return d.Resource != "*" && strings.ContainsAny(d.Resource, "*?") }
 
 // Client is the call that is needed; an STS client has it.
 type Client interface {
@@ -39,6 +46,9 @@ func Message(ctx context.Context, c Client, encoded string) (Decoded, error) {
 // message is not one that may be granted.
 var actionName = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9]+$`)
 
+// list is a list as the decoded message writes it.
+type list[T any] struct{ Items []T }
+
 // Read reads the document that DecodeAuthorizationMessage gives (STS API
 // Reference).
 func Read(text string) (Decoded, error) {
@@ -48,6 +58,10 @@ func Read(text string) (Decoded, error) {
 		Context      struct {
 			Principal        struct{ Arn string }
 			Action, Resource string
+			Conditions       list[struct {
+				Key    string
+				Values list[struct{ Value string }]
+			}]
 		}
 	}
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
@@ -57,13 +71,20 @@ func Read(text string) (Decoded, error) {
 	if d.Resource == "" {
 		d.Resource = "*"
 	}
+	for _, c := range m.Context.Conditions.Items {
+		if d.Conditions == nil {
+			d.Conditions = map[string][]string{}
+		}
+		for _, v := range c.Values.Items {
+			d.Conditions[c.Key] = append(d.Conditions[c.Key], v.Value)
+		}
+	}
 	switch {
 	case m.Allowed:
 		return Decoded{}, errors.New("decoded authorization message: tells of a request that was allowed")
 	case !actionName.MatchString(d.Permission):
 		return Decoded{}, fmt.Errorf("decoded authorization message: names no action but %q", d.Permission)
-	case d.Resource != "*" && !strings.HasPrefix(d.Resource, "arn:"), strings.ContainsAny(d.Resource, "*?") && d.Resource != "*":
-		// A wildcard would be granted as one.
+	case d.Resource != "*" && !strings.HasPrefix(d.Resource, "arn:"):
 		return Decoded{}, fmt.Errorf("decoded authorization message: names no resource but %q", d.Resource)
 	}
 	return d, nil
