@@ -146,7 +146,7 @@ func checkStack(t *testing.T, p probed) {
 	}
 }
 
-var probeIdentity = regexp.MustCompile(`:assumed-role/whittle-`)
+var probeIdentity = regexp.MustCompile(`:assumed-role/whittle-|^serviceAccount:w-`)
 
 // traced gives what the requests of a pass needed that were let through, by
 // step: what the gate's tables say, widened as a grant is.
@@ -190,7 +190,7 @@ func traced(t *testing.T, trace string, events []journal.Event, pass string) map
 			needs[spans[i].step] = needs[spans[i].step].With(grant.Grant{Permission: n.Action, Resource: catalog.Widen(n.Resource)})
 		}
 	}
-	if len(needs) != len(spans) || len(spans) == 0 {
+	if len(needs) == 0 || len(spans) == 0 { // one step of several may ask for nothing
 		t.Fatalf("the trace speaks of %d of %d steps", len(needs), len(spans))
 	}
 	return needs

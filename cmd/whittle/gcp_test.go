@@ -1,0 +1,121 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/journal"
+)
+
+// googleStack is a small stack on Google Cloud, for the real hashicorp/google.
+const googleStack = "testdata/gcp/whittle.yaml"
+
+// googleMust are permissions that each step is known to need. They hold none that
+// only a clean-up would, and beside what each method is called, what shows only at
+// run time: what a request names, and the operations that are waited for.
+var googleMust = map[string][]string{
+	"plan": nil,
+	"apply": {
+		"compute.networks.create", "compute.networks.updatePolicy", "compute.subnetworks.create", "compute.subnetworks.use", "compute.subnetworks.useExternalIp",
+		"compute.instances.create", "compute.disks.create", "compute.instances.setTags", "compute.instances.setLabels", "compute.instances.setServiceAccount",
+		"iam.serviceAccounts.actAs", "compute.globalOperations.get", "compute.regionOperations.get", "compute.zoneOperations.get", "storage.buckets.create",
+		"storage.buckets.setIamPolicy", "resourcemanager.projects.setIamPolicy", "secretmanager.secrets.create", "secretmanager.versions.add", "iam.serviceAccounts.create",
+	},
+	"replan":  {"compute.instances.get", "compute.networks.get", "storage.buckets.get", "secretmanager.versions.access", "resourcemanager.projects.getIamPolicy"},
+	"update":  {"compute.instances.stop", "compute.instances.setMachineType", "compute.instances.start", "compute.zoneOperations.get", "secretmanager.versions.add", "secretmanager.versions.destroy"},
+	"destroy": {"compute.instances.delete", "compute.networks.delete", "storage.buckets.delete", "secretmanager.secrets.delete", "iam.serviceAccounts.delete"},
+}
+
+// checkGoogle says what is wrong with what a probe of the stack has found.
+func checkGoogle(t *testing.T, p probed) {
+	t.Helper()
+	if err := unseen(p); err != nil {
+		t.Error(err)
+	}
+	if len(p.rec.Steps) != len(googleMust) || p.rec.Cloud != "gcp" {
+		t.Errorf("%d steps on %s", len(p.rec.Steps), p.rec.Cloud)
+	}
+	for _, s := range p.rec.Steps {
+		if s.Runs != 1 {
+			t.Errorf("step %s took %d runs of growth, want 1", s.Name, s.Runs)
+		}
+		have := s.Set().Permissions()
+		for _, want := range googleMust[s.Name] {
+			if !slices.Contains(have, want) {
+				t.Errorf("step %s lacks %s", s.Name, want)
+			}
+		}
+		for _, e := range s.Grants {
+			verb := e.Permission[strings.LastIndexByte(e.Permission, '.')+1:]
+			if s.Name != "destroy" && verb == "delete" {
+				t.Errorf("step %s holds %s: clean-up that it does not need", s.Name, e.Permission)
+			}
+			if s.Role == "planner" && !catalog.Level(e.Permission).Reads() {
+				t.Errorf("step %s holds %s, which does not only read", s.Name, e.Permission)
+			}
+			if e.Necessity != "observed" || e.Resource != "*" || e.Purpose == "" || e.Purpose == e.Permission {
+				t.Errorf("step %s: %+v", s.Name, e)
+			}
+		}
+	}
+	if strings.Contains(string(p.bytes), "whittle-sandbox") || strings.Contains(string(p.bytes), "whittle-placeholder") {
+		t.Errorf("the record holds the project's id, or a placeholder:\n%s", p.bytes)
+	}
+}
+
+// The stack converges in one run of each step, to exactly what the reference's
+// requests need by the gate's own tables, and under another name to the same
+// bytes, which are verified.
+func TestProbeGoogle(t *testing.T) {
+	t.Parallel()
+	trace := filepath.Join(t.TempDir(), "trace.jsonl")
+	first, err := probeStack(t, googleStack, "--no-verify", "--trace", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := probeStack(t, googleStack, "--no-reference", "--name", "name=beta-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkGoogle(t, first)
+	if !second.rec.Verified {
+		t.Error("not verified")
+	}
+	unverified := strings.Replace(string(second.bytes), `"verified": true`, `"verified": false`, 1)
+	if diff := cmp.Diff(string(first.bytes), unverified); diff != "" {
+		t.Errorf("under another name the record is another (-tiny +beta):\n%s", diff)
+	}
+	needs := traced(t, trace, first.events, journal.PassReference)
+	for _, s := range first.rec.Steps {
+		var want, have []grant.Grant
+		for _, p := range needs[s.Name].Permissions() {
+			want = append(want, grant.Grant{Permission: p, Resource: "*"})
+		}
+		for _, e := range s.Grants {
+			have = append(have, e.Grant())
+		}
+		if diff := cmp.Diff(grant.Of(want...).Slice(), grant.Of(have...).Slice()); diff != "" {
+			t.Errorf("step %s: what the reference's requests need, and what was granted (-needed +granted):\n%s", s.Name, diff)
+		}
+	}
+}
+
+// Grants that take 3 s to come into force still take one run of each step, and no
+// client sees a refusal.
+func TestProbeGoogleWithPropagation(t *testing.T) {
+	t.Parallel()
+	p, err := probeStack(t, googleStack, "--no-reference", "--propagation", "3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkGoogle(t, p)
+	if !p.rec.Verified {
+		t.Error("not verified")
+	}
+}
