@@ -35,6 +35,8 @@ var hints = plain.NewWords(
 	// not enabled, too much
 	"_disabled", "is disabled", "been used", "accessnotconfigured", "not configured", "not enabled", "optinrequired", "subscri", "unregistered", "be registered",
 	"exceeded", "throttl", " quota", "'quota", "\"quota", "_quota", "quotae", "quota_", "quotagroup", "slowdown", "many requests", "toomanyrequests", "vcpu capacity", "countlimit",
+	"accessdisabled", "accountproblem", "invalidsecurity", "securityheader", "tokenrefresh", "priorrequest", "manybuckets", "notsignedup", "regiondisabled", "invalidpayer", "requesttorrent",
+	"invalidobjectstate", "be addressed using", "while connecting",
 	"must be verified", "service linked role", "service-linked role", "does not support", "firewall", "byconnection", "ciphertext refers",
 )
 

@@ -66,9 +66,14 @@ func (p Place) Told() refusal.Call {
 	return c.Call
 }
 
-// Earlier gives what the two lines before say, for a line that says nothing.
+// Earlier gives what the two lines before say, for a line that says nothing. How
+// far along something else is ("Refreshing state...") does not count.
 func (p Place) Earlier() refusal.Call {
-	return told(lastLines(strings.TrimSuffix(p.Before, p.Line))).Call
+	lines := lastLines(strings.TrimSuffix(p.Before, p.Line))
+	if strings.Contains(lines, "...") {
+		return refusal.Call{}
+	}
+	return told(lines).Call
 }
 
 type call struct{ refusal.Call }

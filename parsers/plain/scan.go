@@ -42,6 +42,13 @@ func (p Piece) Own(offset int) bool {
 	return raw >= p.from && raw < p.to
 }
 
+// Whole gives a text as one piece, whatever stands in it.
+func Whole(text string) Piece {
+	p := Piece{to: len(text)}
+	p.Text, p.marks = clean(text)
+	return p
+}
+
 // Scan reads r to its end and gives every piece of its plain text that holds one
 // of the words to yield, in order. It needs less than 2 MiB whatever r holds: a
 // line of any length, no line breaks at all, NUL bytes, invalid UTF-8. UTF-16 is
