@@ -70,8 +70,10 @@ type Form struct {
 	Hints []string
 	Re    *expr.Regexp
 	// Core, where there is one, matches within everything that Re matches and
-	// costs less to find: it begins with plain text.
-	Core *expr.Regexp
+	// costs less to find: it begins with plain text. Re is then tried around
+	// each of its matches alone, on at most Back bytes before it and Ahead behind.
+	Core        *expr.Regexp
+	Back, Ahead int
 	// Read gives the sentences of a match, none if it is none after all. One
 	// without a To stands where the match does.
 	Read func(Match) []Sentence
@@ -95,10 +97,17 @@ func Find(forms []Form, text string) []Sentence {
 
 // Near finds those sentences of the forms that have nothing better nearby: no
 // sentence of said, and none of an earlier form, within a form's reach. A
-// refusal that names no permission mostly introduces one that does.
+// refusal that names no permission mostly introduces one that does. What a form's
+// expression matches must hold one of its hints; said is in the order of the text.
 func Near(forms []Form, text string, said []Sentence) []Sentence {
 	var found []Sentence
-	each(forms, text, func(f Form, s Sentence) {
+	var open []Form
+	for _, f := range forms {
+		if f.open(text, said) {
+			open = append(open, f)
+		}
+	}
+	each(open, text, func(f Form, s Sentence) {
 		if !near(said, s, f.Reach) && !near(found, s, f.Reach) {
 			found = append(found, s)
 		}
@@ -111,7 +120,7 @@ func each(forms []Form, text string, got func(Form, Sentence)) {
 		if !f.mayBe(text) {
 			continue
 		}
-		for _, at := range f.Re.FindAllStringSubmatchIndex(text, -1) {
+		for _, at := range f.matches(text) {
 			for _, s := range f.Read(Match{text, at}) {
 				if s.To == 0 {
 					s.From, s.To = at[0], at[1]
@@ -125,7 +134,60 @@ func each(forms []Form, text string, got func(Form, Sentence)) {
 func (f Form) mayBe(text string) bool {
 	for _, h := range f.Hints {
 		if strings.Contains(text, h) {
-			return f.Core == nil || len(f.Core.FindAllStringIndex(text, 1)) > 0
+			return true
+		}
+	}
+	return false
+}
+
+// matches gives where the form's expression matches.
+func (f Form) matches(text string) [][]int {
+	if f.Core == nil {
+		return f.Re.FindAllStringSubmatchIndex(text, -1)
+	}
+	var all [][]int
+	done := 0
+	for _, c := range f.Core.FindAllStringIndex(text, -1) {
+		if c[0] < done {
+			continue
+		}
+		from := max(done, c[0]-f.Back)
+		for from > done && from < c[0] && text[from-1] > ' ' {
+			from++ // a word is whole or not there
+		}
+		at := f.Re.FindStringSubmatchIndex(text[from:min(len(text), c[1]+f.Ahead)])
+		if at == nil {
+			continue
+		}
+		for i := range at {
+			if at[i] >= 0 {
+				at[i] += from
+			}
+		}
+		done = at[1]
+		all = append(all, at)
+	}
+	return all
+}
+
+// open tells whether one of the form's hints stands where no sentence of said is
+// within its reach: else nothing that it matches is kept.
+func (f Form) open(text string, said []Sentence) bool {
+	for _, h := range f.Hints {
+		next := 0 // of said
+		for at := 0; ; {
+			i := strings.Index(text[at:], h)
+			if i < 0 {
+				break
+			}
+			i += at
+			for next < len(said) && said[next].To+f.Reach <= i {
+				next++
+			}
+			if next == len(said) || i < said[next].From-f.Reach {
+				return true
+			}
+			at = i + len(h)
 		}
 	}
 	return false

@@ -97,6 +97,8 @@ var forms = []form{
 	{
 		Hints: []string{"to perform", "to perform action"},
 		Core:  expr.New(`perform\s+(?:the\s+)?(?:following\s+)?action`),
+		Back:  2 << 10, // names, an action and its scope
+		Ahead: 4 << 10, // a list of actions
 		Re:    expr.New(client + `(?:` + has + `(?:however|but),?\s*it\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:required\s+)?(?:authorization|permissions?|access)(?:\(s\))?\s+(?:or\s+an\s+ABAC\s+condition\s+(?:is\s+|was\s+)?not\s+(?:fulfilled|satisfied|met)\s+)?to|(?:is\s+)?not\s+authorized\s+to)\s+perform\s+(?:the\s+)?(?:following\s+)?actions?(?:\(s\))?:?\s*(?:` + said + `|(` + action + `))`),
 		Read:  actions,
 	},

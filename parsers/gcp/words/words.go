@@ -135,7 +135,7 @@ const maxBehind = 1 << 10
 // principal gives who was refused, where gcloud or a mask says it around the
 // sentence.
 func principal(m match, end int) (who, on string) {
-	if before := m.Before(); strings.HasSuffix(strings.TrimRight(before, " \t\r\n\f\v"), ":") {
+	if before := m.Before(); strings.HasSuffix(strings.TrimRight(before, " \t\r\n\f\v"), ":") && strings.Contains(before, "access") {
 		if g := gcloudUser.FindStringSubmatch(before); g != nil {
 			return g[1], g[2]
 		}
