@@ -16,6 +16,8 @@ import (
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	"github.com/whittle-iam/whittle/sandbox/role/aws/canary"
@@ -95,19 +97,44 @@ func TestProbeStackWhole(t *testing.T) {
 	sameNeeds(t, first, needs, "acme")
 }
 
-// sameNeeds checks that what was granted is what requests needed, step by step.
+// sameNeeds checks that what was granted is what requests needed, step by step:
+// each need is met by a grant, and each grant meets a need.
 func sameNeeds(t *testing.T, p probed, needs map[string]grant.Set, name string) {
 	t.Helper()
 	here := strings.NewReplacer("{account}", "123456789012", "{name}", name)
 	for _, s := range p.rec.Steps {
-		var have []grant.Grant
+		met := map[grant.Grant]bool{}
 		for _, e := range s.Grants {
-			have = append(have, grant.Grant{Permission: e.Permission, Resource: here.Replace(e.Resource)})
+			g := grant.Grant{Permission: e.Permission, Resource: here.Replace(e.Resource)}
+			serves := false
+			for need := range needs[s.Name].All() {
+				if allows(t, g, need) {
+					met[need], serves = true, true
+				}
+			}
+			if !serves {
+				t.Errorf("step %s: nothing needed %s", s.Name, g)
+			}
 		}
-		if diff := cmp.Diff(needs[s.Name].Slice(), grant.Of(have...).Slice()); diff != "" {
-			t.Errorf("step %s: what the requests need, and what was granted (-needed +granted):\n%s", s.Name, diff)
+		for need := range needs[s.Name].All() {
+			if !met[need] {
+				t.Errorf("step %s: %s was needed, and is not in the record", s.Name, need)
+			}
 		}
 	}
+}
+
+// allows tells whether a grant is enough for a need.
+func allows(t *testing.T, g, need grant.Grant) bool {
+	t.Helper()
+	if g.Permission != need.Permission {
+		return false
+	}
+	d, err := evaluate.Documents([]policy.Document{policy.FromSet(grant.Of(g))}, evaluate.Request{Action: need.Permission, Resource: need.Resource})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d == evaluate.Allow
 }
 
 // checkStack checks what holds for every probe of the example.

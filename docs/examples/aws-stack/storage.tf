@@ -60,6 +60,9 @@ resource "aws_s3_object" "settings" {
   bucket  = aws_s3_bucket_server_side_encryption_configuration.artifacts.bucket
   key     = "settings.json"
   content = jsonencode({ setting = var.setting })
+
+  # One made before it would have no version, and be deleted in another way.
+  depends_on = [aws_s3_bucket_versioning.artifacts]
 }
 
 resource "aws_dynamodb_table" "jobs" {
