@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help demo demo-aws test test-stack unit lint bench build setup tools clean
+.PHONY: help demo demo-gcp demo-aws test test-stack unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,7 +43,16 @@ WITH_MOTO = if [ -z "$${WHITTLE_MOTO_PYTHON:-}" ] && [ -x .venv/bin/python ]; th
 tools: ## build the real tools that tests and steps run: once a machine, about 15 minutes
 	@$(GO) run ./cmd/whittle tools build >/dev/null
 
-demo: demo-aws ## probe the example stacks on the embedded sandboxes
+demo: demo-gcp ## probe the life of a self-hosted E2B on the embedded sandbox: needs nothing but Go
+
+# The tools that the example's steps call by name; what Terraform and Packer
+# need is found or built by the steps themselves.
+demo-gcp: build ## probe docs/examples/e2b on the embedded GCP sandbox
+	@mkdir -p out/demo-gcp
+	@$(GO) build -o out/demo-gcp/bin/deploy ./docs/examples/e2b/deploy
+	@crane="$$(bin/whittle tools build crane)"; \
+	PATH="$$PWD/out/demo-gcp/bin:$${crane%/*}:$$PATH" bin/whittle probe --file docs/examples/e2b/whittle.yaml --record out/demo-gcp/whittle.lock.json --work out/demo-gcp/run
+	@bin/whittle show --record out/demo-gcp/whittle.lock.json
 
 demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandbox
 	@mkdir -p out/demo-aws
@@ -61,7 +70,7 @@ unit: ## the tests that need neither terraform nor moto
 	$(GO) test -race -short $$($(GO) list ./... | grep -v -E '/sandbox/embedded(/aws(/(account|facts|moto))?)?$$')
 
 lint: ## gofmt, go vet, staticcheck, go mod tidy
-	@bad=$$(gofmt -l cmd harness parsers sandbox); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
+	@bad=$$(gofmt -l cmd docs harness parsers sandbox); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
 	$(GO) vet ./...
 	$(TOOLS) staticcheck ./...
 	$(GO) mod tidy -diff

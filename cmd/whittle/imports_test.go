@@ -117,6 +117,10 @@ var mayImport = map[string][]string{
 	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy"},
 	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy"},
 
+	// A program that an example's steps run: it is a user's, and knows nothing of
+	// ours.
+	"docs/examples/e2b/deploy": {},
+
 	// The simulated cloud. What its gate lets through comes from tables of its
 	// own, which see nothing of what Whittle knows (harness/catalog, parsers),
 	// and which nobody else sees: else the test would mark its own work.

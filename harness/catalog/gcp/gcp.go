@@ -4,8 +4,8 @@
 // rights.
 //
 // Few services refuse without naming a permission: Cloud DNS, Pub/Sub, Resource
-// Manager, Service Usage, and Cloud Storage to HEAD. For these the needs are
-// written down here; for the rest the method's own permission is the one guess.
+// Manager, Service Usage, and Cloud Storage and the registries of images to HEAD.
+// For these the needs are written down here; for the rest the method's own permission is the one guess.
 package gcp
 
 import (
@@ -27,6 +27,9 @@ const everywhere = "*"
 // request whose method its path does not tell. It does not look at what is
 // granted or in what project.
 func Needs(method string, u *url.URL, body []byte) []request.Need {
+	if registry(strings.ToLower(u.Hostname())) {
+		return imageNeeds(method, u.EscapedPath())
+	}
 	service, path := locate(u)
 	if service == "" {
 		return nil
@@ -265,4 +268,34 @@ func storageNeeds(method string, path []string) []request.Need {
 		return one("storage.objects.get")
 	}
 	return nil
+}
+
+// registry tells whether a host is one of Artifact Registry's for images.
+func registry(host string) bool {
+	return strings.HasSuffix(host, "-docker.pkg.dev") || host == "gcr.io" || strings.HasSuffix(host, ".gcr.io")
+}
+
+// imagePath is a request's path in the registry protocol, behind the image's name
+// (https://github.com/opencontainers/distribution-spec/blob/main/spec.md#endpoints).
+var imagePath = regexp.MustCompile(`^/v2/.+/(blobs/uploads|blobs|manifests|tags|referrers)/`)
+
+// imageNeeds reads the registry protocol. Source: Artifact Registry, "Access
+// control with IAM": pulling checks downloadArtifacts, pushing uploadArtifacts.
+func imageNeeds(method, path string) []request.Need {
+	m := imagePath.FindStringSubmatch(path)
+	if m == nil {
+		return nil
+	}
+	name := ""
+	switch reading := method == http.MethodGet || method == http.MethodHead; {
+	case m[1] == "blobs/uploads", m[1] == "manifests" && method == http.MethodPut:
+		name = "artifactregistry.repositories.uploadArtifacts"
+	case m[1] == "manifests" && method == http.MethodDelete:
+		name = "artifactregistry.versions.delete"
+	case reading:
+		name = "artifactregistry.repositories.downloadArtifacts"
+	default:
+		return nil
+	}
+	return []request.Need{{Permission: name, Resource: everywhere}}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/api/compute/v1"
 	"google.golang.org/api/dns/v1"
 	"google.golang.org/api/logging/v2"
 	"google.golang.org/api/monitoring/v3"
@@ -177,4 +178,26 @@ func TestPubSub(t *testing.T) {
 	}
 	_, err = c.Topics.Delete(topic).Do()
 	refused(t, err, 403, "User not authorized")
+}
+
+// The parts of an instance have fingerprints of their own, beside the instance's.
+func TestFingerprintsOfParts(t *testing.T) {
+	g := start(t, gcp.Config{DefaultNetwork: true})
+	c := connect(t, g, g.Operator())
+	c.done(t)(c.compute.Instances.Insert(project, "us-central1-a", &compute.Instance{
+		Name: "vm", MachineType: "zones/us-central1-a/machineTypes/e2-small",
+		Disks:             []*compute.AttachedDisk{{Boot: true, InitializeParams: &compute.AttachedDiskInitializeParams{SourceImage: "projects/debian-cloud/global/images/family/debian-11"}}},
+		NetworkInterfaces: []*compute.NetworkInterface{{Network: "global/networks/default"}},
+	}).Do())
+	vm := must[*compute.Instance](t)(c.compute.Instances.Get(project, "us-central1-a", "vm").Do())
+	value := "v"
+	metadata := &compute.Metadata{Fingerprint: vm.Metadata.Fingerprint, Items: []*compute.MetadataItems{{Key: "k", Value: &value}}}
+	c.done(t)(c.compute.Instances.SetMetadata(project, "us-central1-a", "vm", metadata).Do())
+	c.done(t)(c.compute.Instances.SetTags(project, "us-central1-a", "vm", &compute.Tags{Fingerprint: vm.Tags.Fingerprint, Items: []string{"t"}}).Do())
+	_, err := c.compute.Instances.SetMetadata(project, "us-central1-a", "vm", metadata).Do()
+	refused(t, err, 412, "fingerprint")
+	vm = must[*compute.Instance](t)(c.compute.Instances.Get(project, "us-central1-a", "vm").Do())
+	if len(vm.Metadata.Items) != 1 || len(vm.Tags.Items) != 1 {
+		t.Errorf("metadata %+v, tags %+v", vm.Metadata, vm.Tags)
+	}
 }

@@ -194,10 +194,11 @@ func Email(member string) string {
 func Link(path string) string { return "https://www.googleapis.com/compute/v1/" + path }
 
 // Relative is the path of a compute resource from any form of its URL, in the
-// given project; what is no such URL is false.
+// given project; what is no such URL is false. A URL without a host is taken,
+// too: Packer names its disks so.
 func Relative(link, project string) (string, bool) {
 	for _, prefix := range []string{"https://www.googleapis.com/compute/v1/", "https://www.googleapis.com/compute/beta/",
-		"https://compute.googleapis.com/compute/v1/", "https://compute.googleapis.com/compute/beta/"} {
+		"https://compute.googleapis.com/compute/v1/", "https://compute.googleapis.com/compute/beta/", "/compute/v1/", "/compute/beta/"} {
 		if rest, ok := strings.CutPrefix(link, prefix); ok {
 			link = rest
 			break

@@ -296,15 +296,24 @@ func done(c *api.Call, path string, o store.Object) (*api.Reply, error) {
 	return api.OK(operation.Start(c, path, o))
 }
 
-// change makes a handler of a function that changes one resource.
+// change makes a handler of a function that changes one resource. A fingerprint
+// in the body is the resource's.
 func change(f func(c *api.Call, o store.Object) error) api.Handler {
+	return changePart(func(c *api.Call, o store.Object) error {
+		if err := generic.Current(c, o); err != nil {
+			return err
+		}
+		return f(c, o)
+	})
+}
+
+// changePart is change where a fingerprint in the body is not the resource's but
+// that of a part, which f looks at.
+func changePart(f func(c *api.Call, o store.Object) error) api.Handler {
 	return func(c *api.Call) (*api.Reply, error) {
 		old, ok := c.Tx.Get(c.Key())
 		if !ok {
 			return nil, missing(c, c.Path)
-		}
-		if err := generic.Current(c, old); err != nil {
-			return nil, err
 		}
 		o := store.Clone(old)
 		if err := f(c, o); err != nil {

@@ -366,7 +366,7 @@ func instanceRemoved(c *api.Call, path string, o store.Object) error {
 // versioned makes a handler that replaces a part of an instance which has a
 // fingerprint of its own.
 func versioned(field string) api.Handler {
-	return change(func(c *api.Call, o store.Object) error {
+	return changePart(func(c *api.Call, o store.Object) error {
 		if f := api.String(c.Body, "fingerprint"); f != api.String(o, field+".fingerprint") {
 			return wire.New(412, "Supplied fingerprint does not match current %s fingerprint.", field)
 		}
