@@ -237,26 +237,51 @@ func TestOnly(t *testing.T) {
 
 // A line without an end, of letters, of NUL bytes, of bytes that are no UTF-8, of
 // nothing but hits or escapes, is read in memory that does not grow with it, and
-// the refusal behind it is found. (The bench does it with 1 GiB.)
+// the refusal behind it is found.
 func TestOneLine(t *testing.T) {
-	const size = 8 << 20 // a hundred times what is kept
+	const size = 4 << 20 // fifty times what is kept
 	for name, fill := range map[string]string{
-		"letters": "abcdefghijklmnopqrstuvwxyz ", "NUL": "\x00", "no UTF-8": "\xff\xc3\x28\xe2\x94", "backslashes": `\\\\`, "escapes": "\x1b[31m",
+		"letters": "abcdefghijklmnopqrstuvwxyz ", "NUL": "\x00", "no UTF-8": "\xff\xc3\x28\xe2\x94", "backslashes": `\\\\`, "escapes": "\x1b[31m", "a cut escape": "\x1b[", "boxes": "│",
 	} {
-		t.Run(name, func(t *testing.T) {
-			const last = " User: a is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k"
-			var before, after runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			got, err := Scan(io.MultiReader(io.LimitReader(&endless{fill: fill}, size), strings.NewReader(last)))
-			runtime.ReadMemStats(&after)
-			if err != nil || len(got) != 1 || got[0].Permission != "s3:GetObject" {
-				t.Errorf("got %+v, %v", got, err)
-			}
-			if grown := int64(after.Sys) - int64(before.Sys); grown > 48<<20 {
-				t.Errorf("took %d MiB from the system", grown>>20)
-			}
-		})
+		t.Run(name, func(t *testing.T) { oneLine(t, fill, size) })
+	}
+	// What is looked at closely costs more.
+	for name, fill := range map[string]string{
+		"hits": "denied ", "the start of a sentence": "User: a is not authorized to perform: ", "quotes": "permission denied '\"", "a reply's body": `{"error":{"code":403,"message":"denied","errors":[{"reason":"forbidden"`,
+	} {
+		t.Run(name, func(t *testing.T) { oneLine(t, fill, 256<<10) })
+	}
+}
+
+// A gibibyte takes no more than four mebibytes do.
+func TestOneLineOfGibibyte(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads a line of 1 GiB")
+	}
+	oneLine(t, "no line breaks here, ", 1<<30)
+}
+
+func oneLine(t *testing.T, fill string, size int64) {
+	t.Helper()
+	const last = "\n\nUser: a is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k"
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	got, err := Scan(io.MultiReader(io.LimitReader(&endless{fill: fill}, size), strings.NewReader(last)))
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(got, func(d refusal.Denial) bool { return d.Permission == "s3:GetObject" && d.Resource == "arn:aws:s3:::b/k" }) {
+		t.Errorf("got %+v", got)
+	}
+	for _, d := range got {
+		if d.Permission != "" && d.Permission != "s3:GetObject" {
+			t.Errorf("got %+v", d)
+		}
+	}
+	if grown := int64(after.Sys) - int64(before.Sys); grown > 48<<20 {
+		t.Errorf("took %d MiB from the system", grown>>20)
 	}
 }
 

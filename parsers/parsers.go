@@ -39,8 +39,10 @@ var errNoParser = errors.New("the host is no cloud API that is known")
 
 // FromExchange reads the refusal that an exchange ended in, with the parser of
 // the cloud whose endpoint answered. It gives nothing for what is no refusal.
-// Its only error is an [UnreadError], and it comes without denials.
+// Its only error is an [UnreadError], and it comes without denials. Of a body it
+// reads [refusal.MaxBody] bytes, however long it is.
 func FromExchange(x refusal.Exchange) ([]refusal.Denial, error) {
+	x = bounded(x)
 	host := ""
 	if x.URL != nil {
 		host = x.URL.Host
@@ -63,6 +65,7 @@ func FromExchange(x refusal.Exchange) ([]refusal.Denial, error) {
 // Class gives the request class of an exchange: what stays the same when the
 // same request is made again, by another run, in another account.
 func Class(x refusal.Exchange) string {
+	x = bounded(x)
 	if x.URL != nil {
 		if c, known := cloudOf(x.URL.Host); known {
 			return c.class(x)
@@ -74,11 +77,18 @@ func Class(x refusal.Exchange) string {
 // Fits tells whether a request may have been refused for the permission: it is
 // of the request's own service, or of one that the service is known to ask.
 func Fits(x refusal.Exchange, permission string) bool {
+	x = bounded(x)
 	if x.URL == nil {
 		return false
 	}
 	c, known := cloudOf(x.URL.Host)
 	return known && c.fits(x, permission)
+}
+
+// bounded cuts the bodies to what an exchange holds at most.
+func bounded(x refusal.Exchange) refusal.Exchange {
+	x.Body, x.ReplyBody = x.Body[:min(len(x.Body), refusal.MaxBody)], x.ReplyBody[:min(len(x.ReplyBody), refusal.MaxBody)]
+	return x
 }
 
 // cloud is what the parser of one cloud offers.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -78,5 +79,41 @@ func TestFromOutput(t *testing.T) {
 	got := FromOutput("User: a is not authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::b/k\"")
 	if len(got) != 1 || got[0].Permission != "s3:GetObject" || got[0].Resource != "arn:aws:s3:::b/k" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A reply of any size is read in memory that does not grow with it, or is an
+// [UnreadError] that keeps only its start.
+func TestBigReplies(t *testing.T) {
+	const size = 4 << 20
+	for _, host := range []string{"sqs.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com", "compute.googleapis.com", "storage.googleapis.com", "management.azure.com", "v.vault.azure.net"} {
+		for name, fill := range map[string]string{
+			"letters": "denied ", "NUL": "\x00", "no UTF-8": "\xff\xfe\xc3", "XML": "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", "deep XML": "<a>", "deep JSON": `{"error":`, "lists": "[",
+			"JSON": `{"error":{"code":403,"message":"The caller does not have permission"}},`, "a string": `{"error":{"message":"x`,
+		} {
+			t.Run(host+"/"+name, func(t *testing.T) {
+				x := refusal.Exchange{
+					Method: "POST", URL: &url.URL{Scheme: "https", Host: host, Path: "/a/b"}, Header: http.Header{}, Status: 403, Reply: http.Header{},
+					ReplyBody: []byte(strings.Repeat(fill, size/len(fill))),
+				}
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				denials, err := FromExchange(x)
+				runtime.ReadMemStats(&after)
+				if grown := int64(after.Sys) - int64(before.Sys); grown > 16<<20 {
+					t.Errorf("took %d MiB from the system", grown>>20)
+				}
+				var unread *UnreadError
+				if err != nil && (!errors.As(err, &unread) || len(unread.Raw) > maxRaw || len(denials) > 0) {
+					t.Errorf("%d denials, %d bytes kept, %v", len(denials), len(unread.Raw), err)
+				}
+				for _, d := range denials {
+					if d.Reason == refusal.MissingPermission || len(d.Evidence) > 2<<10 {
+						t.Errorf("%s %q with %d bytes of evidence", d.Reason, d.Permission, len(d.Evidence))
+					}
+				}
+			})
+		}
 	}
 }
