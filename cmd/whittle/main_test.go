@@ -31,8 +31,9 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	testscript.Main(m, map[string]func(){
-		"whittle": main,
-		"calls":   callsMain,
+		"whittle":      main,
+		"calls":        callsMain,
+		"google-calls": googleCallsMain,
 	})
 }
 
