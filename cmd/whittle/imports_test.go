@@ -175,6 +175,7 @@ var mayImport = map[string][]string{
 	"cmd/whittle": {everything},
 	// Measures the parsers against a corpus.
 	"cmd/score": {"harness/catalog/named", "parsers", "parsers/refusal"},
+	"cmd/truth": {"harness/record"},
 	"cmd/bench": {"harness/grant", "harness/record", "parsers/refusal", "sandbox/intercept"},
 }
 
