@@ -166,16 +166,28 @@ func (r *reader) sentences() {
 // of one is longer (IAM User Guide, "IAM and AWS STS quotas").
 const longestName = 1 << 10
 
+// wordsBefore is how many words the sentence can have before its core, and one
+// more: "User:", a name of two, "is", the first half of "not".
+const wordsBefore = 6
+
 // said gives the matches of the expression of that name.
 func (r *reader) said() [][]int {
 	var all [][]int
-	done := 0
-	for _, c := range core.FindAllStringIndex(r.s, -1) {
-		from := max(done, c[0]-longestName)
-		for from > done && from < c[0] && r.s[from-1] > ' ' {
+	s, done := r.s, 0
+	for _, c := range core.FindAllStringIndex(s, -1) {
+		from, least := c[0], max(done, c[0]-longestName)
+		for n := 0; n < wordsBefore && from > least; n++ {
+			for from > least && s[from-1] <= ' ' {
+				from--
+			}
+			for from > least && s[from-1] > ' ' {
+				from--
+			}
+		}
+		for from > done && from < c[0] && s[from-1] > ' ' {
 			from++ // a word is whole or not there
 		}
-		m := said.FindStringSubmatchIndex(r.s[from:c[1]])
+		m := said.FindStringSubmatchIndex(s[from:c[1]])
 		if m == nil {
 			continue
 		}
@@ -291,14 +303,14 @@ func (r *reader) codes() {
 		if code == "Forbidden" && bareStatus.MatchString(s[max(0, m[2]-8):m[2]]) {
 			continue // HTTP's own phrase, which any server says
 		}
+		if reason == refusal.MissingPermission && (!anyCode.MatchString(code) || r.beside(m[2], m[3])) {
+			continue
+		}
 		near := s[max(0, m[2]-300):min(len(s), m[3]+400)]
 		if foreign.MatchString(near) && (code == "Forbidden" || !ours.MatchString(near)) || code == "Forbidden" && !ours.MatchString(near) && !strings.Contains(near, "Forbidden: Forbidden") && !strings.Contains(near, "[Forbidden: null]") {
 			continue
 		}
 		if reason == refusal.MissingPermission {
-			if !anyCode.MatchString(code) || r.beside(m[2], m[3]) {
-				continue
-			}
 			reason = refusal.OpaqueDenial
 			if strings.HasPrefix(strings.TrimSpace(rest), unverified) {
 				reason = refusal.NotAuthorization
