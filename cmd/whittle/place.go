@@ -69,7 +69,7 @@ func checkGate(gate string) error {
 // real account or project.
 func openPlace(ctx context.Context, cloud string, s lifecycle.Sandbox, c embedded.Config) (*place, error) {
 	if s.Embedded {
-		c.Cloud, c.Region, c.Propagation = cloud, s.Region, s.Propagation
+		c.Cloud, c.Region, c.Propagation, c.APIs = cloud, s.Region, s.Propagation, s.APIs
 		return openEmbedded(ctx, c)
 	}
 	if c.Open {

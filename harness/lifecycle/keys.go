@@ -10,7 +10,7 @@ import (
 // The keys of the file, by where they may stand.
 var (
 	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "start", "reference", "trust", "names", "terraform", "lifecycle"}
-	sandboxKeys   = []string{"embedded", "propagation", "account", "region", "project", "subscription"}
+	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
 	toolKeys      = []string{"path", "version", "provider_mirror"}
 	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout"}
 	terraformKeys = []string{"dir", "command", "target", "var_file", "var"}

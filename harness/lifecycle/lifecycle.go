@@ -51,6 +51,9 @@ type Sandbox struct {
 	// Propagation is how long the embedded sandbox takes to let a change of a
 	// policy take effect. Only with Embedded.
 	Propagation time.Duration
+	// APIs are the hosts of the APIs that the embedded sandbox's project has
+	// enabled at the start (gcp); nil means all. Only with Embedded.
+	APIs []string
 
 	Account string // AWS account ID, 12 digits
 	Region  string // AWS region

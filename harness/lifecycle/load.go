@@ -172,6 +172,7 @@ var (
 	anyRegion      = regexp.MustCompile(`^[a-z]+(-[a-z]+)+-?\d+$`)
 	googleRegion   = regexp.MustCompile(`^[a-z]+-[a-z]+\d+$`)
 	projectID      = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
+	apiHost        = regexp.MustCompile(`^[a-z][a-z0-9-]*\.googleapis\.com$`)
 	subscriptionID = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	name           = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 )
@@ -205,6 +206,7 @@ func (r *reader) sandbox(n node, at place) Sandbox {
 	found := r.Fields(n, at, "sandbox", sandboxForms, sandboxKeys, map[string]func(node, place){
 		"embedded":     func(n node, at place) { s.Embedded = r.Boolean(n, at, "embedded") },
 		"propagation":  func(n node, at place) { s.Propagation = r.duration(n, at, "propagation") },
+		"apis":         func(n node, at place) { s.APIs = r.apis(n, at) },
 		"account":      id("account", `"123456789012"`, accountID, &s.Account),
 		"region":       id("region", "us-east-1 (aws) or us-central1 (gcp)", anyRegion, &s.Region),
 		"project":      id("project", "my-sandbox", projectID, &s.Project),
@@ -218,7 +220,21 @@ func (r *reader) sandbox(n node, at place) Sandbox {
 	if at, ok := found["propagation"]; ok && !s.Embedded {
 		r.Fail(at, "only the embedded sandbox takes %q: a real cloud takes what time it takes", "propagation")
 	}
+	if at, ok := found["apis"]; ok && !s.Embedded {
+		r.Fail(at, "only the embedded sandbox takes %q: a real project has the APIs that it has", "apis")
+	}
 	return s
+}
+
+func (r *reader) apis(n node, at place) []string {
+	hosts := []string{}
+	for _, i := range r.Texts(n, at, "apis", false, false) {
+		if !apiHost.MatchString(i.Text) {
+			r.Fail(i.At, "%q takes hosts of APIs, compute.googleapis.com for one, not %q", "apis", i.Text)
+		}
+		hosts = append(hosts, i.Text)
+	}
+	return hosts
 }
 
 // fits checks that the sandbox is one of the cloud's.
@@ -234,6 +250,9 @@ func (r *reader) fits(l Lifecycle, at place) {
 	}
 	if p := ids[l.Cloud]; p.value == "" && !s.Embedded && !r.WrongAt(at) {
 		r.Fail(at, "a sandbox on %s needs %q; or write sandbox: embedded", l.Cloud, p.key)
+	}
+	if s.APIs != nil && l.Cloud != "gcp" && !r.WrongAt(at) {
+		r.Fail(at, `"apis" is for gcp, and the file's cloud is %s`, l.Cloud)
 	}
 	regions := map[string]*regexp.Regexp{"aws": awsRegion, "gcp": googleRegion}
 	switch form := regions[l.Cloud]; {

@@ -46,6 +46,9 @@ type Config struct {
 	// Propagation is how long a change of IAM takes to be in force, a grant as
 	// well as a revocation; 0 is at once.
 	Propagation time.Duration
+	// APIs (Google Cloud) are the hosts of the APIs that the project has enabled
+	// at the start, beside those that make roles and accounts; nil means all.
+	APIs []string
 	// Open lets everything through that is authenticated. It is for tests that
 	// must then fail.
 	Open bool

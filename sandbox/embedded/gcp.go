@@ -1,12 +1,22 @@
 package embedded
 
 import (
+	"slices"
+
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp"
 )
 
+// roleAPIs are what roles and accounts are made through: without them nobody
+// could be probed.
+var roleAPIs = []string{"cloudresourcemanager.googleapis.com", "iam.googleapis.com", "iamcredentials.googleapis.com"}
+
 // simulateGCP makes a project of Google Cloud, gate and state.
 func simulateGCP(c Config) (simulation, error) {
-	gate, err := gcp.New(gcp.Config{Project: c.Account, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log})
+	enabled := c.APIs
+	if enabled != nil {
+		enabled = append(slices.Clone(enabled), roleAPIs...)
+	}
+	gate, err := gcp.New(gcp.Config{Project: c.Account, Enabled: enabled, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log})
 	if err != nil {
 		return simulation{}, err
 	}
