@@ -335,12 +335,27 @@ func (g *Gate) ask(ctx context.Context, r *request, body []byte) (*http.Response
 	if err != nil {
 		return nil, nil, err
 	}
-	// A page for people is moto's framework speaking, not moto: it has no such
-	// operation, or it failed.
-	if reply.StatusCode >= 500 || reply.StatusCode >= 400 && bytes.HasPrefix(bytes.ToLower(text), []byte("<!doctype")) {
-		return nil, nil, fmt.Errorf("moto answers %s with status %d: %.300s", r.name(), reply.StatusCode, text)
+	if err := unanswered(r.name(), g.o.State.Version(), reply.StatusCode, text); err != nil {
+		return nil, nil, err
 	}
 	return reply, text, nil
+}
+
+// unanswered tells whether the state had no answer of the service's own. A page
+// for people is moto's framework speaking, not moto: it has no such path.
+func unanswered(name, version string, status int, text []byte) error {
+	page := bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(text)), []byte("<!doctype"))
+	why := fmt.Sprintf(": %.300s", text)
+	if page {
+		why = ""
+	}
+	switch {
+	case status == http.StatusNotImplemented, status >= 400 && status < 500 && page:
+		return fmt.Errorf("moto %s, which keeps the state, does not have %s%s", version, name, why)
+	case status >= 500:
+		return fmt.Errorf("moto %s, which keeps the state, fails at %s with status %d%s", version, name, status, why)
+	}
+	return nil
 }
 
 // forward sends the request to the state and the reply to the client.

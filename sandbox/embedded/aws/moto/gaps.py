@@ -6,14 +6,18 @@ for a part of a bucket that it does not know for one about the bucket itself,
 and delete that.
 """
 
+import json
 import re
 
+from moto.apigateway.models import UsagePlan
 from moto.core.responses import ActionResult, EmptyResult
 from moto.elasticache.exceptions import CacheSubnetGroupNotFound, ElastiCacheException
 from moto.elasticache.models import ElastiCacheBackend
 from moto.elasticache.responses import ElastiCacheResponse
+from moto.route53.responses import Route53
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
+from moto.sqs.models import Queue
 
 NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
@@ -173,7 +177,84 @@ def gone(delete, kept, id):
     return delete_and_forget
 
 
+def numbers(apply):
+    """A patch's values are text, and the quota and the throttle of a usage plan
+    are numbers (API Gateway API Reference, QuotaSettings, ThrottleSettings)."""
+
+    def applied(self, operations):
+        others = []
+        for o in operations:
+            _, part, name = (o["path"].split("/") + ["", ""])[:3]
+            if o["op"] in ("add", "replace") and (part, name) in NUMBERS:
+                getattr(self, part)[name] = NUMBERS[part, name](o["value"])
+            elif o["op"] == "remove" and part in ("quota", "throttle"):
+                setattr(self, part, {})
+            else:
+                others.append(o)
+        apply(self, others)
+
+    return applied
+
+
+NUMBERS = {
+    ("quota", "limit"): int,
+    ("quota", "offset"): int,
+    ("throttle", "burstLimit"): int,
+    ("throttle", "rateLimit"): float,
+}
+
+
+def queue_attributes(set_attributes):
+    """A queue's policy goes only when it is set to nothing, not with every other
+    change. Its redrive allow policy is read back."""
+
+    def set_and_keep(self, attributes, now=None):
+        kept = {"Policy": getattr(self, "policy", None)}
+        set_attributes(self, {**kept, **attributes}, now)
+        self.redrive_allow_policy = self.redrive_allow_policy or None
+
+    return set_and_keep
+
+
+def as_put(attributes):
+    """A redrive policy comes back without the spaces that moto adds: Terraform
+    would put it again each time."""
+
+    def shown(self):
+        found = attributes(self)
+        if self.redrive_policy:
+            found["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
+        return found
+
+    return property(shown)
+
+
+def private_by_vpc(create):
+    """A hosted zone is private when it is made with a VPC (Amazon Route 53 API
+    Reference, CreateHostedZone): moto reads that from the configuration, which
+    need not say it."""
+
+    def created(self):
+        said = self._get_bool_param
+
+        def private(name, *default):
+            if name == "HostedZoneConfig.PrivateZone" and self._get_param("VPC.VPCId"):
+                return True
+            return said(name, *default)
+
+        self._get_bool_param = private
+        return create(self)
+
+    return created
+
+
 def fill():
+    Route53.create_hosted_zone = private_by_vpc(Route53.create_hosted_zone)
+    Queue.redrive_allow_policy = None
+    Queue.attributes = as_put(Queue.attributes.fget)
+    Queue.BASE_ATTRIBUTES.append("RedriveAllowPolicy")
+    Queue._set_attributes = queue_attributes(Queue._set_attributes)
+    UsagePlan.apply_patch_operations = numbers(UsagePlan.apply_patch_operations)
     S3Response._bucket_response = bucket_response
     # S3 does not read the target's policy when logging is asked for: the logs
     # do not come (Amazon S3 User Guide, "Troubleshoot server access logging").

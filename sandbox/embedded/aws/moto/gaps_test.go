@@ -1,8 +1,10 @@
 package moto
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -48,7 +50,7 @@ func TestPartsOfABucket(t *testing.T) {
 	want("GET", "?requestPayment", "", 200, "<Payer>BucketOwner</Payer>")
 	want("PUT", "?requestPayment", "<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>", 200, "")
 	want("GET", "?requestPayment", "", 200, "<Payer>Requester</Payer>")
-	want("DELETE", "?metadataTable", "", 500, "")
+	want("DELETE", "?metadataTable", "", 501, "metadataTable")
 	want("DELETE", "?inventory&id=a", "", 404, "NoSuchConfiguration")
 
 	rules := "<LifecycleConfiguration><Rule><ID>old</ID><Status>Enabled</Status><Filter><And><Prefix>a</Prefix>" +
@@ -104,5 +106,104 @@ func TestCacheSubnetGroups(t *testing.T) {
 		if status, text := ask(c.action, c.rest); status != c.status || !strings.Contains(text, c.text) {
 			t.Errorf("%s: %d %s; want %d and %q", c.action, status, text, c.status, c.text)
 		}
+	}
+}
+
+// What a queue is told with one change outlives the next.
+func TestQueueAttributes(t *testing.T) {
+	h := start(t)
+	ask := func(target, question string) string {
+		t.Helper()
+		var answer json.RawMessage
+		status, err := h.JSON(t.Context(), "sqs", "us-east-1", "AmazonSQS."+target, json.RawMessage(question), &answer)
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %v", target, status, err)
+		}
+		return string(answer)
+	}
+	ask("CreateQueue", `{"QueueName":"q","Attributes":{"Policy":"{\"Statement\":[{\"Sid\":\"2012-10-17\"}]}"}}`)
+	const queue = `{"QueueUrl":"https://sqs.us-east-1.amazonaws.com/123456789012/q","Attribute`
+	ask("SetQueueAttributes", queue+`s":{"VisibilityTimeout":"60","RedriveAllowPolicy":"{\"redrivePermission\":\"denyAll\"}"}}`)
+	ask("CreateQueue", `{"QueueName":"r","Attributes":{"RedrivePolicy":"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:123456789012:q\",\"maxReceiveCount\":3}"}}`)
+	if got := ask("GetQueueAttributes", strings.Replace(queue, "/q\"", "/r\"", 1)+`Names":["RedrivePolicy"]}`); !strings.Contains(got, `{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:123456789012:q\",\"maxReceiveCount\":3}`) {
+		t.Errorf("the redrive policy is %s", got)
+	}
+	for _, part := range []string{"2012-10-17", "denyAll", `"60"`} {
+		if got := ask("GetQueueAttributes", queue+`Names":["All"]}`); !strings.Contains(got, part) {
+			t.Errorf("%q is not in %s", part, got)
+		}
+	}
+	ask("SetQueueAttributes", queue+`s":{"Policy":"","RedriveAllowPolicy":""}}`)
+	if got := ask("GetQueueAttributes", queue+`Names":["All"]}`); strings.Contains(got, "2012-10-17") || strings.Contains(got, "denyAll") {
+		t.Errorf("what was set to nothing is in %s", got)
+	}
+}
+
+// A zone that is made with a VPC is private, whatever its configuration says.
+func TestPrivateZone(t *testing.T) {
+	h := start(t)
+	ask := func(method, path, body string) string {
+		t.Helper()
+		_, text, err := h.ask(t.Context(), "route53", "us-east-1", method, "route53.amazonaws.com", "/2013-04-01/hostedzone"+path, http.Header{}, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for vpc, private := range map[string]string{"": "false", "<VPC><VPCId>vpc-1</VPCId><VPCRegion>us-east-1</VPCRegion></VPC>": "true"} {
+		made := ask("POST", "", `<CreateHostedZoneRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Name>a.example.com</Name><CallerReference>r`+private+
+			`</CallerReference><HostedZoneConfig><Comment>c</Comment></HostedZoneConfig>`+vpc+`</CreateHostedZoneRequest>`)
+		_, id, _ := strings.Cut(made, "<Id>/hostedzone")
+		id, _, _ = strings.Cut(id, "<")
+		got := ask("GET", id, "")
+		if !strings.Contains(got, "<PrivateZone>"+private) || strings.Contains(got, "<VPCId>vpc-1<") != (vpc != "") {
+			t.Errorf("with %q the zone is %s", vpc, got)
+		}
+	}
+}
+
+// A usage plan's numbers stay numbers when they are changed.
+func TestUsagePlan(t *testing.T) {
+	h := start(t)
+	ask := func(method, path, body string) string {
+		t.Helper()
+		_, text, err := h.ask(t.Context(), "apigateway", "us-east-1", method, hostname("apigateway", "us-east-1"), path, http.Header{"Content-Type": {"application/json"}}, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	var plan struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal([]byte(ask("POST", "/usageplans", `{"name":"p"}`)), &plan); err != nil {
+		t.Fatal(err)
+	}
+	path := "/usageplans/" + plan.ID
+	ask("PATCH", path, `{"patchOperations":[{"op":"replace","path":"/quota/limit","value":"100"},{"op":"replace","path":"/quota/period","value":"DAY"},
+		{"op":"replace","path":"/throttle/rateLimit","value":"2.5"},{"op":"replace","path":"/description","value":"d"}]}`)
+	var got struct {
+		Description string
+		Quota       struct{ Limit int }
+		Throttle    struct{ RateLimit float64 }
+	}
+	if err := json.Unmarshal([]byte(ask("GET", path, "")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Description != "d" || got.Quota.Limit != 100 || got.Throttle.RateLimit != 2.5 {
+		t.Errorf("the plan is %+v", got)
+	}
+	ask("PATCH", path, `{"patchOperations":[{"op":"remove","path":"/quota"}]}`)
+	if text := ask("GET", path, ""); strings.Contains(text, "quota") || !strings.Contains(text, "throttle") {
+		t.Errorf("without its quota the plan is %s", text)
+	}
+}
+
+// What moto lacks, and what it fails at, is told by its cause: not by a page.
+func TestLackingIsNamed(t *testing.T) {
+	h := start(t)
+	status, text, err := h.Query(t.Context(), "iam", "us-east-1", url.Values{"Action": {"GetOrganizationsAccessReport"}, "Version": {"2010-05-08"}})
+	if err != nil || status != http.StatusNotImplemented || !strings.Contains(string(text), "get_organizations_access_report") {
+		t.Errorf("%d %s %v", status, text, err)
 	}
 }

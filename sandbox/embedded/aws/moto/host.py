@@ -24,6 +24,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 import warnings
 
 try:
@@ -232,7 +233,24 @@ class Gatekeeper:
         # The client spoke TLS to the service before this one: addresses that
         # moto makes from the request (a queue's URL) begin with https.
         environ["wsgi.url_scheme"] = "https"
-        return self.app(environ, start_response)
+        try:
+            return self.app(environ, start_response)
+        except NotImplementedError as lacking:
+            return self.plainly("501 Not Implemented", lacking, start_response)
+        except Exception as failed:
+            traceback.print_exc()
+            return self.plainly("500 Internal Server Error", failed, start_response)
+
+    @staticmethod
+    def plainly(status, why, start_response):
+        """Answers with the cause, where the server would show a page for people
+        that has none."""
+        text = ("%s: %s" % (type(why).__name__, why)).encode("utf-8", "replace")
+        start_response(
+            status,
+            [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))],
+        )
+        return [text]
 
 
 class Host:

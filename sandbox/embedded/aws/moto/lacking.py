@@ -4,6 +4,7 @@ Each keeps and reads moto's own state: nothing is answered that was not done.
 """
 
 import json
+import secrets
 import uuid
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
@@ -15,6 +16,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2.responses import EC2Response
+from moto.iam.exceptions import NotFoundException
+from moto.iam.responses import IamResponse
 from moto.stepfunctions.responses import StepFunctionResponse
 
 
@@ -25,6 +28,7 @@ def add():
         (ApplicationAutoScalingResponse, TARGET_TAGS),
         (AutoScalingResponse, GROUPS),
         (CognitoIdpResponse, POOLS),
+        (IamResponse, USERS),
         (StepFunctionResponse, MACHINES),
     ):
         for operation in operations:
@@ -305,4 +309,76 @@ MACHINES = (
     publish_state_machine_version,
     delete_state_machine_version,
     validate_state_machine_definition,
+)
+
+
+# IAM: a user's credentials for one service. Terraform lists them before it
+# deletes a user by force.
+
+
+def credentials(self):
+    user = self.backend.get_user(self._get_param("UserName"))
+    if not hasattr(user, "service_credentials"):
+        user.service_credentials = {}
+    return user, user.service_credentials
+
+
+def credential(self):
+    _, kept = credentials(self)
+    id = self._get_param("ServiceSpecificCredentialId")
+    if id not in kept:
+        raise NotFoundException("Service Specific Credential %s not found." % id)
+    return kept, id
+
+
+def shown(credential, *secret):
+    return {k: v for k, v in credential.items() if k != "ServicePassword" or k in secret}
+
+
+def create_service_specific_credential(self):
+    user, kept = credentials(self)
+    id = "ACCA" + secrets.token_hex(8).upper()
+    kept[id] = {
+        "ServiceSpecificCredentialId": id,
+        "UserName": user.name,
+        "ServiceName": self._get_param("ServiceName"),
+        "ServiceUserName": "%s-at-%s" % (user.name, user.account_id),
+        "ServicePassword": secrets.token_urlsafe(32),
+        "Status": "Active",
+        "CreateDate": utcnow(),
+    }
+    return ActionResult({"ServiceSpecificCredential": shown(kept[id], "ServicePassword")})
+
+
+def list_service_specific_credentials(self):
+    _, kept = credentials(self)
+    service = self._get_param("ServiceName")
+    found = [shown(c) for c in kept.values() if service in (None, c["ServiceName"])]
+    return ActionResult({"ServiceSpecificCredentials": found})
+
+
+def update_service_specific_credential(self):
+    kept, id = credential(self)
+    kept[id]["Status"] = self._get_param("Status")
+    return EmptyResult()
+
+
+def reset_service_specific_credential(self):
+    kept, id = credential(self)
+    kept[id]["ServicePassword"] = secrets.token_urlsafe(32)
+    return ActionResult({"ServiceSpecificCredential": shown(kept[id], "ServicePassword")})
+
+
+def delete_service_specific_credential(self):
+    kept, id = credential(self)
+    del kept[id]
+    return EmptyResult()
+
+
+USERS = (
+    create_service_specific_credential,
+    list_service_specific_credentials,
+    update_service_specific_credential,
+    reset_service_specific_credential,
+    delete_service_specific_credential,
 )

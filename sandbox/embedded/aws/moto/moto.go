@@ -178,6 +178,9 @@ func environment(account string, lookup func(string) (string, bool)) []string {
 	return env
 }
 
+// Version is moto's own.
+func (h *Host) Version() string { return h.root.Version }
+
 // RoundTrip sends a request to the state, whatever host the request's URL
 // names; the request's Host is kept, for moto tells services apart by it. The
 // reply's body is in memory when RoundTrip returns.

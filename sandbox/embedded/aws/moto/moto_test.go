@@ -183,6 +183,25 @@ func TestLacking(t *testing.T) {
 	says(ask("cognito-idp", pools+"TagResource", `{"ResourceArn":"`+pool+`","Tags":{"c":"d"}}`), "200")
 	says(ask("cognito-idp", pools+"ListTagsForResource", `{"ResourceArn":"`+pool+`"}`), "200", `"a": "b"`, `"c": "d"`)
 
+	const iam = "Version=2010-05-08&UserName=u&Action="
+	says(ask("iam", "", iam+"CreateUser"), "200")
+	made := ask("iam", "", iam+"CreateServiceSpecificCredential&ServiceName=codecommit.amazonaws.com")
+	says(made, "200", "<ServicePassword>", "<ServiceUserName>u-at-123456789012</ServiceUserName>")
+	_, rest, _ = strings.Cut(made, "<ServiceSpecificCredentialId>")
+	credential, _, _ := strings.Cut(rest, "<")
+	credential = "&ServiceSpecificCredentialId=" + credential
+	says(ask("iam", "", iam+"UpdateServiceSpecificCredential&Status=Inactive"+credential), "200")
+	listed := ask("iam", "", iam+"ListServiceSpecificCredentials&ServiceName=codecommit.amazonaws.com")
+	says(listed, "200", "<Status>Inactive</Status>")
+	if strings.Contains(listed, "ServicePassword") {
+		t.Errorf("a list shows the password: %s", listed)
+	}
+	if other := ask("iam", "", iam+"ListServiceSpecificCredentials&ServiceName=cassandra.amazonaws.com"); strings.Contains(other, "codecommit") {
+		t.Errorf("another service's credentials: %s", other)
+	}
+	says(ask("iam", "", iam+"DeleteServiceSpecificCredential"+credential), "200")
+	says(ask("iam", "", iam+"DeleteServiceSpecificCredential"+credential), "404", "NoSuchEntity")
+
 	for definition, result := range map[string]string{`{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}`: "OK", `{`: "FAIL"} {
 		says(ask("states", "AWSStepFunctions.ValidateStateMachineDefinition", `{"definition":"`+definition+`"}`), "200", `"`+result+`"`)
 	}
