@@ -254,6 +254,10 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	if d.Principal != "" && !a.identity.Credentials.Is(d.Principal) {
 		return decision{action: ignore}
 	}
+	if project, other := elsewhere(d, a.account); other {
+		d.Blocker = "the allow policy of project " + project + ", where no role of project " + a.account + " counts"
+		return decision{action: stop, why: &BlockedError{Denial: d}}
+	}
 	d = a.paths.complete(d)
 	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
 	a.mu.Lock()

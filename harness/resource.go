@@ -41,6 +41,26 @@ func resourceOf(d refusal.Denial, candidates []catalog.Candidate, carries bool) 
 	return plain(r, carries)
 }
 
+// elsewhere gives the project of Google Cloud that a denial is about, if it is not
+// the one called project. A number, and Cloud Storage's "_", name no project that
+// could be told from it.
+func elsewhere(d refusal.Denial, project string) (other string, yes bool) {
+	r := d.Resource
+	if rest, ok := strings.CutPrefix(r, "//"); ok { // //compute.googleapis.com/projects/…
+		_, r, _ = strings.Cut(rest, "/")
+	}
+	rest, ok := strings.CutPrefix(r, "projects/")
+	if d.Cloud != refusal.GCP || !ok {
+		return "", false
+	}
+	other, _, _ = strings.Cut(rest, "/")
+	return other, projectName.MatchString(other) && other != project
+}
+
+// projectName is the id of a project, with its domain where it has one. Source:
+// Resource Manager, "Creating and managing projects".
+var projectName = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
+
 // plain widens a resource by its type and escapes what must not be a wildcard.
 // It refuses a resource with a wildcard before its last field.
 func plain(r string, carries bool) (string, bool) {

@@ -193,3 +193,20 @@ func TestRenamed(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// A role counts in its own project only; what names another is told, not granted.
+func TestElsewhere(t *testing.T) {
+	for resource, want := range map[string]string{
+		"projects/centos-cloud/global/images/family/debian-11": "centos-cloud", "//compute.googleapis.com/projects/other-one/zones/z": "other-one",
+		"projects/example.com:things": "example.com:things", "projects/mine-own": "", "//cloudresourcemanager.googleapis.com/projects/mine-own": "",
+		"projects/123456789012/secrets/s": "", "projects/_/buckets/b": "", "": "", "*": "", "organizations/1": "",
+	} {
+		other, yes := elsewhere(refusal.Denial{Cloud: refusal.GCP, Resource: resource}, "mine-own")
+		if yes != (want != "") || yes && other != want {
+			t.Errorf("%q: %q, %v", resource, other, yes)
+		}
+	}
+	if _, yes := elsewhere(refusal.Denial{Cloud: refusal.AWS, Resource: "projects/other-one"}, "mine-own"); yes {
+		t.Error("another cloud's")
+	}
+}
