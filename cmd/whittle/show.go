@@ -1,10 +1,16 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/record"
 )
@@ -30,22 +36,34 @@ func newShow(g *globals) *cobra.Command {
 				return err
 			}
 			phases := record.Split(rec)
-			printPhase(g, "init only", phases.InitOnly)
-			printPhase(g, "ongoing", phases.Ongoing)
-			printPhase(g, "teardown only", phases.TeardownOnly)
-			if !rec.Verified {
-				fmt.Fprintln(g.out, "\nnot verified: run whittle probe without --no-verify")
+			err = errors.Join(
+				printPhase(g.out, "init only", phases.InitOnly),
+				printPhase(g.out, "ongoing", phases.Ongoing),
+				printPhase(g.out, "teardown only", phases.TeardownOnly),
+			)
+			if err == nil && !rec.Verified {
+				_, err = fmt.Fprintln(g.out, "\nnot verified: run whittle probe without --no-verify")
 			}
-			return nil
+			return err
 		},
 	}
 	c.Flags().StringVar(&file, "record", "whittle.lock.json", "the record `file`")
 	return c
 }
 
-func printPhase(g *globals, name string, s grant.Set) {
-	fmt.Fprintf(g.out, "\n%s: %s\n", name, count(len(s.Permissions()), "permission"))
-	for _, p := range s.Permissions() {
-		fmt.Fprintf(g.out, "  %s\n", p)
+// printPhase prints what a part of the lifecycle needs as people hand it on:
+// category, permission, purpose.
+func printPhase(w io.Writer, name string, s grant.Set) error {
+	permissions := s.Permissions()
+	slices.SortStableFunc(permissions, func(a, b string) int { return cmp.Compare(catalog.Category(a), catalog.Category(b)) })
+	if _, err := fmt.Fprintf(w, "\n%s: %s\n", name, count(len(permissions), "permission")); err != nil {
+		return err
 	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range permissions {
+		if _, err := fmt.Fprintf(t, "  %s\t%s\t%s\n", catalog.Category(p), p, catalog.Purpose(p)); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
 }

@@ -54,6 +54,31 @@ func glob(pattern, s string, single bool) bool {
 	return p == len(pattern)
 }
 
+// Category says which part of the cloud a permission is about, in a word for
+// people: "compute.disks.use" is "Compute", "ec2:CreateVpc" is "ec2". Accounts,
+// roles and the project's policy are all IAM.
+func Category(permission string) string {
+	if service, _, ok := strings.Cut(permission, ":"); ok {
+		return service // AWS
+	}
+	if service, _, ok := strings.Cut(permission, "/"); ok {
+		return strings.TrimPrefix(service, "Microsoft.") // Azure
+	}
+	service, _, _ := strings.Cut(permission, ".")
+	if name, ok := categories[service]; ok {
+		return name
+	}
+	return service
+}
+
+// categories are Google Cloud's services whose permissions begin otherwise than
+// people call them.
+var categories = map[string]string{
+	"artifactregistry": "Registry", "certificatemanager": "Cert Mgr", "cloudkms": "KMS", "cloudsql": "SQL", "compute": "Compute", "container": "GKE",
+	"dns": "DNS", "iam": "IAM", "iap": "IAP", "logging": "Logging", "monitoring": "Monitoring", "pubsub": "Pub/Sub", "resourcemanager": "IAM",
+	"run": "Run", "secretmanager": "Secrets", "serviceusage": "Services", "storage": "Storage",
+}
+
 // Purpose says in a few words for people what a permission is for, from its own
 // words: "ec2:CreateVpc" is "create vpc", "compute.subnetworks.use" is "use
 // subnetwork". It is the action itself where that has no words.

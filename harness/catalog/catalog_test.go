@@ -96,6 +96,18 @@ func TestRisk(t *testing.T) {
 	}
 }
 
+func TestCategory(t *testing.T) {
+	for permission, want := range map[string]string{
+		"compute.disks.use": "Compute", "resourcemanager.projects.setIamPolicy": "IAM", "iam.serviceAccounts.actAs": "IAM",
+		"certificatemanager.certs.use": "Cert Mgr", "redis.instances.get": "redis", "ec2:CreateVpc": "ec2",
+		"Microsoft.Compute/disks/write": "Compute", "": "", "whole": "whole",
+	} {
+		if got := Category(permission); got != want {
+			t.Errorf("Category(%q) = %q, want %q", permission, got, want)
+		}
+	}
+}
+
 func TestPurpose(t *testing.T) {
 	for permission, want := range map[string]string{
 		"ec2:CreateVpc": "create vpc", "s3:GetBucketCORS": "get bucket cors", "iam:ListSAMLProviders": "list saml providers",
