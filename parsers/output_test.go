@@ -3,6 +3,7 @@ package parsers
 import (
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"path/filepath"
 	"regexp"
@@ -124,8 +125,12 @@ func TestDresses(t *testing.T) {
 		"NUL bytes":                 func(s string) string { return "\x00\x00" + strings.ReplaceAll(s, "not", "n\x00ot") + "\x00" },
 		"invalid UTF-8":             func(s string) string { return "\xc0\xff\xfe " + s + "\xe2\x94\n" },
 		"UTF-16":                    utf16le,
+		"HTML":                      func(s string) string { return "<pre>" + html.EscapeString(s) + "</pre>\n" },
 		"behind much else":          func(s string) string { return strings.Repeat("module.x: Refreshing state...\n", 40_000) + s },
 		"a long line":               func(s string) string { return strings.Repeat("x", 1<<20) + " " + s + strings.Repeat(" y", 1<<19) },
+	}
+	for _, width := range []int{77, 80, 96, 100, 118, 120, 132, 139, 160} {
+		dresses[fmt.Sprintf("a terminal of %d", width)] = func(s string) string { return hardWrap(s, width) }
 	}
 	for _, width := range []int{30, 41, 57, 78, 79, 80, 100, 120, 140} {
 		for _, margin := range []string{"", "  ", "    │ "} {
@@ -173,6 +178,19 @@ func wrap(s string, width int) []string {
 		line += word
 	}
 	return append(lines, line)
+}
+
+// hardWrap breaks a text at a terminal's edge, in words too.
+func hardWrap(s string, width int) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		for len(line) > width {
+			b.WriteString(line[:width] + "\n")
+			line = line[width:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 func utf16le(s string) string {

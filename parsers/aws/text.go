@@ -13,13 +13,13 @@ import (
 // line break for any of its spaces. SES quotes its names.
 var (
 	said = expr.New("(?:\\bUser:?\\s*[`'\"]?((?:arn:)?[^\\s`'\"]+(?:\\s[^\\s`'\"]+)??)[`'\"]?\\s+|\\bUser:?\\s+|(arn:[^\\s`'\"]+)\\s+)?" +
-		"(?:is\\s+)?[Nn]ot\\s+authorized\\s+(?:to\\s+)?perform:?\\s+[`'\"]?(" + words.Action + ")")
+		"(?:is\\s+)?[Nn]ot\\s+authorized\\s+(?:to\\s+)?perform\\s?:?\\s+[`'\"]?(" + words.Action + ")")
 	// core is the end of it, which costs less to find.
-	core     = expr.New("ot\\s+authorized\\s+(?:to\\s+)?perform:?\\s+[`'\"]?" + words.Action)
+	core     = expr.New("ot\\s+authorized\\s+(?:to\\s+)?perform\\s?:?\\s+[`'\"]?" + words.Action)
 	saidAPI  = expr.New(`(?:(?:doesn't|does not|don't) have permissions? to (?:call|perform)(?: action)?:?|API:)\s+(` + words.Action + `)(?:\s+Access Denied)?`)
 	resource = expr.New("^[`'\"]?\\s+on\\s+(?:the\\s+)?resource:?\\s+(?:(?:\\\\*\"|&quot;|`)([^\"\\\\&`']+)(?:\\\\*\"|&quot;|')|((?:role|user|group|instance profile|policy path)\\s[A-Za-z0-9+=,.@_/-]+)|(arn:(?:[^\\s\"'<>()]|\\([^\\s)]*\\))+|\\*|[^\\s\"'<>()]+))")
 	vague    = expr.New(`^\s+on\s+(?:the|this)\s+(?:specified\s+)?resource\b`)
-	clause   = expr.New(`^["'.\s]*(?:because\s+no\s+((?:[A-Za-z-]+\s){0,4}(?:policy|policies|boundary))\s+allows?(?:\s+the\s+(` + words.Action + `)\s+action)?|` +
+	clause   = expr.New(`^["'.\s]*(?:\n(?:\S*\d\S*\s+){1,3})?(?:because\s+no\s+((?:[A-Za-z-]+\s){0,4}(?:policy|policies|boundary))\s+allows?(?:\s+the\s+(` + words.Action + `)\s+action)?|` +
 		`(?:because\s+of|with|due\s+to)\s+an\s+explicit\s+deny(?:\s+in\s+(?:an?|the)\s+((?:[A-Za-z-]+\s){0,4}(?:policy|boundary)))?|` +
 		`(because\s+public\s+[A-Za-z ]+\s+are\s+(?:prevented|blocked)\s+by\s+the\s+[A-Za-z]+\s+setting))`)
 	standing = expr.New(`(?i)\bexplicit(?:ly)?\s+den(?:y|ied)\b(?:\s+(?:in|by)\s+(?:an?|the)\s+((?:[A-Za-z-]+\s){0,4}(?:policy|boundary)))?|` +

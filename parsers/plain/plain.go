@@ -214,6 +214,12 @@ func unescape(s string, i int) (int, string) {
 		if strings.HasPrefix(s[i:], packerComma) {
 			return len(packerComma), ","
 		}
+	case '&':
+		for _, e := range entities {
+			if strings.HasPrefix(s[i:], e.name) {
+				return len(e.name), e.text
+			}
+		}
 	case '\\':
 		n := 1
 		for i+n < len(s) && s[i+n] == '\\' {
@@ -244,6 +250,11 @@ func unescape(s string, i int) (int, string) {
 		}
 	}
 	return 0, ""
+}
+
+// entities are those that HTML writers put in the place of what is markup.
+var entities = []struct{ name, text string }{
+	{"&quot;", `"`}, {"&#34;", `"`}, {"&#39;", "'"}, {"&#x27;", "'"}, {"&apos;", "'"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}, {"&nbsp;", " "},
 }
 
 func hex(s string, n int) (rune, bool) {
@@ -383,7 +394,7 @@ func (t text) join() text {
 			b.keep(i, end+1)
 			i = end + 1
 			fresh = true
-		case inside(line) && indent == 0 || end+1 < cut && indent == 0 && !strings.HasSuffix(line, " "):
+		case indent == 0 && (inside(line) || halved(line, rest)) || end+1 < cut && indent == 0 && !strings.HasSuffix(line, " "):
 			b.keep(i, end)
 			i = end + 1
 		default:
