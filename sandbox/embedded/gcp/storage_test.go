@@ -210,3 +210,25 @@ func TestHMAC(t *testing.T) {
 		t.Error("a wrong secret is taken")
 	}
 }
+
+// A bucket with uniform access has no access control lists that could be shown.
+func TestListsOfUniformBuckets(t *testing.T) {
+	g := start(t, gcp.Config{})
+	operator := must[*storage.Service](t)(storage.NewService(t.Context(), as(g, g.Operator())))
+	_, token := principal(t, g, "storage.objects.list")
+	c := must[*storage.Service](t)(storage.NewService(t.Context(), as(g, token)))
+	for name, uniform := range map[string]bool{"lists-of-their-own": false, "one-for-all": true} {
+		must[*storage.Bucket](t)(operator.Buckets.Insert(project, &storage.Bucket{Name: name, Location: "US-WEST1", IamConfiguration: &storage.BucketIamConfiguration{
+			UniformBucketLevelAccess: &storage.BucketIamConfigurationUniformBucketLevelAccess{Enabled: uniform}}}).Do())
+		if _, err := c.Objects.List(name).Do(); err != nil {
+			t.Error(err)
+		}
+		_, err := c.Objects.List(name).Projection("full").Do()
+		if uniform && err != nil {
+			t.Error(err)
+		}
+		if !uniform {
+			refused(t, err, 403, "storage.objects.getIamPolicy")
+		}
+	}
+}

@@ -270,6 +270,10 @@ func (r reader) holds(when string) bool {
 		_, there := r.c.Tx.Get(r.object())
 		return there
 	}
+	if when == "acls" {
+		bucket, _ := r.c.Tx.Get("storage/b/" + r.c.Params["bucket"])
+		return r.c.Query.Get("projection") == "full" && !api.Bool(bucket, "iamConfiguration.uniformBucketLevelAccess.enabled")
+	}
 	if query, ok := strings.CutPrefix(when, "query:"); ok {
 		name, value, _ := strings.Cut(query, "=")
 		return r.c.Query.Get(name) == value
