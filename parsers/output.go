@@ -36,7 +36,7 @@ var hints = plain.NewWords(
 	"_disabled", "is disabled", "been used", "accessnotconfigured", "not configured", "not enabled", "optinrequired", "subscri", "unregistered", "be registered",
 	"exceeded", "throttl", " quota", "'quota", "\"quota", "_quota", "quotae", "quota_", "quotagroup", "slowdown", "many requests", "toomanyrequests", "vcpu capacity", "countlimit",
 	"accessdisabled", "accountproblem", "invalidsecurity", "securityheader", "tokenrefresh", "priorrequest", "manybuckets", "notsignedup", "regiondisabled", "invalidpayer", "requesttorrent",
-	"invalidobjectstate", "be addressed using", "while connecting",
+	"billing must", "billing to be", "billing is", "billing has", "billingnot", "billing account", "invalidobjectstate", "be addressed using", "while connecting",
 	"must be verified", "service linked role", "service-linked role", "does not support", "firewall", "byconnection", "ciphertext refers",
 )
 
