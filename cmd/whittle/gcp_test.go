@@ -2,7 +2,9 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -118,4 +120,67 @@ func TestProbeGoogleWithPropagation(t *testing.T) {
 	if !p.rec.Verified {
 		t.Error("not verified")
 	}
+}
+
+// googleImage is a Packer template for googlecompute, with nothing about
+// deprecation in it.
+const googleImage = "testdata/gcp-image/whittle.yaml"
+
+// What a tool makes of a permission that it lacks can say nothing of it: who may
+// not read operations has made the image all the same, and Packer waits until it
+// gives up; at images.deprecate, which it calls though no deprecation is asked for,
+// its plugin ends with "unexpected EOF". Growth in flight meets none of this. The
+// classic loop does, and names each permission from the wire.
+func TestVagueFailures(t *testing.T) {
+	tool(t, "packer")
+	tool(t, "packer-plugin-googlecompute")
+	t.Parallel()
+	flight, err := probeStack(t, googleImage, "--no-reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loop, err := probeStack(t, googleImage, "--no-reference", "--strategy", "rerun")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unseen(flight); err != nil {
+		t.Error(err)
+	}
+	if s := flight.rec.Steps[0]; s.Runs != 1 || !flight.rec.Verified || !loop.rec.Verified {
+		t.Errorf("%d runs in flight, verified %v; by the loop %v", s.Runs, flight.rec.Verified, loop.rec.Verified)
+	}
+	if diff := cmp.Diff(flight.rec.Steps[0].Set().Permissions(), loop.rec.Steps[0].Set().Permissions()); diff != "" {
+		t.Errorf("the two ways find other permissions (-in flight +loop):\n%s", diff)
+	}
+	for failure, cause := range map[string]string{
+		"time out while waiting for instance to create": "compute.zoneOperations.get",
+		"time out while waiting for image to register":  "compute.globalOperations.get",
+		"unexpected EOF": "compute.images.deprecate",
+	} {
+		if strings.Contains(flight.told, failure) {
+			t.Errorf("in flight the step failed with %q", failure)
+		}
+		said := regexp.MustCompile(`run (\d+) failed: (.*` + regexp.QuoteMeta(failure) + `.*)`).FindStringSubmatch(loop.told)
+		if said == nil {
+			t.Errorf("the loop never failed with %q:\n%s", failure, loop.told)
+			continue
+		}
+		if strings.Contains(said[2], cause) {
+			t.Errorf("the tool says itself what it lacks: %s", said[2])
+		}
+		run, _ := strconv.Atoi(said[1]) // digits
+		at := slices.IndexFunc(loop.events, func(e journal.Event) bool { return e.Kind == journal.KindAttemptEnd && e.Attempt == run })
+		next := at + slices.IndexFunc(loop.events[at:], func(e journal.Event) bool { return e.Kind == journal.KindAttempt })
+		if !slices.ContainsFunc(loop.events[at:next], func(e journal.Event) bool {
+			return e.Kind == journal.KindGranted && e.Grants[0].Permission == cause && e.Class != ""
+		}) {
+			t.Errorf("%q did not lead to %s", failure, cause)
+		}
+	}
+}
+
+func TestGoogleImageFailsWithTheGateOpen(t *testing.T) {
+	tool(t, "packer-plugin-googlecompute")
+	t.Parallel()
+	failsOpen(t, googleImage)
 }

@@ -10,7 +10,6 @@
 package catalog
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog/request"
@@ -99,11 +98,12 @@ func words(name string) string { return strings.ToLower(strings.Join(request.Wor
 // several words is about a part of it: "set metadata of instance".
 func gcpPurpose(resource, verb string) string {
 	verb, one := words(verb), words(singular(resource))
-	first, _, more := strings.Cut(verb, " ")
 	switch {
 	case verb == "list":
 		return verb + " " + words(resource)
-	case more && slices.Contains([]string{"set", "get", "add", "remove", "update", "list"}, first):
+	case verb == "use read only":
+		return "use " + one + " read-only"
+	case strings.Contains(verb, " ") && verb != "act as":
 		return verb + " of " + one
 	}
 	return verb + " " + one

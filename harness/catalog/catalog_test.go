@@ -57,6 +57,10 @@ func TestLevel(t *testing.T) {
 		"iam:GetRole": Read, "iam:ListRoles": List, "iam:PassRole": Write, "iam:CreateRole": Write, "iam:PutRolePolicy": Permissions, "iam:SimulatePrincipalPolicy": Read,
 		"ecr:GetAuthorizationToken": Read, "cognito-identity:GetCredentialsForIdentity": Write, "redshift:GetClusterCredentials": Write,
 		"dynamodb:BatchGetItem": Read, "dynamodb:BatchWriteItem": Write, "rds:AddTagsToResource": Tagging, "lambda:InvokeFunction": Write,
+		"compute.networks.list": List, "compute.networks.get": Read, "compute.networks.create": Write, "compute.subnetworks.use": Write, "compute.images.getFromFamily": Read,
+		"compute.images.useReadOnly": Write, "storage.buckets.getIamPolicy": Read, "storage.buckets.setIamPolicy": Permissions, "secretmanager.versions.access": Read,
+		"iam.serviceAccounts.getAccessToken": Write, "iam.serviceAccounts.actAs": Write, "compute.instanceGroups.listInstances": List, "compute.getx.getaway": Write,
+		"artifactregistry.repositories.downloadArtifacts": Read, "compute.networks": Write, "compute.*": Write, "compute.networks.*": Write,
 		// What is not known writes.
 		"nonsense": Write, "": Write, "ec2:": Write, "*": Write, "s3:Get*": Write, "ec2:Frobnicate": Write, "ec2:describeVpcs": Write,
 	} {
@@ -74,6 +78,7 @@ func TestRisk(t *testing.T) {
 		"ecs:ExecuteCommand", "glue:UpdateJob", "ssm:SendCommand", "ssm:StartSession", "iam:UploadSSHPublicKey", "iam:UploadSigningCertificate",
 		"iam:CreateOpenIDConnectProvider", "iam:AddClientIDToOpenIDConnectProvider", "iam:UpdateOpenIDConnectProviderThumbprint", "iam:CreateSAMLProvider",
 		"iam:UpdateSAMLProvider", "ecr:SetRepositoryPolicy", "ecr:PutRegistryPolicy", "sns:AddPermission", "sqs:AddPermission", "ec2:*", "ec2:Modify*",
+		"iam.serviceAccounts.actAs", "resourcemanager.projects.setIamPolicy", "storage.buckets.setIamPolicy", "iam.serviceAccountKeys.create", "compute.*", "iam.roles.*",
 		"iam:passrole", "IAM:PassRole", "iam:*", "iam:Pass*", "*", "*:*",
 	} {
 		if Risk(p) == "" {
@@ -113,6 +118,11 @@ func TestPurpose(t *testing.T) {
 		"ec2:CreateVpc": "create vpc", "s3:GetBucketCORS": "get bucket cors", "iam:ListSAMLProviders": "list saml providers",
 		"iam:PassRole": "pass role", "s3:ListAllMyBuckets": "list all my buckets", "kms:Decrypt": "decrypt",
 		"ec2:CreateVPNGateway": "create vpn gateway", "s3:PutObject": "put object", "": "", "whole": "whole",
+		"compute.networks.create": "create network", "compute.subnetworks.use": "use subnetwork", "compute.instances.setMetadata": "set metadata of instance",
+		"compute.images.useReadOnly": "use image read-only", "iam.serviceAccounts.actAs": "act as service account", "storage.buckets.getIamPolicy": "get iam policy of bucket",
+		"compute.zones.list": "list zones", "compute.addresses.get": "get address", "compute.sslPolicies.use": "use ssl policy", "dns.changes.create": "create change",
+		"secretmanager.versions.access": "access version", "compute.targetHttpsProxies.get": "get target https proxy", "storage.hmacKeys.create": "create hmac key",
+		"certificatemanager.certmapentries.get": "get certmapentry", "artifactregistry.repositories.downloadArtifacts": "download artifacts of repository",
 	} {
 		if got := Purpose(permission); got != want {
 			t.Errorf("Purpose(%q) = %q, want %q", permission, got, want)

@@ -83,8 +83,8 @@ func locate(u *url.URL) (service string, path []string) {
 		return "", nil
 	}
 	parts := strings.FieldsFunc(u.EscapedPath(), func(r rune) bool { return r == '/' })
-	if strings.HasSuffix(name, ".storage") { // a bucket's own host
-		return "storage", parts
+	if bucket, own := strings.CutSuffix(name, ".storage"); own { // a bucket's own host
+		return "storage", append([]string{bucket}, parts...)
 	}
 	name, _, _ = strings.Cut(name, ".") // SERVICE.REGION.rep, SERVICE.mtls
 	for i, p := range parts {
