@@ -11,12 +11,16 @@ import re
 
 from moto.apigateway.models import UsagePlan
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import camelcase_to_underscores
+from moto.ecs.models import Service
+from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elasticache.exceptions import CacheSubnetGroupNotFound, ElastiCacheException
 from moto.elasticache.models import ElastiCacheBackend
 from moto.elasticache.responses import ElastiCacheResponse
 from moto.route53.responses import Route53
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
+from moto.sns.responses import SNSResponse
 from moto.sqs.models import Queue
 
 NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -248,7 +252,80 @@ def private_by_vpc(create):
     return created
 
 
+# What a service of ECS is told when it is made and moto drops. A change of the
+# service brings moto to keep them.
+OF_A_SERVICE = {
+    "availabilityZoneRebalancing": "DISABLED",
+    "capacityProviderStrategy": None,
+    "deploymentConfiguration": None,
+    "enableECSManagedTags": False,
+    "enableExecuteCommand": False,
+    "healthCheckGracePeriodSeconds": None,
+    "placementConstraints": [],
+    "placementStrategy": [],
+    "serviceConnectConfiguration": None,
+}
+
+
+def whole_service(create):
+    """Keeps all that a service is told, and has it steady at once, as all that
+    moto does: who waits for its tasks would wait for ever."""
+
+    def created(self):
+        reply = create(self)
+        service = reply.result["service"]
+        for name, default in OF_A_SERVICE.items():
+            value = self._get_param(name)
+            setattr(service, camelcase_to_underscores(name), default if value is None else value)
+        if service.capacity_provider_strategy:
+            service.launch_type = None
+        return reply
+
+    return created
+
+
+def steady(init):
+    def made(self, *args, **named):
+        init(self, *args, **named)
+        self.running_count, self.pending_count = self.desired_count or 0, 0
+        for d in self.deployments:
+            d.update(
+                rolloutState="COMPLETED",
+                rolloutStateReason="ECS deployment %s completed." % d["id"],
+                runningCount=self.running_count,
+                pendingCount=0,
+            )
+
+    return made
+
+
+# What moto keeps of a topic and does not show (Amazon SNS API Reference,
+# GetTopicAttributes).
+OF_A_TOPIC = ["ArchivePolicy", "FifoThroughputScope", "SignatureVersion", "TracingConfig"] + [
+    protocol + what
+    for protocol in ("Application", "Firehose", "HTTP", "Lambda", "SQS")
+    for what in ("FailureFeedbackRoleArn", "SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate")
+]
+
+
+def whole_topic(get):
+    def shown(self):
+        reply = get(self)
+        topic = self.backend.get_topic(self._get_param("TopicArn"))
+        for name in OF_A_TOPIC:
+            value = getattr(topic, camelcase_to_underscores(name), None)
+            if value not in (None, ""):
+                reply.result["Attributes"][name] = value
+        return reply
+
+    return shown
+
+
 def fill():
+    SNSResponse.get_topic_attributes = whole_topic(SNSResponse.get_topic_attributes)
+    Service.__init__ = steady(Service.__init__)
+    ecs = EC2ContainerServiceResponse
+    ecs.create_service = whole_service(ecs.create_service)
     Route53.create_hosted_zone = private_by_vpc(Route53.create_hosted_zone)
     Queue.redrive_allow_policy = None
     Queue.attributes = as_put(Queue.attributes.fget)

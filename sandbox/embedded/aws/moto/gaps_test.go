@@ -207,3 +207,61 @@ func TestLackingIsNamed(t *testing.T) {
 		t.Errorf("%d %s %v", status, text, err)
 	}
 }
+
+// What a topic and a service of ECS are told comes back, and a service is steady
+// as soon as it is there.
+func TestWholeTopicAndService(t *testing.T) {
+	h := start(t)
+	query := func(service, rest string) string {
+		t.Helper()
+		params, err := url.ParseQuery(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, text, err := h.Query(t.Context(), service, "us-east-1", params)
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %s %v", rest, status, text, err)
+		}
+		return string(text)
+	}
+	const topic = "Version=2010-03-31&TopicArn=arn:aws:sns:us-east-1:123456789012:t&Action="
+	query("sns", topic+"CreateTopic&Name=t")
+	query("sns", topic+"SetTopicAttributes&AttributeName=HTTPSuccessFeedbackSampleRate&AttributeValue=70")
+	query("sns", topic+"PutDataProtectionPolicy&DataProtectionPolicy=p&ResourceArn=arn:aws:sns:us-east-1:123456789012:t")
+	if got := query("sns", topic+"GetTopicAttributes"); !strings.Contains(got, "<key>HTTPSuccessFeedbackSampleRate</key><value>70</value>") || strings.Contains(got, "TracingConfig") {
+		t.Errorf("the topic is %s", got)
+	}
+	if got := query("sns", topic+"GetDataProtectionPolicy&ResourceArn=arn:aws:sns:us-east-1:123456789012:t"); !strings.Contains(got, "<DataProtectionPolicy>p<") {
+		t.Errorf("the policy is %s", got)
+	}
+
+	ask := func(target, question string) string {
+		t.Helper()
+		var answer json.RawMessage
+		status, err := h.JSON(t.Context(), "ecs", "us-east-1", "AmazonEC2ContainerServiceV20141113."+target, json.RawMessage(question), &answer)
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %v", target, status, err)
+		}
+		return string(answer)
+	}
+	ask("CreateCluster", `{"clusterName":"default"}`)
+	ask("RegisterTaskDefinition", `{"family":"f","containerDefinitions":[{"name":"c","image":"i","memory":8}]}`)
+	ask("CreateService", `{"serviceName":"s","taskDefinition":"f","desiredCount":2,"capacityProviderStrategy":[{"capacityProvider":"FARGATE","weight":3}],"enableExecuteCommand":true}`)
+	var got struct {
+		Services []struct {
+			RunningCount                int
+			AvailabilityZoneRebalancing string
+			EnableExecuteCommand        bool
+			LaunchType                  string
+			CapacityProviderStrategy    []struct{ Weight int }
+			Deployments                 []struct{ RolloutState string }
+		}
+	}
+	if err := json.Unmarshal([]byte(ask("DescribeServices", `{"services":["s"]}`)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if s := got.Services[0]; s.RunningCount != 2 || s.AvailabilityZoneRebalancing != "DISABLED" || !s.EnableExecuteCommand || s.LaunchType != "" ||
+		len(s.CapacityProviderStrategy) != 1 || s.CapacityProviderStrategy[0].Weight != 3 || s.Deployments[0].RolloutState != "COMPLETED" {
+		t.Errorf("the service is %+v", s)
+	}
+}

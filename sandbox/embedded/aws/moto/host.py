@@ -28,6 +28,7 @@ import traceback
 import warnings
 
 try:
+    import edge
     import gaps
     import lacking
     from moto import __version__ as moto_version
@@ -390,6 +391,7 @@ def main():
         token += read
     mend()
     lacking.add()
+    edge.add()
     gaps.fill()
     app = Dispatcher(create_backend_app)
     host = Host(Gatekeeper(app, token.decode().strip()), token.decode().strip())

@@ -18,6 +18,7 @@ from moto.core.utils import utcnow
 from moto.ec2.responses import EC2Response
 from moto.iam.exceptions import NotFoundException
 from moto.iam.responses import IamResponse
+from moto.sns.responses import SNSResponse
 from moto.stepfunctions.responses import StepFunctionResponse
 
 
@@ -29,6 +30,7 @@ def add():
         (AutoScalingResponse, GROUPS),
         (CognitoIdpResponse, POOLS),
         (IamResponse, USERS),
+        (SNSResponse, TOPICS),
         (StepFunctionResponse, MACHINES),
     ):
         for operation in operations:
@@ -382,3 +384,23 @@ USERS = (
     reset_service_specific_credential,
     delete_service_specific_credential,
 )
+
+
+# SNS: a topic's data protection policy.
+
+
+def topic(self):
+    return self.backend.get_topic(self._get_param("ResourceArn"))
+
+
+def put_data_protection_policy(self):
+    topic(self).data_protection_policy = self._get_param("DataProtectionPolicy")
+    return EmptyResult()
+
+
+def get_data_protection_policy(self):
+    policy = getattr(topic(self), "data_protection_policy", "")
+    return ActionResult({"DataProtectionPolicy": policy})
+
+
+TOPICS = (put_data_protection_policy, get_data_protection_policy)
