@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
+	"github.com/whittle-iam/whittle/parsers/aws"
+	azurewords "github.com/whittle-iam/whittle/parsers/azure/words"
+	gcpwords "github.com/whittle-iam/whittle/parsers/gcp/words"
 	"github.com/whittle-iam/whittle/parsers/plain"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -86,6 +90,75 @@ func TestHintsOfCodes(t *testing.T) {
 			t.Errorf("no hint of %s", code[1])
 		}
 	}
+}
+
+// Every way to write every sentence is found: of each expression, what each of its
+// alternatives matches at least.
+func TestHintsOfSentences(t *testing.T) {
+	n := 0
+	for _, source := range slices.Concat(aws.Sources(), gcpwords.Sources(), azurewords.Sources()) {
+		re, err := syntax.Parse(source, syntax.Perl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, least := range shortest(re) {
+			n++
+			if !hints.Has(least) {
+				t.Errorf("no hint of %q", least)
+			}
+		}
+	}
+	if n < 600 {
+		t.Errorf("only %d ways", n)
+	}
+}
+
+// shortest gives texts that an expression matches: one for each way through its
+// alternatives, at most some hundred, without what may be left out.
+func shortest(re *syntax.Regexp) []string {
+	const most = 500
+	switch re.Op {
+	case syntax.OpLiteral:
+		return []string{string(re.Rune)}
+	case syntax.OpCharClass:
+		for _, c := range "aA0'\" .-" {
+			for i := 0; i < len(re.Rune); i += 2 {
+				if c >= re.Rune[i] && c <= re.Rune[i+1] {
+					return []string{string(c)}
+				}
+			}
+		}
+		return []string{string(re.Rune[0])}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return []string{"x"}
+	case syntax.OpCapture, syntax.OpPlus:
+		return shortest(re.Sub[0])
+	case syntax.OpRepeat:
+		var all []string
+		for _, s := range shortest(re.Sub[0]) {
+			all = append(all, strings.Repeat(s, re.Min))
+		}
+		return all
+	case syntax.OpConcat:
+		all := []string{""}
+		for _, sub := range re.Sub {
+			var next []string
+			for _, end := range shortest(sub) {
+				for _, begin := range all {
+					next = append(next, begin+end)
+				}
+			}
+			all = next[:min(len(next), most)]
+		}
+		return all
+	case syntax.OpAlternate:
+		var all []string
+		for _, sub := range re.Sub {
+			all = append(all, shortest(sub)...)
+		}
+		return all
+	}
+	return []string{""} // what may be left out, or is no character
 }
 
 // Nor does anything around it: between lines of other output, wherever in the

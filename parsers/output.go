@@ -37,6 +37,10 @@ var hints = plain.NewWords(
 	"exceeded", "throttl", " quota", "'quota", "\"quota", "_quota", "quotae", "quota_", "quotagroup", "slowdown", "many requests", "toomanyrequests", "vcpu capacity", "countlimit",
 	"accessdisabled", "accountproblem", "invalidsecurity", "securityheader", "tokenrefresh", "priorrequest", "manybuckets", "notsignedup", "regiondisabled", "invalidpayer", "requesttorrent",
 	"billing must", "billing to be", "billing is", "billing has", "billingnot", "billing account", "invalidobjectstate", "be addressed using", "while connecting",
+	"valid credential", "nocredentialprov", "signature version 4", "requested more", "unexpected status", "failed with status",
+	"linkedaccess", "for template resource", "requestfailedexc", "authentication failed", "exceeding", "failed to authenticate", "oauth token:", "required data action",
+	"resource_exhausted", "access_token_", "access boundar", "deny polic", "blocked by", "blocked due", "blocked because", "org policy", "organization policy", "vpc service controls",
+	"vpc_service_controls", "vpcservicecontrols", "error 429", "invalid_rapt", "fetch token", "constraints/", "t actas", "o actas", ".actas", "login required", "required authentication",
 	"must be verified", "service linked role", "service-linked role", "does not support", "firewall", "byconnection", "ciphertext refers",
 )
 

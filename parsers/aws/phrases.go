@@ -93,6 +93,16 @@ var phrases = []phrase{
 	{form: expr.New(`Rate exceeded\b`), reason: refusal.QuotaOrRate, needs: ours},
 }
 
+// Sources gives the expressions of all that is looked for in text, for whoever
+// must know by which words it is found. The error codes are not among them.
+func Sources() []string {
+	all := []string{core.String(), headCode.String()}
+	for _, p := range phrases {
+		all = append(all, p.form.String())
+	}
+	return all
+}
+
 // phrases finds them where no sentence was read.
 func (r *reader) phrases() {
 	for _, p := range phrases {

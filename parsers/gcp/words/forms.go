@@ -128,7 +128,7 @@ var forms = []form{
 	// To act as a service account, in the words of many services.
 	{
 		Hints: []string{"act as ", "actAs ", "access to service account"},
-		Re:    expr.New(`(?:` + who + `\s+)?(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:permission|access)|(?:is\s+)?not\s+authorized|cannot|can't|lacks\s+(?:the\s+)?permission)\s+(?:to\s+)?(?:act\s*[aA]s|access\s+to|service\s+account)\s+(?:the\s+|to\s+)?((?:service\s+account\s*:?\s*)?)` + q + `?([A-Za-z0-9_.@/:-]+)` + q + `?(?:[.\s]+User:\s*` + q + `?([^\s'"\\]+@[^\s'"\\]+))?`),
+		Re:    expr.New(`(?:` + who + `\s+)?(?:(?:(?:does|do)(?:\s+not|n't)\s+have\s+(?:the\s+)?(?:permission|access)|(?:is\s+)?not\s+authorized|lacks\s+(?:the\s+)?permission)\s+(?:to\s+)?(?:act\s*[aA]s|access\s+to|service\s+account)|(?:cannot|can't)\s+act\s*[aA]s)\s+(?:the\s+|to\s+)?((?:service\s+account\s*:?\s*)?)` + q + `?([A-Za-z0-9_.@/:-]+)` + q + `?(?:[.\s]+User:\s*` + q + `?([^\s'"\\]+@[^\s'"\\]+))?`),
 		Read: func(m match) []Sentence {
 			on := strings.TrimRight(m.Sub(3), ".,:;")
 			if m.Sub(2) == "" && !strings.Contains(on, "@") || on == "" {
