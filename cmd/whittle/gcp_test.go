@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -183,4 +184,26 @@ func TestGoogleImageFailsWithTheGateOpen(t *testing.T) {
 	tool(t, "packer-plugin-googlecompute")
 	t.Parallel()
 	failsOpen(t, googleImage)
+}
+
+// gcloud as it is: it finds the placeholder, the proxy and the certificates by
+// itself.
+func TestGcloud(t *testing.T) {
+	if _, err := exec.LookPath("gcloud"); err != nil {
+		t.Skip("SKIPPED: there is no gcloud on PATH")
+	}
+	t.Parallel()
+	p, err := probeStack(t, "testdata/gcloud/whittle.yaml", "--no-reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unseen(p); err != nil {
+		t.Error(err)
+	}
+	want := map[string][]string{"list": {"compute.networks.list"}, "bucket": {"storage.buckets.create"}, "secret": {"secretmanager.secrets.create"}}
+	for _, s := range p.rec.Steps {
+		if diff := cmp.Diff(want[s.Name], s.Set().Permissions()); diff != "" || s.Runs != 1 {
+			t.Errorf("step %s, %d runs (-want +got):\n%s", s.Name, s.Runs, diff)
+		}
+	}
 }

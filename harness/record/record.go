@@ -244,15 +244,26 @@ func (r Record) Write(path string) error {
 	return nil
 }
 
-// placeholder stands for the account ID in a record.
-const placeholder = "{account}"
+// placeholder stands for the account's ID in a record, or the project's.
+func (r Record) placeholder() string {
+	if r.Cloud == "gcp" {
+		return "{project}"
+	}
+	return "{account}"
+}
 
-// Generalize is the record with the AWS account ID replaced by {account}, so
-// that it is the same for every account, and with the lifecycle's names replaced
+// Generalize is the record with the AWS account ID replaced by {account}, or the
+// id of the Google Cloud project by {project}, so that it is the same for every
+// account, and with the lifecycle's names replaced
 // by {key} where they are whole words of a resource's name, so that it is the
 // same under other names. An empty account changes nothing.
 func (r Record) Generalize(account string, names map[string]string) Record {
-	r = r.mapTexts(func(s string) string { return replaceNumber(s, account, placeholder) })
+	kind := digit
+	if r.Cloud == "gcp" { // a project's id is a word, hyphens and all
+		kind = func(c byte) bool { return wordly(c) || c == '-' }
+	}
+	with := r.placeholder()
+	r = r.mapTexts(func(s string) string { return replaceWord(s, account, with, kind) })
 	// The longest first: one can hold another.
 	keys := slices.SortedFunc(maps.Keys(names), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(names[b]), len(names[a])), cmp.Compare(a, b))
@@ -267,14 +278,15 @@ func (r Record) Generalize(account string, names map[string]string) Record {
 	})
 }
 
-// Specialize is the record with {account} replaced by the AWS account ID: the
-// opposite of Generalize. An empty account changes nothing.
+// Specialize is the record with {account} replaced by the AWS account ID, or
+// {project} by the project's id: the opposite of Generalize. An empty account changes nothing.
 func (r Record) Specialize(account string) Record {
+	stands := r.placeholder()
 	return r.mapTexts(func(s string) string {
 		if account == "" {
 			return s
 		}
-		return strings.ReplaceAll(s, placeholder, account)
+		return strings.ReplaceAll(s, stands, account)
 	})
 }
 
@@ -305,14 +317,11 @@ func (r Record) mapTexts(f func(string) string) Record {
 	return r.canonical()
 }
 
-// replaceNumber replaces number where it is not a part of a longer one.
-func replaceNumber(s, number, with string) string {
-	return replaceWord(s, number, with, func(c byte) bool { return '0' <= c && c <= '9' })
-}
+func digit(c byte) bool { return '0' <= c && c <= '9' }
 
 // wordly tells whether a character next to a name makes it a part of another.
 func wordly(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	return digit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
 // replaceWord replaces word where neither neighbour is of its kind.

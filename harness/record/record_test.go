@@ -208,11 +208,11 @@ func TestReplaceNumber(t *testing.T) {
 		{"", ""},
 	}
 	for _, tt := range tests {
-		if got := replaceNumber(tt.in, account, placeholder); got != tt.want {
+		if got := replaceWord(tt.in, account, "{account}", digit); got != tt.want {
 			t.Errorf("%q gave %q, want %q", tt.in, got, tt.want)
 		}
 	}
-	if got := replaceNumber("x", "", placeholder); got != "x" {
+	if got := replaceWord("x", "", "{account}", digit); got != "x" {
 		t.Errorf("no account gave %q", got)
 	}
 }
@@ -469,6 +469,23 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("read %v\nwritten and read again: %v, %v", r, again, err)
 		}
 	})
+}
+
+// A project's id is replaced where it stands as a word of its own.
+func TestGeneralizeProject(t *testing.T) {
+	for text, want := range map[string]string{
+		"GET x/projects/my-lab/zones": "GET x/projects/{project}/zones", "my-lab": "{project}", "projects/my-lab-2": "projects/my-lab-2",
+		"w-a@my-lab.iam.gserviceaccount.com": "w-a@{project}.iam.gserviceaccount.com", "not-my-lab": "not-my-lab", "my-labs": "my-labs",
+	} {
+		r := Record{Cloud: "gcp", Steps: []Step{{Name: "s", Grants: []Entry{{Permission: "x.y.get", Resource: "*", Request: text}}}}}
+		general := r.Generalize("my-lab", nil)
+		if got := general.Steps[0].Grants[0].Request; got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+		if got := general.Specialize("my-lab").Steps[0].Grants[0].Request; got != text {
+			t.Errorf("%s comes back as %s", text, got)
+		}
+	}
 }
 
 func TestGeneralizeNames(t *testing.T) {
