@@ -345,6 +345,8 @@ def as_put(init):
                 setattr(self, name, value)
         if "CachePolicyId" in given and "ForwardedValues" not in given:
             self.forwarded_values = None
+        if "ACMCertificateArn" in given or "IAMCertificateId" in given:
+            self.cloud_front_default_certificate = False
 
     return made
 

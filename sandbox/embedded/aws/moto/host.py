@@ -30,6 +30,7 @@ import warnings
 try:
     import edge
     import gaps
+    import kubernetes
     import lacking
     from moto import __version__ as moto_version
     from moto.ec2.models import EC2Backend
@@ -392,6 +393,7 @@ def main():
     mend()
     lacking.add()
     edge.add()
+    kubernetes.add()
     gaps.fill()
     app = Dispatcher(create_backend_app)
     host = Host(Gatekeeper(app, token.decode().strip()), token.decode().strip())

@@ -32,7 +32,7 @@ import (
 
 // scripts are host.py and what it imports.
 //
-//go:embed host.py edge.py gaps.py lacking.py
+//go:embed host.py edge.py gaps.py kubernetes.py lacking.py
 var scripts embed.FS
 
 // startTimeout bounds how long the interpreter may take to import moto.
