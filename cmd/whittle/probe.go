@@ -155,6 +155,11 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 	if o.propagation > 0 {
 		lc.Sandbox.Propagation = o.propagation
 	}
+	if lc.Cloud == "gcp" && !lc.Sandbox.Embedded && lc.Reference && len(lc.Ceiling) > 0 {
+		// The reference may do nothing above the ceiling, and no custom role holds
+		// "compute.*".
+		return lc, fmt.Errorf("%s: ceiling: on a project of Google Cloud the reference cannot run below a ceiling of patterns; say reference: false, or --no-reference", o.file)
+	}
 	return lc, writable(o.record)
 }
 

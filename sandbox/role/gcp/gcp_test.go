@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -351,6 +353,42 @@ func TestIs(t *testing.T) {
 		"w-b@p.iam.gserviceaccount.com": false, "user:a@example.com": false} {
 		if c.Is(principal) != want {
 			t.Errorf("%q: %v", principal, !want)
+		}
+	}
+}
+
+// What a child is given holds the placeholder and no token; the file is for the
+// operator's eyes alone, since whoever has it could work as the step does.
+func TestEnv(t *testing.T) {
+	_, cfg := start(t, sandbox.Config{})
+	cfg.Region, cfg.Files = "europe-west4", filepath.Join(t.TempDir(), "credentials")
+	id := acquire(t, open(t, cfg), "step/one")
+	own := id.Credentials.(*Credentials)
+	token, err := own.Bearer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := own.Env(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := env["GOOGLE_APPLICATION_CREDENTIALS"]
+	delete(env, "GOOGLE_APPLICATION_CREDENTIALS")
+	want := map[string]string{"GOOGLE_REGION": "europe-west4", "CLOUDSDK_COMPUTE_REGION": "europe-west4", "GOOGLE_PROJECT": cfg.Project, "GOOGLE_CLOUD_PROJECT": cfg.Project,
+		"CLOUDSDK_CORE_PROJECT": cfg.Project, "GOOGLE_OAUTH_ACCESS_TOKEN": own.Placeholder(), "CLOUDSDK_AUTH_ACCESS_TOKEN": own.Placeholder()}
+	if diff := cmp.Diff(want, env); diff != "" {
+		t.Errorf("the environment (-want +got):\n%s", diff)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(file) != cfg.Files || !strings.Contains(string(text), own.Placeholder()) || strings.Contains(string(text), token) {
+		t.Errorf("%s holds %d bytes that are not as they should be", file, len(text))
+	}
+	for path, mode := range map[string]os.FileMode{file: 0o600, cfg.Files: 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
 		}
 	}
 }
