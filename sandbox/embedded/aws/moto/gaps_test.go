@@ -162,6 +162,28 @@ func TestPrivateZone(t *testing.T) {
 	}
 }
 
+// A stage of an HTTP API is changed in place.
+func TestStage(t *testing.T) {
+	h := start(t)
+	ask := func(method, path, body string) string {
+		t.Helper()
+		status, text, err := h.ask(t.Context(), "apigateway", "us-east-1", method, hostname("apigateway", "us-east-1"), "/v2/apis"+path, http.Header{"Content-Type": {"application/json"}}, body)
+		if err != nil || status > 299 {
+			t.Fatalf("%s %s: %d %s %v", method, path, status, text, err)
+		}
+		return string(text)
+	}
+	var api struct{ APIID string }
+	if err := json.Unmarshal([]byte(ask("POST", "", `{"name":"a","protocolType":"HTTP"}`)), &api); err != nil {
+		t.Fatal(err)
+	}
+	ask("POST", "/"+api.APIID+"/stages", `{"stageName":"$default","autoDeploy":true}`)
+	ask("PATCH", "/"+api.APIID+"/stages/$default", `{"description":"changed"}`)
+	if got := ask("GET", "/"+api.APIID+"/stages/$default", ""); !strings.Contains(got, `"description": "changed"`) || !strings.Contains(got, `"autoDeploy": true`) {
+		t.Errorf("the stage is %s", got)
+	}
+}
+
 // A usage plan's numbers stay numbers when they are changed.
 func TestUsagePlan(t *testing.T) {
 	h := start(t)

@@ -485,6 +485,24 @@ def whole_cluster(create):
     return created
 
 
+def whole_group(create):
+    """Keeps all that a node group is told, and makes up no remote access, for
+    whose sake Terraform would replace it each time."""
+
+    def created(self):
+        reply = create(self)
+        made = reply.result["nodegroup"]
+        made.update_config = self._get_param("updateConfig") or {"maxUnavailable": 1}
+        made.node_repair_config = self._get_param("nodeRepairConfig")
+        made.version = self._get_param("version") or cluster(self).version
+        made.remote_access = self._get_param("remoteAccess")
+        if not made.remote_access:
+            made.resources.pop("remoteAccessSecurityGroup", None)
+        return reply
+
+    return created
+
+
 def with_its_group(delete):
     def deleted(self):
         group = (cluster(self).resources_vpc_config or {}).get("clusterSecurityGroupId")
@@ -580,6 +598,7 @@ def add():
         url_paths.setdefault("{0}/" + path, response.dispatch)
     kind = EKSResponse
     kind.create_cluster = whole_cluster(kind.create_cluster)
+    kind.create_nodegroup = whole_group(kind.create_nodegroup)
     kind.delete_cluster = with_its_group(kind.delete_cluster)
     kind.update_cluster_config = update_cluster_config
     kind.update_nodegroup_config = noted(kind.update_nodegroup_config)

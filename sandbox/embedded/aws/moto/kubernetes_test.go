@@ -55,6 +55,14 @@ func TestKubernetes(t *testing.T) {
 	update("POST", "/clusters/c/update-config", `{"resourcesVpcConfig":{"endpointPrivateAccess":true}}`)
 	ask("GET", "/clusters/c", "", 200, `"version": "1.32"`, `"endpointPrivateAccess": true`, subnet, group)
 
+	nodes := ask("POST", "/clusters/c/node-groups", `{"nodegroupName":"n","nodeRole":"arn:aws:iam::123456789012:role/r","subnets":["`+subnet+`"],"updateConfig":{"maxUnavailable":2}}`, 200,
+		`"maxUnavailable": 2`, `"version": "1.32"`)
+	if strings.Contains(nodes, "eksKeypair") || strings.Contains(nodes, "remoteAccessSecurityGroup") {
+		t.Errorf("remote access that nobody asked for: %s", nodes)
+	}
+	update("POST", "/clusters/c/node-groups/n/update-version", `{"version":"1.33"}`)
+	ask("DELETE", "/clusters/c/node-groups/n", "", 200, `"version": "1.33"`)
+
 	var addon struct{ Addon struct{ AddonArn string } }
 	if err := json.Unmarshal([]byte(ask("POST", "/clusters/c/addons", `{"addonName":"vpc-cni","tags":{"a":"b"}}`, 200, "eksbuild")), &addon); err != nil {
 		t.Fatal(err)

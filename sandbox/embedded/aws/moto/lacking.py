@@ -6,10 +6,13 @@ Each keeps and reads moto's own state: nothing is answered that was not done.
 import json
 import secrets
 import uuid
+from urllib.parse import unquote
 
+from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.cognitoidp.exceptions import ResourceNotFoundError
 from moto.cognitoidp.responses import CognitoIdpResponse
 from moto.core.exceptions import JsonRESTError
@@ -18,6 +21,8 @@ from moto.core.utils import utcnow
 from moto.ec2.responses import EC2Response
 from moto.iam.exceptions import NotFoundException
 from moto.iam.responses import IamResponse
+from moto.logs.exceptions import ResourceNotFoundException as NoSuchQuery
+from moto.logs.responses import LogsResponse
 from moto.sns.responses import SNSResponse
 from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -26,10 +31,13 @@ def add():
     """Gives moto's classes the operations below, which are named as moto names
     them. An operation that moto has stays moto's."""
     for kind, operations in (
+        (ApiGatewayV2Response, STAGES),
         (ApplicationAutoScalingResponse, TARGET_TAGS),
         (AutoScalingResponse, GROUPS),
+        (CloudWatchResponse, ALARMS),
         (CognitoIdpResponse, POOLS),
-        (IamResponse, USERS),
+        (IamResponse, USERS + PROVIDERS),
+        (LogsResponse, QUERIES),
         (SNSResponse, TOPICS),
         (StepFunctionResponse, MACHINES),
     ):
@@ -404,3 +412,100 @@ def get_data_protection_policy(self):
 
 
 TOPICS = (put_data_protection_policy, get_data_protection_policy)
+
+
+# API Gateway v2: changes of a stage.
+
+
+def update_stage(self):
+    api, _, name = self.path.split("/")[-3:]
+    stage = self.apigatewayv2_backend.get_stage(api, unquote(name))
+    put = json.loads(self.body)
+    for key, name in (
+        ("accessLogSettings", "access_log_settings"),
+        ("autoDeploy", "auto_deploy"),
+        ("clientCertificateId", "client_certificate_id"),
+        ("defaultRouteSettings", "default_route_settings"),
+        ("description", "description"),
+        ("routeSettings", "route_settings"),
+        ("stageVariables", "stage_variables"),
+    ):
+        if key in put:
+            setattr(stage, name, put[key])
+    stage.updated = utcnow()
+    return 200, {}, json.dumps(stage.to_json())
+
+
+STAGES = (update_stage,)
+
+
+# CloudWatch: composite alarms, which moto's other operations know.
+
+
+def put_composite_alarm(self):
+    return self.put_metric_alarm()
+
+
+ALARMS = (put_composite_alarm,)
+
+
+# IAM: the clients of an OpenID Connect provider.
+
+
+def clients(self):
+    arn = self._get_param("OpenIDConnectProviderArn")
+    return self.backend.get_open_id_connect_provider(arn).client_id_list
+
+
+def add_client_id_to_open_id_connect_provider(self):
+    held, id = clients(self), self._get_param("ClientID")
+    if id not in held:
+        held.append(id)
+    return EmptyResult()
+
+
+def remove_client_id_from_open_id_connect_provider(self):
+    held, id = clients(self), self._get_param("ClientID")
+    if id in held:
+        held.remove(id)
+    return EmptyResult()
+
+
+PROVIDERS = (
+    add_client_id_to_open_id_connect_provider,
+    remove_client_id_from_open_id_connect_provider,
+)
+
+
+# CloudWatch Logs: the definitions of queries.
+
+
+def queries(self):
+    return self.logs_backend.__dict__.setdefault("kept_queries", {})
+
+
+def put_query_definition(self):
+    id = self._get_param("queryDefinitionId") or str(uuid.uuid4())
+    queries(self)[id] = {
+        "queryDefinitionId": id,
+        "name": self._get_param("name"),
+        "queryString": self._get_param("queryString"),
+        "logGroupNames": self._get_param("logGroupNames") or [],
+        "lastModified": int(utcnow().timestamp() * 1000),
+    }
+    return json.dumps({"queryDefinitionId": id})
+
+
+def describe_query_definitions(self):
+    prefix = self._get_param("queryDefinitionNamePrefix") or ""
+    found = [q for q in queries(self).values() if q["name"].startswith(prefix)]
+    return json.dumps({"queryDefinitions": found})
+
+
+def delete_query_definition(self):
+    if queries(self).pop(self._get_param("queryDefinitionId"), None) is None:
+        raise NoSuchQuery()
+    return json.dumps({"success": True})
+
+
+QUERIES = (put_query_definition, describe_query_definitions, delete_query_definition)

@@ -202,6 +202,23 @@ func TestLacking(t *testing.T) {
 	says(ask("iam", "", iam+"DeleteServiceSpecificCredential"+credential), "200")
 	says(ask("iam", "", iam+"DeleteServiceSpecificCredential"+credential), "404", "NoSuchEntity")
 
+	provider := "&OpenIDConnectProviderArn=arn:aws:iam::123456789012:oidc-provider/i.example.com"
+	says(ask("iam", "", iam+"CreateOpenIDConnectProvider&Url=https://i.example.com&ClientIDList.member.1=a"), "200")
+	says(ask("iam", "", iam+"AddClientIDToOpenIDConnectProvider&ClientID=b"+provider), "200")
+	says(ask("iam", "", iam+"RemoveClientIDFromOpenIDConnectProvider&ClientID=a"+provider), "200")
+	says(ask("iam", "", iam+"GetOpenIDConnectProvider"+provider), "<ClientIDList><member>b</member></ClientIDList>")
+
+	const alarms = "Version=2010-08-01&Action="
+	says(ask("monitoring", "", alarms+"PutCompositeAlarm&AlarmName=c&AlarmRule=ALARM(a)"), "200")
+	says(ask("monitoring", "", alarms+"DescribeAlarms&AlarmNames.member.1=c&AlarmTypes.member.1=CompositeAlarm"), "<CompositeAlarms>", "<AlarmRule>ALARM(a)</AlarmRule>")
+
+	const logs = "Logs_20140328."
+	_, rest, _ = strings.Cut(ask("logs", logs+"PutQueryDefinition", `{"name":"q","queryString":"fields @message"}`), `"queryDefinitionId": "`)
+	query, _, _ := strings.Cut(rest, `"`)
+	says(ask("logs", logs+"DescribeQueryDefinitions", `{"queryDefinitionNamePrefix":"q"}`), query, "fields @message")
+	says(ask("logs", logs+"DeleteQueryDefinition", `{"queryDefinitionId":"`+query+`"}`), "200", "true")
+	says(ask("logs", logs+"DeleteQueryDefinition", `{"queryDefinitionId":"`+query+`"}`), "400", "ResourceNotFoundException")
+
 	for definition, result := range map[string]string{`{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}`: "OK", `{`: "FAIL"} {
 		says(ask("states", "AWSStepFunctions.ValidateStateMachineDefinition", `{"definition":"`+definition+`"}`), "200", `"`+result+`"`)
 	}
