@@ -109,6 +109,10 @@ var (
 // APIs otherwise alternate between a collection and a name.
 var singles = set(`global aggregated apis upload download resumable family iam default batch`)
 
+// slashed are collections whose names hold slashes: all that follows is one
+// name (monitoring: metricDescriptors/custom.googleapis.com/app/queue).
+var slashed = set(`metricDescriptors`)
+
 // registryWords are the words of the registry protocol's paths.
 var registryWords = set(`v2 blobs uploads manifests tags list token batch`)
 
@@ -143,6 +147,8 @@ func pathClass(path string, at Place) string {
 			}
 		case place%2 == 0 && singles[head] && head != "default":
 			place--
+		case place%2 == 1 && slashed[segments[i-1]]:
+			return "/" + strings.Join(append(segments[:i], "{}"), "/")
 		case place%2 == 1 || !collection.MatchString(head):
 			if head != "" {
 				head = "{}"

@@ -87,6 +87,8 @@ func lastCollection(path []string) (noun string, id bool) {
 				return "", false
 			}
 			noun, id = s, false
+		case slashed[noun]:
+			return noun, true
 		default:
 			id = true
 		}

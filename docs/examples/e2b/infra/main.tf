@@ -16,5 +16,5 @@ data "google_compute_zones" "up" {
 
 # The image that ../image has built last.
 data "google_compute_image" "node" {
-  family = var.image_family
+  family = "${var.prefix}-node"
 }

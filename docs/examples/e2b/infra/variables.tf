@@ -22,12 +22,6 @@ variable "domain" {
   default     = "sandboxes.example.com"
 }
 
-variable "image_family" {
-  description = "The family of the image that ../image builds for the nodes."
-  type        = string
-  default     = "e2b-node"
-}
-
 variable "images" {
   description = "The digest of each service's image, by its name. `deploy images` writes them to images.auto.tfvars.json."
   type        = map(string)
