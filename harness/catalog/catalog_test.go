@@ -55,6 +55,8 @@ func TestLevel(t *testing.T) {
 		"sts:AssumeRole": Write, "sts:GetCallerIdentity": Read, "sts:TagSession": Tagging,
 		"sqs:ReceiveMessage": Read, "sqs:GetQueueUrl": Read, "sqs:ListQueues": Read, "sqs:SendMessage": Write, "sqs:TagQueue": Tagging, "sqs:AddPermission": Permissions,
 		"iam:GetRole": Read, "iam:ListRoles": List, "iam:PassRole": Write, "iam:CreateRole": Write, "iam:PutRolePolicy": Permissions, "iam:SimulatePrincipalPolicy": Read,
+		// What is read under a name that looks like a secret or is a method.
+		"apigateway:GET": Read, "apigateway:POST": Write, "apigateway:PATCH": Write, "lambda:GetFunctionUrlConfig": Read, "iam:GetAccountPasswordPolicy": Read,
 		"ecr:GetAuthorizationToken": Read, "cognito-identity:GetCredentialsForIdentity": Write, "redshift:GetClusterCredentials": Write,
 		"dynamodb:BatchGetItem": Read, "dynamodb:BatchWriteItem": Write, "rds:AddTagsToResource": Tagging, "lambda:InvokeFunction": Write,
 		"compute.networks.list": List, "compute.networks.get": Read, "compute.networks.create": Write, "compute.subnetworks.use": Write, "compute.images.getFromFamily": Read,

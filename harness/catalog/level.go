@@ -127,6 +127,8 @@ var levels = levelTable(map[Access]string{
 		sns:CheckIfPhoneNumberIsOptedOut kinesis:SubscribeToShard dynamodb:ConditionCheckItem dynamodb:PartiQLSelect
 		cognito-idp:AdminGetDevice cognito-idp:AdminGetUser cognito-idp:AdminListUserAuthEvents
 		dynamodb:BatchGetItem dynamodb:Query dynamodb:Scan
+		apigateway:GET lambda:GetFunctionUrlConfig iam:GetAccountPasswordPolicy ecr-public:GetAuthorizationToken
+		route53:TestDNSAnswer servicediscovery:DiscoverInstances wafv2:CheckCapacity
 		ecr:BatchCheckLayerAvailability ecr:GetAuthorizationToken codeartifact:GetAuthorizationToken cloudformation:ValidateTemplate`,
 	Tagging: `
 		kinesis:AddTagsToStream kinesis:RemoveTagsFromStream`,
