@@ -198,7 +198,30 @@ func unnamed(resource string, names map[string]string) string {
 	// The longest first: one can begin with another.
 	order := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	for _, name := range order {
+		if names[name] == "" {
+			*last = within(*last, catalog.Escape(name))
+			continue
+		}
 		*last = strings.ReplaceAll(*last, catalog.Escape(name), catalog.Escape(names[name])+"*")
 	}
 	return strings.Join(parts, ":")
+}
+
+// within replaces an id that has no prefix of its own by a wildcard, where it is
+// a part of a segment ("API-Gateway-Execution-Logs_…"): alone it would leave
+// nothing of the name.
+func within(s, id string) string {
+	var b strings.Builder
+	for at := strings.Index(s, id); at >= 0 && id != ""; at = strings.Index(s, id) {
+		end := at + len(id)
+		whole := (at == 0 || strings.ContainsRune("/:", rune(s[at-1]))) && (end == len(s) || strings.ContainsRune("/:", rune(s[end])))
+		b.WriteString(s[:at])
+		if whole {
+			b.WriteString(id)
+		} else {
+			b.WriteString("*")
+		}
+		s = s[end:]
+	}
+	return b.String() + s
 }

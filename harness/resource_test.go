@@ -210,3 +210,18 @@ func TestElsewhere(t *testing.T) {
 		t.Error("another cloud's")
 	}
 }
+
+// An id without a prefix of its own is a wildcard only within a name.
+func TestUnnamedWithin(t *testing.T) {
+	names := map[string]string{"a1b2c3d4e5": ""}
+	for resource, want := range map[string]string{
+		"arn:aws:logs:us-east-1:1:log-group:API-Gateway-Execution-Logs_a1b2c3d4e5/live": "arn:aws:logs:us-east-1:1:log-group:API-Gateway-Execution-Logs_*/live",
+		"arn:aws:logs:us-east-1:1:log-group:a1b2c3d4e5":                                 "arn:aws:logs:us-east-1:1:log-group:a1b2c3d4e5",
+		"arn:aws:logs:us-east-1:1:log-group:a1b2c3d4e5:log-stream:x-a1b2c3d4e5":         "arn:aws:logs:us-east-1:1:log-group:a1b2c3d4e5:log-stream:x-*",
+		"arn:aws:s3:::a1b2c3d4e5": "arn:aws:s3:::a1b2c3d4e5",
+	} {
+		if got := unnamed(resource, names); got != want {
+			t.Errorf("unnamed(%q) = %q, want %q", resource, got, want)
+		}
+	}
+}

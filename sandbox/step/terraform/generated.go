@@ -20,6 +20,7 @@ func generatedNames(state string) map[string]string {
 	var s struct {
 		Resources []struct {
 			Mode      string `json:"mode"`
+			Type      string `json:"type"`
 			Instances []struct {
 				Attributes map[string]any `json:"attributes"`
 			} `json:"instances"`
@@ -36,6 +37,9 @@ func generatedNames(state string) map[string]string {
 		for _, i := range r.Instances {
 			if id, prefix, ok := generatedID(i.Attributes); ok {
 				names[id] = prefix
+			}
+			if id, _ := i.Attributes["id"].(string); madeWhole[r.Type] != nil && madeWhole[r.Type].MatchString(id) {
+				names[id] = ""
 			}
 			for key, v := range i.Attributes {
 				of, ok := strings.CutSuffix(key, "_prefix")
@@ -70,4 +74,12 @@ func generatedID(attributes map[string]any) (id, prefix string, ok bool) {
 		}
 	}
 	return id, form[1], true
+}
+
+// madeWhole holds the forms of ids that the cloud makes up without a prefix and
+// that it puts into other names, or modules do: an API's into that of its log
+// group (Amazon API Gateway Developer Guide, "Set up CloudWatch logging").
+var madeWhole = map[string]*regexp.Regexp{
+	"aws_api_gateway_rest_api": regexp.MustCompile(`^[a-z0-9]{8,10}$`),
+	"aws_apigatewayv2_api":     regexp.MustCompile(`^[a-z0-9]{8,10}$`),
 }

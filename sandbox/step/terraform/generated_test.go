@@ -17,8 +17,10 @@ func TestGeneratedNames(t *testing.T) {
  {"mode":"managed","type":"aws_vpc","instances":[{"attributes":{"id":"vpc-0123456789abcdef0","arn":"arn:aws:ec2:us-east-1:111122223333:vpc/vpc-0123456789abcdef0"}},
    {"attributes":{"id":"vpc-chosen","arn":"arn:aws:x:::vpc/vpc-chosen"}},{"attributes":{"id":"app-0123456789abcdef1","name":"app-0123456789abcdef1","arn":"arn:aws:x:::thing/app-0123456789abcdef1"}},
    {"attributes":{"id":"app-0123456789abcdef2"}}]},
+ {"mode":"managed","type":"aws_api_gateway_rest_api","instances":[{"attributes":{"id":"a1b2c3d4e5"}},{"attributes":{"id":"short"}}]},
+ {"mode":"managed","type":"aws_sqs_queue","instances":[{"attributes":{"id":"f1b2c3d4e5"}}]},
  {"mode":"data","type":"y","instances":[{"attributes":{"name":"data-20260101120000000100000001","name_prefix":"data-"}}]}]}`
-	want := map[string]string{"app-20260101120000000100000001": "app-", "logs20260101120000000100000002": "logs", "vpc-0123456789abcdef0": "vpc-"}
+	want := map[string]string{"app-20260101120000000100000001": "app-", "logs20260101120000000100000002": "logs", "vpc-0123456789abcdef0": "vpc-", "a1b2c3d4e5": ""}
 	if diff := cmp.Diff(want, generatedNames(state)); diff != "" {
 		t.Error(diff)
 	}
