@@ -242,7 +242,7 @@ func TestBadConfig(t *testing.T) {
 		config Config
 		want   string
 	}{
-		{Config{Cloud: "gcp"}, `there is none for cloud "gcp"`},
+		{Config{Cloud: "oci"}, `there is none for cloud "oci"`},
 		{Config{Account: "1234"}, "is not twelve digits"},
 		{Config{Propagation: -1}, "is negative"},
 		{Config{Listen: taken.Addr().String()}, "address already in use"},
