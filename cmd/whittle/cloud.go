@@ -131,7 +131,7 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 	}
 	fmt.Fprintf(g.err, "whittle: the embedded %s sandbox is up; Ctrl-C ends it\n", name)
 	<-ctx.Done()
-	return unknownRequests(p.embedded)
+	return p.unknown()
 }
 
 // envAWS is what AWS's clients need besides the proxy.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -168,6 +169,10 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 	case "env": // fails, and tells, if the variable is set to something secret
 		if v, ok := os.LookupEnv(arg); ok {
 			return fmt.Errorf("%s is set, to %d characters", arg, len(v))
+		}
+	case "get": // a URL, and does as well without
+		if reply, gerr := http.Get(arg); gerr == nil {
+			err = reply.Body.Close()
 		}
 	case "fail":
 		return errors.New(arg)

@@ -26,6 +26,7 @@ type place struct {
 	roots    *x509.CertPool
 	upstream func(*http.Request) (*url.URL, error)
 	embedded *embedded.Cloud // nil on a real cloud
+	strange  strangers       // of the embedded cloud
 	// propagation is the embedded sandbox's.
 	propagation time.Duration
 }
@@ -90,7 +91,8 @@ func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
 	if err != nil {
 		return nil, err // it says whose it is
 	}
-	p := &place{dial: cloud.Dial, roots: cloud.RootCAs(), embedded: cloud, propagation: c.Propagation}
+	p := &place{roots: cloud.RootCAs(), embedded: cloud, propagation: c.Propagation}
+	p.dial = p.strange.dial(cloud)
 	if c.Cloud == "gcp" {
 		p.operator = embeddedGCP(cloud)
 	} else {
@@ -136,7 +138,7 @@ func (p *place) close() error {
 // for something it does not know: what follows from there is not evidence.
 type guarded struct {
 	harness.Executor
-	cloud *embedded.Cloud
+	place *place
 }
 
 // Attempt implements harness.Executor.
@@ -145,19 +147,21 @@ func (g guarded) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcom
 	if err != nil {
 		return out, err
 	}
-	return out, unknownRequests(g.cloud)
+	return out, g.place.unknown()
 }
 
-// unknownRequests names what the embedded sandbox could not answer.
-func unknownRequests(cloud *embedded.Cloud) error {
-	unknown := cloud.Unknown()
-	problems := cloud.Problems()
-	if len(unknown) == 0 && len(problems) == 0 {
+// unknown names what the embedded sandbox could not answer.
+func (p *place) unknown() error {
+	unknown, problems, hosts := p.embedded.Unknown(), p.embedded.Problems(), p.strange.list()
+	if len(unknown) == 0 && len(problems) == 0 && len(hosts) == 0 {
 		return nil
 	}
 	var lines []string
 	for _, u := range unknown {
 		lines = append(lines, fmt.Sprint(u))
+	}
+	for _, h := range hosts {
+		lines = append(lines, "the host "+h)
 	}
 	for _, p := range problems {
 		lines = append(lines, fmt.Sprint(p))

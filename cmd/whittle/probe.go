@@ -206,7 +206,7 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 	}
 	var executor harness.Executor = steps
 	if p.embedded != nil {
-		executor = guarded{steps, p.embedded}
+		executor = guarded{steps, p}
 	}
 
 	began := time.Now()

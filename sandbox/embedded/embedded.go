@@ -218,6 +218,10 @@ func guard(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
+// Has tells whether the sandbox stands for a host of the cloud's domains, be it
+// an API or not: nothing of it must be reached for real.
+func (c *Cloud) Has(host string) bool { return c.domains.have(host) }
+
 // Dial connects to the sandbox when addr is the cloud's, which is served on
 // port 443 alone, else to where addr says, but never to the metadata and
 // credential services of this machine. It fits wherever
