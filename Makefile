@@ -58,10 +58,10 @@ demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandb
 	@mkdir -p out/demo-aws
 	@$(WITH_MOTO) bin/whittle probe --file docs/examples/aws-stack/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
 
-# Three tests at once on any machine: most of a probe is waiting that the
+# Six tests at once on any machine: most of a probe is waiting that the
 # provider does.
 test: setup tools lint ## every check and every test, with the race detector
-	$(WITH_MOTO) $(GO) test -race -parallel 3 -timeout 60m ./...
+	$(WITH_MOTO) $(GO) test -race -parallel 6 -timeout 60m ./...
 
 test-stack: setup tools ## the example stack twice, side by side, with reference and verification: about 20 minutes
 	$(WITH_MOTO) WHITTLE_TEST_WHOLE=1 $(GO) test -race -timeout 60m -count=1 -run TestProbeStackWhole ./cmd/whittle
