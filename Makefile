@@ -51,7 +51,7 @@ demo-gcp: build ## probe docs/examples/e2b on the embedded GCP sandbox
 	@mkdir -p out/demo-gcp
 	@$(GO) build -o out/demo-gcp/bin/deploy ./docs/examples/e2b/deploy
 	@crane="$$(bin/whittle tools build crane)"; \
-	PATH="$$PWD/out/demo-gcp/bin:$${crane%/*}:$$PATH" bin/whittle probe --file docs/examples/e2b/whittle.yaml --record out/demo-gcp/whittle.lock.json --work out/demo-gcp/run
+	PATH="$$PWD/out/demo-gcp/bin:$${crane%/*}:$$PATH" bin/whittle probe --file docs/examples/e2b/whittle.yaml --record out/demo-gcp/whittle.lock.json --work out/demo-gcp/run >/dev/null
 	@bin/whittle show --record out/demo-gcp/whittle.lock.json
 
 demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandbox
