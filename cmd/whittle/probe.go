@@ -165,7 +165,7 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 
 // probeIn probes in an open run folder.
 func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest string, o probeOptions, g *globals, log *slog.Logger) (err error) {
-	show := newProgress(g.err)
+	show := newProgress(g.err, lc.Steps)
 	defer show.close()
 	show.line("probing %s: %s on %s; journal %s", o.file, count(len(lc.Steps), "step"), sandboxName(lc.Sandbox), rd.journal.Path())
 	show.now("starting the sandbox")

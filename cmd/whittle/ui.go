@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
 )
 
 // Everything that a person reads while a command runs is printed here, to
@@ -50,7 +51,8 @@ func hintsOf(err error) []string {
 // terminal a status line for what is going on now. It is fed with the
 // journal's events.
 type progress struct {
-	out io.Writer
+	out   io.Writer
+	width int // of the longest step's name
 
 	mu      sync.Mutex
 	bars    *mpb.Progress // nil when the output is no terminal
@@ -65,8 +67,11 @@ type progress struct {
 
 // newProgress writes to w; the status line is there only if w is a terminal
 // that can rewrite it.
-func newProgress(w io.Writer) *progress {
+func newProgress(w io.Writer, steps []lifecycle.Step) *progress {
 	p := &progress{out: w}
+	for _, s := range steps {
+		p.width = max(p.width, len(s.Name))
+	}
 	kind := os.Getenv("TERM")
 	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) && kind != "" && kind != "dumb" {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(150*time.Millisecond))
@@ -82,7 +87,7 @@ func (p *progress) status(decor.Statistics) string {
 	if p.step == "" {
 		return " " + p.doing
 	}
-	s := fmt.Sprintf(" %-9s %-12s %4.0fs", p.pass, p.step, time.Since(p.since).Seconds())
+	s := fmt.Sprintf(" %-9s %-*s %4.0fs", p.pass, p.width, p.step, time.Since(p.since).Seconds())
 	if p.granted > 0 {
 		s += fmt.Sprintf("  %d granted", p.granted)
 	}
@@ -139,24 +144,24 @@ func (p *progress) lineOf(e journal.Event) string {
 	switch e.Kind {
 	case journal.KindNote:
 		if e.Pass == journal.PassRemove && e.Step != "" {
-			return fmt.Sprintf("%-9s  %-12s %s", e.Pass, e.Step, e.Text)
+			return fmt.Sprintf("%-9s  %-*s %s", e.Pass, p.width, e.Step, e.Text)
 		}
 	case journal.KindAttemptEnd:
 		switch {
 		case e.Pass == journal.PassRemove: // its note says what it showed
 		case e.Pass != journal.PassGrow && e.OK:
-			return fmt.Sprintf("%-9s  %-12s ok      %6.1fs", e.Pass, e.Step, took)
+			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs", e.Pass, p.width, e.Step, took)
 		case e.Pass == journal.PassGrow && !e.OK:
-			return fmt.Sprintf("%-9s  %-12s run %d failed: %s; %d granted so far", e.Pass, e.Step, e.Attempt, firstLine(e.Text), p.granted)
+			return fmt.Sprintf("%-9s  %-*s run %d failed: %s; %d granted so far", e.Pass, p.width, e.Step, e.Attempt, firstLine(e.Text), p.granted)
 		case !e.OK:
-			return fmt.Sprintf("%-9s  %-12s failed: %s", e.Pass, e.Step, firstLine(e.Text))
+			return fmt.Sprintf("%-9s  %-*s failed: %s", e.Pass, p.width, e.Step, firstLine(e.Text))
 		}
 	case journal.KindStepEnd:
 		if e.OK {
-			return fmt.Sprintf("%-9s  %-12s ok      %6.1fs  %s, %d granted", e.Pass, e.Step, took, count(p.runs, "run"), p.granted)
+			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s, %d granted", e.Pass, p.width, e.Step, took, count(p.runs, "run"), p.granted)
 		}
 	case journal.KindPutBack:
-		return fmt.Sprintf("%-9s  %-12s put back %s", e.Pass, e.Step, e.Grants[0])
+		return fmt.Sprintf("%-9s  %-*s put back %s", e.Pass, p.width, e.Step, e.Grants[0])
 	}
 	return ""
 }
