@@ -27,6 +27,23 @@ type Attempt struct {
 	// Held tells whether refused replies may be held and repeated. Without it
 	// every reply is delivered, and the arbiter is told of it all the same.
 	Held bool
+	// Withhold, if not nil, is asked before a request is sent, and about what is
+	// refused without its doing.
+	Withhold Withholder
+}
+
+// Withholder answers requests in the cloud's place, and marks the cloud's own
+// refusals, to learn which of them a step can do without. The proxy calls it
+// from many goroutines.
+type Withholder interface {
+	// Withheld is called once for every request, before it is sent to the cloud;
+	// x has no reply yet. If ok, the request is not sent: the client gets reply,
+	// a refusal that a request of the same class got before, with token put into
+	// its request id and its message.
+	Withheld(x refusal.Exchange) (reply refusal.Exchange, token string, ok bool)
+	// Marked is called for every refused reply of the cloud that is about to be
+	// delivered. If ok, token is put into it in the same way.
+	Marked(x refusal.Exchange) (token string, ok bool)
 }
 
 // Arbiter decides what becomes of a refused reply. The proxy calls it from
@@ -55,6 +72,10 @@ type Outcome struct {
 	// Tools holds the versions of the tools that ran: "terraform" → "1.11.4",
 	// "hashicorp/aws" → "5.100.0".
 	Tools map[string]string
+	// Facts is what the step left behind, as far as two runs of it can be
+	// compared: "aws_vpc.main.cidr_block" → the value in Terraform's state,
+	// "output.url" → an output. A sensitive value is there as a digest.
+	Facts map[string]string
 	// Generated are names that the tool made up for what it made, with the
 	// prefix that each was given. Another run makes others.
 	Generated map[string]string
