@@ -1,0 +1,127 @@
+// Package certify decides what to ask of a step next, to learn which of its
+// grants it needs: which request classes to withhold ([Questions]), and which
+// grants to take away in earnest ([Removal]). It is pure: it is told how a run
+// ended and says what the next one is to be.
+//
+// What a run shows rests on tokens. Every refusal that is made on purpose
+// carries one of its own; only where the token turns up in an error of the tool
+// is the refusal known to be what the tool failed of. A refusal whose token is
+// in no error was swallowed: the tool may do as well without, or may have gone
+// another way that is closed to it in the same run. So one error shows one need
+// (the last of the refusals in it), and it shows it only as far as what was
+// swallowed in the same run is not needed in the end: see [Finding.Beside].
+package certify
+
+import "slices"
+
+// Verdict is what is known of a class or a grant.
+type Verdict string
+
+const (
+	// Open: not known yet.
+	Open Verdict = ""
+	// Needed: the tool failed of the refusal, by its own words.
+	Needed Verdict = "needed"
+	// Spare: refused, and the step did as well; or, for a grant, taken away, and
+	// the step did as well.
+	Spare Verdict = "spare"
+	// Unsure: no run showed either.
+	Unsure Verdict = "unsure"
+)
+
+// Finding is what was found of one class or grant.
+type Finding[K comparable] struct {
+	Verdict Verdict
+	// Error is the tool's error that showed the need.
+	Error string
+	// Difference is what the step's outcome lacks without it, where the step does
+	// not fail.
+	Difference string
+	// Beside lists what was refused and swallowed in the run that showed the
+	// need. If one of those is needed too, the need has not been shown yet: the
+	// tool may have done without this one, had it got the other.
+	Beside []K
+	// Why says of what is unsure why it is.
+	Why string
+}
+
+// Reply is one refusal that was given on purpose.
+type Reply[K comparable] struct {
+	// Of is the class that was withheld, or the grant that the refusal is about.
+	Of K
+	// Request is the same for the same request sent again.
+	Request string
+	// Error names the tool's error that shows the reply's token, empty if none
+	// does. Replies with the same name are in one error.
+	Error string
+}
+
+// Run is how a run of the step ended.
+type Run[K comparable] struct {
+	// OK: the step succeeded.
+	OK bool
+	// Difference tells how the outcome of a step that succeeded differs from what
+	// it should be; empty if it does not.
+	Difference string
+	// Replies are the refusals that were given on purpose, in their order.
+	Replies []Reply[K]
+}
+
+// shown reads a run: what each error shows to be needed, and what was refused
+// besides. A request that was refused, sent again, and is in an error then was
+// only retried.
+func shown[K comparable](r Run[K]) (needed map[K]string, beside []K) {
+	needed = map[K]string{}
+	if r.OK {
+		return needed, delivered(r)
+	}
+	last := map[string]K{} // by error
+	for _, p := range r.Replies {
+		if p.Error != "" {
+			last[p.Error] = p.Of
+		}
+	}
+	type sent struct {
+		of      K
+		request string
+	}
+	fatal := map[sent]bool{}
+	for _, p := range r.Replies {
+		if p.Error == "" || last[p.Error] != p.Of {
+			continue
+		}
+		fatal[sent{p.Of, p.Request}] = true
+		if old, ok := needed[p.Of]; !ok || p.Error < old {
+			needed[p.Of] = p.Error
+		}
+	}
+	for _, p := range r.Replies {
+		shown := fatal[sent{p.Of, p.Request}] && (p.Error == "" || last[p.Error] == p.Of)
+		if !shown && !slices.Contains(beside, p.Of) {
+			beside = append(beside, p.Of)
+		}
+	}
+	return needed, beside
+}
+
+// without is all but one.
+func without[K comparable](all []K, one K) []K {
+	var rest []K
+	for _, k := range all {
+		if k != one {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}
+
+// delivered lists what was refused, each once, in order.
+func delivered[K comparable](r Run[K]) []K {
+	var all []K
+	for _, p := range r.Replies {
+		if !slices.Contains(all, p.Of) {
+			all = append(all, p.Of)
+		}
+	}
+	return all
+}

@@ -1,0 +1,202 @@
+package certify
+
+import "slices"
+
+// Why a grant is unsure.
+const (
+	unseen = "the step fails without it, and nothing that was refused is about it"
+)
+
+// confirm is how many runs without one grant must fail before it counts as
+// needed, if no error of the tool shows its refusal: a step can fail by itself.
+const confirm = 3
+
+// Removal finds which of its suspects can be taken away, by taking them away:
+// all at first, and what a run's errors show to be needed is given back. Where
+// the errors show nothing, it looks for one that is needed by splitting, in
+// groups that grow while they pass and shrink while they fail.
+type Removal[K comparable] struct {
+	pool  []K // not known yet
+	hunt  []K // a group that the step failed without, or one that was refused in that run
+	size  int // of the next group from the pool
+	fails int // runs without the only one of hunt that failed
+	idle  int // runs in which nothing was refused, in a row
+	found map[K]Finding[K]
+	order []K
+	runs  int
+	// blind: the refusals cannot be seen, so that a run in which nothing was
+	// refused says as much as any other.
+	blind bool
+}
+
+// Remove makes a Removal of the suspects. Blind says that refusals cannot be
+// seen in the runs.
+func Remove[K comparable](suspects []K, blind bool) *Removal[K] {
+	r := &Removal[K]{found: map[K]Finding[K]{}, blind: blind}
+	for _, k := range suspects {
+		if _, ok := r.found[k]; !ok {
+			r.found[k] = Finding[K]{}
+			r.order = append(r.order, k)
+		}
+	}
+	r.pool = slices.Clone(r.order)
+	r.size = len(r.pool)
+	return r
+}
+
+// Next gives all that the step is to be run without: what is known to be spare,
+// and what the run is about. More is false when everything is known.
+func (r *Removal[K]) Next() (out []K, more bool) {
+	group := r.group()
+	if len(group) == 0 {
+		return nil, false
+	}
+	return append(r.spare(), group...), true
+}
+
+// Runs is how many runs were answered.
+func (r *Removal[K]) Runs() int { return r.runs }
+
+// group is what the next run is about.
+func (r *Removal[K]) group() []K {
+	switch {
+	case len(r.hunt) == 1:
+		return r.hunt
+	case len(r.hunt) > 1:
+		return r.hunt[:(len(r.hunt)+1)/2]
+	default:
+		return r.pool[:min(len(r.pool), max(1, r.size))]
+	}
+}
+
+func (r *Removal[K]) spare() []K {
+	var all []K
+	for _, k := range r.order {
+		if r.found[k].Verdict == Spare {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+// Answer takes the run without what [Removal.Next] gave.
+func (r *Removal[K]) Answer(run Run[K]) {
+	r.runs++
+	group := slices.Clone(r.group())
+	if run.OK && run.Difference == "" {
+		r.settle(group, Finding[K]{Verdict: Spare})
+		r.fails, r.idle = 0, 0
+		if r.size < len(r.pool) {
+			r.size *= 2
+		}
+		return
+	}
+	needed, beside := shown(run)
+	if !run.OK && len(needed) > 0 {
+		r.idle = 0
+		for k, err := range needed {
+			if old, ok := r.found[k]; ok && old.Verdict != Needed {
+				r.settle([]K{k}, Finding[K]{Verdict: Needed, Error: err, Beside: without(beside, k)})
+			}
+		}
+		if !slices.ContainsFunc(group, func(k K) bool { _, ok := needed[k]; return ok }) {
+			r.narrow(group, run) // what was spare is not, beside the group
+		} else if len(r.hunt) > 0 {
+			r.pool, r.hunt, r.fails = append(r.hunt, r.pool...), nil, 0
+		}
+		return
+	}
+	if refused := delivered(run); len(refused) == 0 && !r.blind && !run.OK && r.idle < confirm {
+		r.idle++ // it failed by itself
+		return
+	}
+	r.idle = 0
+	r.narrow(group, run)
+}
+
+// narrow takes a run without the group that did not do as well and did not say
+// why.
+func (r *Removal[K]) narrow(group []K, run Run[K]) {
+	var about, rest []K // refused in this run, and not
+	refused := delivered(run)
+	for _, k := range group {
+		if slices.Contains(refused, k) {
+			about = append(about, k)
+		} else {
+			rest = append(rest, k)
+		}
+	}
+	if len(group) == 1 {
+		r.alone(group[0], len(about) == 1, run)
+		return
+	}
+	if len(r.hunt) > 0 { // the other half is as unknown as the pool
+		r.pool = append(slices.Clone(r.hunt[len(group):]), r.pool...)
+	} else {
+		r.pool = slices.Clone(r.pool[len(group):])
+	}
+	if len(about) == 0 {
+		about, rest = group, nil
+	}
+	r.pool = append(rest, r.pool...)
+	r.hunt, r.fails = about, 0
+	r.size = max(1, len(group)/2)
+}
+
+// alone takes a run without k alone that did not do as well.
+func (r *Removal[K]) alone(k K, refused bool, run Run[K]) {
+	if len(r.hunt) == 0 {
+		r.hunt, r.pool = []K{k}, without(r.pool, k)
+	}
+	if r.fails++; r.fails < confirm {
+		return
+	}
+	r.fails = 0
+	f := Finding[K]{Verdict: Unsure, Why: unseen, Difference: run.Difference}
+	if refused || run.Difference != "" {
+		f.Verdict, f.Why = Needed, ""
+	}
+	r.settle([]K{k}, f)
+}
+
+// settle notes what was found, and asks no more about it.
+func (r *Removal[K]) settle(ks []K, f Finding[K]) {
+	for _, k := range ks {
+		r.found[k] = f
+	}
+	isIn := func(k K) bool { return slices.Contains(ks, k) }
+	r.pool = slices.DeleteFunc(slices.Clone(r.pool), isIn)
+	r.hunt = slices.DeleteFunc(slices.Clone(r.hunt), isIn)
+}
+
+// Stop ends the removal; what is not known is unsure.
+func (r *Removal[K]) Stop(why string) {
+	for _, k := range slices.Concat(r.hunt, r.pool) {
+		r.found[k] = Finding[K]{Verdict: Unsure, Why: why}
+	}
+	r.pool, r.hunt = nil, nil
+}
+
+// Findings is what was found of each suspect, until now.
+func (r *Removal[K]) Findings() map[K]Finding[K] {
+	all := map[K]Finding[K]{}
+	for k, f := range r.found {
+		if f.Verdict == Open {
+			f = Finding[K]{Verdict: Unsure, Why: outOfRuns}
+		}
+		all[k] = f
+	}
+	return all
+}
+
+// Doubtful gives what was shown to be needed beside something that is needed
+// too, or may be: it is to be asked about again, alone.
+func Doubtful[K comparable](all map[K]Finding[K]) []K {
+	var ks []K
+	for k, f := range all {
+		if f.Verdict == Needed && slices.ContainsFunc(f.Beside, func(b K) bool { return all[b].Verdict != Spare }) {
+			ks = append(ks, k)
+		}
+	}
+	return ks
+}
