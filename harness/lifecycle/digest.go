@@ -18,7 +18,7 @@ import (
 // and rules, and every file in its folder, lock files among them. Files named
 // from outside the folder count too. Comments and layout of the lifecycle file
 // do not count, nor where it is run (sandbox, reference, the path of terraform,
-// the mirror).
+// the mirror, the parallelism).
 //
 // Left out are what a run makes and what differs from clone to clone: .git,
 // .terraform, .whittle, Terraform's state, whittle.lock.json, out at the top,

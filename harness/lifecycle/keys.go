@@ -11,7 +11,7 @@ import (
 var (
 	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "start", "reference", "trust", "names", "terraform", "lifecycle"}
 	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
-	toolKeys      = []string{"path", "version", "provider_mirror"}
+	toolKeys      = []string{"path", "version", "provider_mirror", "parallelism"}
 	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout"}
 	terraformKeys = []string{"dir", "command", "target", "var_file", "var"}
 	packerKeys    = []string{"template", "var_file", "var"}

@@ -71,6 +71,9 @@ type Tool struct {
 	Version string
 	// ProviderMirror is a folder laid out as a Terraform filesystem mirror.
 	ProviderMirror string
+	// Parallelism is how many resources the tool works on at once; 0 means as
+	// many as it does by itself (10).
+	Parallelism int `json:",omitempty"`
 }
 
 // Step is one command of a lifecycle. Exactly one of Terraform, Packer and

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -280,7 +281,7 @@ func (r *reader) duration(n node, at place, key string) time.Duration {
 
 func (r *reader) tool(n node, at place) Tool {
 	var t Tool
-	r.Fields(n, at, `"terraform"`, "path, version and provider_mirror", toolKeys, map[string]func(node, place){
+	r.Fields(n, at, `"terraform"`, "path, version, provider_mirror and parallelism", toolKeys, map[string]func(node, place){
 		"path": func(n node, at place) {
 			// A bare name is looked for on PATH.
 			if t.Path = r.Text(n, at, "path"); strings.ContainsAny(t.Path, `/\`) {
@@ -297,6 +298,15 @@ func (r *reader) tool(n node, at place) Tool {
 		"provider_mirror": func(n node, at place) {
 			t.ProviderMirror = r.Text(n, at, "provider_mirror")
 			r.refer(r.In(n, at), "provider_mirror", t.ProviderMirror, "folder")
+		},
+		"parallelism": func(n node, at place) {
+			text, ok := r.Written(n)
+			count, err := strconv.Atoi(text)
+			if !ok || err != nil || count < 1 {
+				r.Fail(r.In(n, at), `"parallelism" takes a number from 1 up: how many resources Terraform works on at once`)
+				return
+			}
+			t.Parallelism = count
 		},
 	})
 	return t

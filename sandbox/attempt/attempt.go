@@ -352,7 +352,8 @@ func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[stri
 	}
 	res, err := terraform.Run(ctx, terraform.Config{
 		Binary: e.binary, Shim: e.shim, Dir: filepath.Join(e.copy, s.Terraform.Dir), Step: *s.Terraform, Env: env,
-		Progress: func(p Progress) { e.c.Progress(s.Name, p) },
+		Parallelism: e.c.Lifecycle.Terraform.Parallelism,
+		Progress:    func(p Progress) { e.c.Progress(s.Name, p) },
 	})
 	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: res.Tools, Generated: res.Generated}
 	for _, d := range res.Diagnostics {

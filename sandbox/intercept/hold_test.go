@@ -88,7 +88,7 @@ func TestHoldIsSpent(t *testing.T) {
 				if at := sent[len(sent)-1].Sub(begin); at > tt.last {
 					t.Errorf("a repeat started at %v, the last may at %v", at, tt.last)
 				}
-				if first := sent[1].Sub(sent[0]); first < 100*time.Millisecond || first > 250*time.Millisecond {
+				if first := sent[1].Sub(sent[0]); first < 15*time.Millisecond || first > 50*time.Millisecond {
 					t.Errorf("the first repeat came after %v", first)
 				}
 				for i := 1; i < len(sent); i++ {

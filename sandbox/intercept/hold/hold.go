@@ -56,8 +56,10 @@ func New(start time.Time, d time.Duration) *Hold {
 		End:  start.Add(d),
 		last: start.Add(d - reserve),
 		wait: backoff.NewExponentialBackOff(
-			backoff.WithInitialInterval(125*time.Millisecond),
-			backoff.WithMultiplier(1.5),
+			// A cloud where a grant is in force at once is asked at once, and one
+			// that takes seconds no more often than by smaller steps from later on.
+			backoff.WithInitialInterval(20*time.Millisecond),
+			backoff.WithMultiplier(2),
 			backoff.WithRandomizationFactor(0.2),
 			// With the randomization on top no wait is longer than 3 s.
 			backoff.WithMaxInterval(2500*time.Millisecond),

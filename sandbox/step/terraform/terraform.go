@@ -46,6 +46,9 @@ type Config struct {
 	// Dir is the root module: an absolute path in the working copy.
 	Dir  string
 	Step lifecycle.Terraform
+	// Parallelism is how many resources are worked on at once; 0 leaves it to
+	// the tool.
+	Parallelism int
 	// Env is Terraform's whole environment.
 	Env map[string]string
 	// Progress is called for every resource that something happens to; nil
@@ -178,6 +181,8 @@ type invocation struct {
 	vars     []string // "name=value", in order of the names
 	varFiles []string
 	targets  []string
+	// parallelism is 0 where nothing is said.
+	parallelism int
 }
 
 // build works out what is to be run; it reads and runs nothing.
@@ -211,6 +216,8 @@ func build(c Config) (invocation, error) {
 		command:  c.Step.Command,
 		varFiles: slices.Clone(c.Step.VarFile),
 		targets:  slices.Clone(c.Step.Target),
+
+		parallelism: c.Parallelism,
 	}
 	if inv.env == nil {
 		inv.env = map[string]string{} // nil would mean: inherit everything
@@ -292,6 +299,9 @@ func (inv invocation) planOptions() (opts []tfexec.PlanOption) {
 	for _, t := range inv.targets {
 		opts = append(opts, tfexec.Target(t))
 	}
+	if inv.parallelism > 0 {
+		opts = append(opts, tfexec.Parallelism(inv.parallelism))
+	}
 	return opts
 }
 
@@ -305,6 +315,9 @@ func (inv invocation) applyOptions() (opts []tfexec.ApplyOption) {
 	for _, t := range inv.targets {
 		opts = append(opts, tfexec.Target(t))
 	}
+	if inv.parallelism > 0 {
+		opts = append(opts, tfexec.Parallelism(inv.parallelism))
+	}
 	return opts
 }
 
@@ -317,6 +330,9 @@ func (inv invocation) destroyOptions() (opts []tfexec.DestroyOption) {
 	}
 	for _, t := range inv.targets {
 		opts = append(opts, tfexec.Target(t))
+	}
+	if inv.parallelism > 0 {
+		opts = append(opts, tfexec.Parallelism(inv.parallelism))
 	}
 	return opts
 }

@@ -127,7 +127,7 @@ func TestBuild(t *testing.T) {
 		Binary: Binary{Path: "/bin/tofu", Product: "tofu", Version: "1.8.2"}, Shim: "/bin/whittle", Dir: "/copy/infra",
 		Step: lifecycle.Terraform{Command: "apply", Target: []string{"module.a", "aws_vpc.b"}, VarFile: []string{"z.tfvars", "a.tfvars"},
 			Var: map[string]string{"b": "2=2", "a": "1"}},
-		Env: map[string]string{"HOME": "/root"},
+		Env: map[string]string{"HOME": "/root"}, Parallelism: 30,
 	}
 	got, err := build(c)
 	if err != nil {
@@ -137,6 +137,7 @@ func TestBuild(t *testing.T) {
 		exec: "/bin/whittle", dir: "/copy/infra", waitDelay: 60 * time.Second, command: "apply",
 		env:  map[string]string{"HOME": "/root", "WHITTLE_SHIM_EXEC": "/bin/tofu", "WHITTLE_SHIM_GRACE": "45s"},
 		vars: []string{"a=1", "b=2=2"}, varFiles: []string{"z.tfvars", "a.tfvars"}, targets: []string{"module.a", "aws_vpc.b"},
+		parallelism: 30,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(invocation{})); diff != "" {
 		t.Error(diff)
@@ -178,6 +179,7 @@ func TestArgumentsAndEnvironment(t *testing.T) {
 	} {
 		c, dir := fakeConfig(t, lifecycle.Terraform{Command: command, Target: []string{"module.a"}, VarFile: []string{"x.tfvars"},
 			Var: map[string]string{"b": "2", "a": "1 1"}}, map[string]string{"code": "0"})
+		c.Parallelism = 7
 		res, err := Run(t.Context(), c)
 		if err != nil || !res.OK {
 			t.Fatalf("%+v, %v", res, err)
@@ -194,7 +196,7 @@ func TestArgumentsAndEnvironment(t *testing.T) {
 			t.Fatal(err)
 		}
 		args := " " + strings.Join(call.Args, " ") + " "
-		for _, want := range append(fixed, "-target=module.a", "-var-file=x.tfvars", "-var a=1 1 -var b=2") {
+		for _, want := range append(fixed, "-parallelism=7", "-target=module.a", "-var-file=x.tfvars", "-var a=1 1 -var b=2") {
 			if !strings.Contains(args, " "+want+" ") {
 				t.Errorf("%s: no %s in %s", command, want, args)
 			}
