@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,6 +78,12 @@ type arbiter struct {
 	broken    error   // the journal or the role could not be written
 	calls     calls
 	sieve     *sieve // the questions about one opaque refusal; nil when there are none
+	wanting   map[[sha256.Size]byte]*wanting
+	strange   map[string]refusal.Exchange // a request of each class that got an error which is no refusal
+	changes   int                         // how often the role was changed
+
+	// withhold is what the attempt asks about, set before it begins.
+	withhold Withholder
 }
 
 // batch is one change of the role that several denials wait for.
@@ -92,7 +99,7 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 		step: s, pass: pass, mode: m, identity: id,
 		rules:   l.rules(s),
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
-		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{},
+		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[[sha256.Size]byte]*wanting{}, strange: map[string]refusal.Exchange{},
 	}
 }
 
@@ -131,11 +138,13 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 				return refusal.Deliver
 			}
 			a.alsoFor(entriesOf(dec, parsers.Class(x)))
+			a.wants(x, dec.grants)
 			verdict = refusal.Repeat
 		case add:
 			if err := a.write(journal.Event{Kind: journal.KindRefused, Denial: &d, Class: parsers.Class(x), Status: x.Status}); err != nil {
 				return refusal.Deliver
 			}
+			a.wants(x, dec.grants)
 			asked := a.asked(x, dec)
 			if len(dec.grants) > 1 && !asked { // what is held already has not helped
 				dec = dec.without(a.holds())
@@ -182,6 +191,9 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 			}
 		}
 		a.mu.Unlock()
+		if a.mode != watch && (dec.action == add || dec.action == wait) {
+			a.wants(x, dec.grants)
+		}
 		// A whole refusal that was held has been through Refused already.
 		if dec.action == stop && (a.mode == collect || a.mode == hold && x.Status < 400) {
 			a.stopped(x, dec.why)
@@ -195,6 +207,9 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 		return
 	}
 	a.mu.Lock()
+	if x.Status >= 400 {
+		a.strange[class] = x
+	}
 	a.through[class] = true
 	if repeats > 0 {
 		a.held++
@@ -363,6 +378,7 @@ func (a *arbiter) carryOut(ctx context.Context, b *batch) {
 	now := time.Now()
 	a.mu.Lock()
 	a.role = set
+	a.changes++
 	for _, g := range grants {
 		a.since[g] = now
 		a.entries[g] = b.entries[g]

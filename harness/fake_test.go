@@ -28,6 +28,9 @@ type call struct {
 	foreign  bool          // made with a credential that is not the identity's
 	as       string        // the principal that the refusal names, if another
 	stubborn bool          // refused for its first grant whatever is granted
+	lost     bool          // the tool's error does not quote the refusal
+	instead  *call         // made when this one is refused
+	masked   bool          // answered with 404 when it is refused
 	header   http.Header
 }
 
@@ -36,6 +39,7 @@ type call struct {
 type cloud struct {
 	steps       map[string][][]call // by step name: calls of an inner list run side by side
 	broken      map[string]string   // step name to the error it ends with, whatever is granted
+	flaky       func() bool         // whether a run fails by itself; nil never
 	prints      map[string]string   // step name to what it prints when it fails
 	propagation time.Duration
 
@@ -43,6 +47,10 @@ type cloud struct {
 	roles    map[string][]inForce
 	puts     int
 	failPut  int // the how-manieth Put fails, from 1; 0 never
+	attempts int
+	// during is how often roles had been changed when a request was withheld, by
+	// step name.
+	during   map[string][]int
 	held     int // refusals that the client did not see
 	seen     int // refusals that it saw
 	released bool
@@ -133,6 +141,13 @@ func (c *cloud) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome
 	fail := func(text string) (harness.Outcome, error) {
 		return harness.Outcome{Diagnostics: []harness.Diagnostic{{Summary: text}}, Output: c.prints[a.Step.Name], Duration: time.Since(began)}, ctx.Err()
 	}
+	c.mu.Lock()
+	c.attempts++
+	flake := c.flaky != nil && c.flaky()
+	c.mu.Unlock()
+	if flake {
+		return fail("connection reset by peer")
+	}
 	for _, side := range c.steps[a.Step.Name] {
 		results := make([]error, len(side))
 		var wg sync.WaitGroup
@@ -140,10 +155,16 @@ func (c *cloud) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome
 			wg.Go(func() { results[i] = c.do(ctx, a, one) })
 		}
 		wg.Wait()
+		var failed []harness.Diagnostic
 		for i, err := range results {
 			if err != nil && !side[i].optional {
-				return fail(err.Error())
+				failed = append(failed, harness.Diagnostic{Summary: err.Error(), Address: side[i].action + " " + side[i].resource})
 			}
+		}
+		if len(failed) > 0 {
+			out, err := fail("")
+			out.Diagnostics = failed
+			return out, err
 		}
 	}
 	if text := c.broken[a.Step.Name]; text != "" {
@@ -155,6 +176,19 @@ func (c *cloud) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome
 func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 	for repeats := 0; ; repeats++ {
 		x := one.exchange(a.Identity)
+		if a.Withhold != nil {
+			if reply, token, ok := a.Withhold.Withheld(x); ok {
+				x.Status, x.Reply, x.ReplyBody = reply.Status, reply.Reply, stamped(reply.ReplyBody, token)
+				a.Arbiter.Observed(x, 0)
+				c.mu.Lock()
+				if c.during == nil {
+					c.during = map[string][]int{}
+				}
+				c.during[a.Step.Name] = append(c.during[a.Step.Name], c.puts)
+				c.mu.Unlock()
+				return c.refused(ctx, a, one, x)
+			}
+		}
 		missing, refused := c.missing(a.Identity.Name, one)
 		if !refused {
 			x.Status, x.ReplyBody = 200, nil
@@ -168,11 +202,16 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 		}
 		one.refuse(&x, a.Identity.Principal, missing)
 		if !a.Held || a.Arbiter.Refused(ctx, x) == refusal.Deliver {
+			if a.Withhold != nil {
+				if token, ok := a.Withhold.Marked(x); ok {
+					x.ReplyBody = stamped(x.ReplyBody, token)
+				}
+			}
 			a.Arbiter.Observed(x, repeats)
 			c.mu.Lock()
 			c.seen++
 			c.mu.Unlock()
-			return fmt.Errorf("%s: %s", one.action, x.ReplyBody)
+			return c.refused(ctx, a, one, x)
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -180,6 +219,23 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// refused is what the tool makes of a refusal.
+func (c *cloud) refused(ctx context.Context, a harness.Attempt, one call, x refusal.Exchange) error {
+	switch {
+	case one.instead != nil:
+		return c.do(ctx, a, *one.instead)
+	case one.lost:
+		return errors.New("timed out")
+	}
+	return fmt.Errorf("%s: %s", one.action, x.ReplyBody)
+}
+
+// stamped is a refusal with a token in its request id.
+func stamped(body []byte, token string) []byte {
+	s := strings.Replace(string(body), "<RequestID>r", "<RequestID>"+token, 1)
+	return []byte(strings.Replace(s, "<RequestId>r", "<RequestId>"+token, 1))
 }
 
 func (c *cloud) missing(identity string, one call) (grant.Grant, bool) {
@@ -220,6 +276,10 @@ func (one call) exchange(id harness.Identity) refusal.Exchange {
 }
 
 func (one call) refuse(x *refusal.Exchange, principal string, g grant.Grant) {
+	if one.masked {
+		x.Status = http.StatusNotFound
+		return
+	}
 	x.Status = http.StatusForbidden
 	x.Reply.Set("Content-Type", "text/xml")
 	if one.opaque && strings.HasPrefix(one.action, "autoscaling:") && g.Permission != one.action {

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
@@ -87,6 +89,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 		maps.Copy(since, arb.since)
 		wanted = afterRun(arb, entries)
 		maps.Copy(through, arb.through)
+		l.learn(step.Name, arb, out)
 		r.Entries = sorted(entries)
 		if err != nil {
 			return err
@@ -106,7 +109,11 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 		if len(wanted) == 0 {
 			wanted = l.hinted(out, arb.rules, setOf(r.Entries))
 		}
+		grew := false
 		if len(wanted) == 0 {
+			wanted, grew = l.maskedIn(step.Name, arb, setOf(r.Entries))
+		}
+		if len(wanted) == 0 && !grew {
 			if err := l.giveUp(ctx, step.Name, arb, out, pause); err != nil {
 				return errors.Join(err, l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: step.Name, Pass: passGrow}))
 			}
@@ -118,6 +125,23 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 		}
 	}
 	return fmt.Errorf("step %s: not converged after %d runs", step.Name, maxRuns)
+}
+
+// learn keeps what a run of growth showed for certifying.
+func (l *loop) learn(step string, arb *arbiter, out Outcome) {
+	arb.mu.Lock()
+	defer arb.mu.Unlock()
+	if l.wanted[step] == nil {
+		l.wanted[step] = map[[sha256.Size]byte]*wanting{}
+	}
+	for key, w := range arb.wanting {
+		if old, ok := l.wanted[step][key]; ok {
+			w.grants = w.grants.Union(old.grants)
+		}
+		l.wanted[step][key] = w
+	}
+	l.changes[step] += arb.changes
+	l.grown[step] = left{facts: out.Facts, calls: arb.calls}
 }
 
 // done lists what a step that passed did without: what the classic loop would
@@ -232,6 +256,39 @@ func (l *loop) hinted(out Outcome, rules Rules, held grant.Set) []Entry {
 		}
 	}
 	return wanted
+}
+
+// maskedIn gives what requests may have lacked that were answered with an error
+// which the administrator never got, and which does not say that it is a refusal:
+// a cloud can say 404 where it does not want to say that there is something. All
+// of it is only assumed, and settled when the step is certified. Grew tells that
+// nothing is left to grant for it, and that the role got it in this very run: the
+// answer may be older.
+func (l *loop) maskedIn(step string, arb *arbiter, held grant.Set) (wanted []Entry, grew bool) {
+	reference, ok := l.calls[step]
+	if !ok {
+		return nil, false
+	}
+	arb.mu.Lock()
+	strange, changed := maps.Clone(arb.strange), arb.changes > 0
+	arb.mu.Unlock()
+	all := map[grant.Grant]Entry{}
+	for class, x := range strange {
+		if reference[class] == nil || reference[class][x.Status] > 0 {
+			continue
+		}
+		opaque := refusal.Denial{Reason: refusal.OpaqueDenial}
+		candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, arb.account)
+		switch dec := decide(held, opaque, candidates, carriesWildcard(x), arb.rules); dec.action {
+		case wait:
+			grew = changed
+		case add:
+			for _, g := range dec.without(held).grants {
+				all[g] = least(all, Entry{Grant: g, Necessity: Assumed, Class: class, Guess: len(dec.grants) > 1})
+			}
+		}
+	}
+	return sorted(all), grew
 }
 
 // spoken is all that a tool said of its failure.

@@ -7,15 +7,19 @@
 //
 //	reference  every step as administrator: the outcome and the calls to compare with
 //	grow       every step from an empty role: what is refused is granted, the same request repeated
-//	remove     single steps without a grant that was only assumed
+//	certify    single steps while requests are refused on purpose
+//	remove     single steps without what was not shown to be needed
 //	verify     every step under its final role, nothing held, nothing granted
 //
 // A decision of what to grant is a pure function (decide.go); the arbiter
-// (arbiter.go) carries it out for the many requests of one attempt.
+// (arbiter.go) carries it out for the many requests of one attempt. What to
+// refuse on purpose is package certify's decision; question.go turns requests
+// into its questions, and certifying.go runs the steps.
 package harness
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +49,7 @@ const (
 const (
 	passReference = journal.PassReference
 	passGrow      = journal.PassGrow
+	passCertify   = journal.PassCertify
 	passRemove    = journal.PassRemove
 	passVerify    = journal.PassVerify
 )
@@ -75,7 +80,15 @@ type Config struct {
 	// Patience is how long a denial may outlive its grant before the step is
 	// stuck; DefaultPatience unless set.
 	Patience time.Duration
-	// SkipVerify leaves out the last two passes; the result is not verified.
+	// Certify is how far to go to prove that nothing can be taken away; None
+	// unless set.
+	Certify Depth
+	// Budget bounds what certifying costs.
+	Budget Budget
+	// Blind says that the steps' refusals cannot be seen, so that only failure
+	// tells of them.
+	Blind bool
+	// SkipVerify leaves out the verification; the result is not verified.
 	SkipVerify bool
 	// Known is what an interrupted run already found, by step.
 	Known map[string]Known
@@ -115,6 +128,9 @@ type Entry struct {
 	// Guess marks one of several grants that were made together for a refusal
 	// that named none.
 	Guess bool
+	// Difference is what the step's outcome lacks without the grant, where the
+	// step does not fail.
+	Difference string
 }
 
 // StepResult is what was found for one step.
@@ -126,6 +142,8 @@ type StepResult struct {
 	Optional []Entry
 	// Runs is how many runs growth took.
 	Runs int
+	// Proof tells how the grants were certified.
+	Proof Proof
 	// Refusals is how many refused replies no client saw: each was held,
 	// granted and repeated.
 	Refusals int
@@ -156,7 +174,13 @@ type loop struct {
 	Config
 	identities map[string]Identity // by step name
 	calls      map[string]calls    // the reference's calls, by step name
-	names      map[string]string   // generated names → their prefix
+	referred   map[string]left     // what the reference left, by step name
+	grown      map[string]left     // what growth's last run left, by step name
+	wanted     map[string]map[[sha256.Size]byte]*wanting
+	changes    map[string]int // of roles during growth, by step name
+	spent      spending
+	flukes     int               // verifications that failed for no refusal
+	names      map[string]string // generated names → their prefix
 	paths      iamPaths
 	passed     grant.Set // grants of iam:PassRole that were found
 	result     Result
@@ -172,10 +196,14 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 	if c.Patience == 0 {
 		c.Patience = DefaultPatience
 	}
+	if c.Certify == "" {
+		c.Certify = None
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{}}
+	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
+		referred: map[string]left{}, grown: map[string]left{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}, changes: map[string]int{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {
 		l.result.Steps = append(l.result.Steps, StepResult{Step: s})
@@ -233,6 +261,9 @@ func (l *loop) run(ctx context.Context) error {
 	for i := range l.result.Steps {
 		r := &l.result.Steps[i]
 		r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
+	}
+	if err := l.certifyAll(ctx); err != nil {
+		return err
 	}
 	if l.SkipVerify {
 		return nil
@@ -299,6 +330,7 @@ func (l *loop) reference(ctx context.Context) error {
 		}
 		l.result.Steps[i].Reference = out.Duration
 		l.calls[s.Name] = arb.calls
+		l.referred[s.Name] = left{facts: out.Facts, calls: arb.calls}
 		if !out.OK {
 			for _, d := range arb.delivered {
 				if _, ok := d.why.(*BlockedError); ok {
@@ -330,7 +362,10 @@ func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n in
 	if err := l.Journal.Append(start); err != nil {
 		return Outcome{}, err
 	}
-	out, err := l.Executor.Attempt(ctx, Attempt{Step: s, Identity: arb.identity, Arbiter: arb, Held: arb.mode == hold})
+	if arb.pass == passVerify && (arb.mode != watch || arb.withhold != nil) {
+		return Outcome{}, fmt.Errorf("step %s: a verification was about to hold or to answer requests itself: this is a fault of Whittle's", s.Name)
+	}
+	out, err := l.Executor.Attempt(ctx, Attempt{Step: s, Identity: arb.identity, Arbiter: arb, Held: arb.mode == hold, Withhold: arb.withhold})
 	if err != nil {
 		return out, fmt.Errorf("step %s: %w", s.Name, err)
 	}

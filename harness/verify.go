@@ -13,13 +13,17 @@ import (
 // verified again.
 const maxVerifications = 5
 
+// maxFlukes is how often a verification is run again because a step failed of
+// which nothing was refused.
+const maxFlukes = 4
+
 // verify settles what was only assumed, and then runs the lifecycle under the
 // final roles, with nothing held, granted or answered by Whittle. Only if every
 // step passes is the result verified. A refusal that fails a step puts its
 // grant back, and all is verified again.
 func (l *loop) verify(ctx context.Context) error {
 	var last error
-	for range maxVerifications {
+	for range maxVerifications + maxFlukes {
 		if err := l.removeAssumed(ctx); err != nil {
 			return err
 		}
@@ -39,10 +43,10 @@ func (l *loop) verify(ctx context.Context) error {
 // removeAssumed settles what was granted without a refusal that named it, or
 // was never seen to let its request through: each such grant is really taken
 // away and the step run from where it started. If it does as well, the grant
-// goes. Without snapshots a step cannot be run alone, and the grants stay,
+// goes. Where all grants are certified that has been done already. Without snapshots a step cannot be run alone, and the grants stay,
 // assumed.
 func (l *loop) removeAssumed(ctx context.Context) error {
-	if l.World == nil {
+	if l.World == nil || l.Certify != None {
 		return nil
 	}
 	for i := range l.result.Steps {
@@ -149,6 +153,10 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 		case stopped != nil:
 			return nil, named(stopped, r.Step.Name, "")
 		}
+		if l.World != nil && l.flukes < maxFlukes && len(arb.delivered) == 0 {
+			l.flukes++ // nothing was refused: a tool can fail by itself
+			return fmt.Errorf("step %s failed by itself", r.Step.Name), nil
+		}
 		return nil, &FailedError{Step: r.Step.Name, How: "under its final role", Diagnostics: out.Diagnostics, Output: out.Output, Notes: l.explain(r.Step.Name, arb, out)}
 	}
 	return nil, nil
@@ -189,6 +197,7 @@ func (l *loop) putBack(r *StepResult, arb *arbiter, back []Entry) (again, err er
 		}
 	}
 	back = l.renamed(back)
+	r.Proof.PutBack += len(back)
 	r.Entries = mergeEntries(r.Entries, back)
 	r.Optional = slices.DeleteFunc(r.Optional, func(o Entry) bool {
 		return slices.ContainsFunc(back, func(b Entry) bool { return b.Grant == o.Grant })

@@ -54,6 +54,9 @@ const (
 	// KindPutBack: what had been removed is about to be put back. Step, Pass,
 	// Grants, Class, Necessity.
 	KindPutBack Kind = "put_back"
+	// KindFound: what is known of Grants now. Step, Pass, Grants, Class,
+	// Necessity; Text says why.
+	KindFound Kind = "found"
 	// KindReleased: with Object, that object is gone from the cloud; without,
 	// the roles of all identities are empty.
 	KindReleased Kind = "released"
@@ -64,14 +67,15 @@ const (
 // kinds is every kind there is.
 var kinds = []Kind{
 	KindRun, KindObject, KindAttempt, KindRefused, KindIntent, KindGranted, KindLetThrough, KindDelivered,
-	KindNote, KindAttemptEnd, KindStepEnd, KindVerify, KindPutBack, KindReleased, KindEnd,
+	KindNote, KindAttemptEnd, KindStepEnd, KindVerify, KindPutBack, KindFound, KindReleased, KindEnd,
 }
 
 // The passes over a lifecycle, for [Event].Pass.
 const (
 	PassReference = "reference" // as administrator
 	PassGrow      = "grow"      // adding what is refused
-	PassRemove    = "remove"    // a step without a grant that was only assumed
+	PassCertify   = "certify"   // requests refused on purpose
+	PassRemove    = "remove"    // a step without what was not shown to be needed
 	PassVerify    = "verify"    // nothing added, nothing held
 )
 

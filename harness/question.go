@@ -1,0 +1,224 @@
+package harness
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/whittle-iam/whittle/harness/certify"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/parsers"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// TokenPrefix begins every token that a refusal made on purpose carries; what
+// follows are tokenDigits hexadecimal digits.
+const TokenPrefix = "whittle-"
+
+const tokenDigits = 16
+
+// newToken makes a token that no other reply carries.
+func newToken() string {
+	var b [tokenDigits / 2]byte
+	_, _ = rand.Read(b[:]) // never fails: see its documentation
+	return TokenPrefix + hex.EncodeToString(b[:])
+}
+
+// wanting is a request that growth saw refused.
+type wanting struct {
+	class  string
+	grants grant.Set        // all that it was refused for
+	reply  refusal.Exchange // one of its refusals
+}
+
+// wants notes what a refused request was refused for. a.mu is not held.
+func (a *arbiter) wants(x refusal.Exchange, grants []grant.Grant) {
+	key := requestKey(x)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w, ok := a.wanting[key]
+	if !ok {
+		w = &wanting{class: parsers.Class(x), reply: x}
+		a.wanting[key] = w
+	}
+	w.grants = w.grants.With(grants...)
+}
+
+// question is what is asked by withholding: the requests of one class that were
+// refused for the same grants. A request for another role's policy may be of the
+// same class, and what the step needs of that role is a question of its own.
+type question struct {
+	name     string // the class and the grants
+	class    string
+	grants   grant.Set
+	reply    refusal.Exchange
+	requests map[[sha256.Size]byte]bool
+}
+
+// questions gathers what growth saw refused into questions, of what is in set.
+// Rename gives a resource as the set has it.
+func questions(seen map[[sha256.Size]byte]*wanting, set grant.Set, rename func(string) string) []*question {
+	all := map[string]*question{}
+	for key, w := range seen {
+		var grants []grant.Grant
+		for g := range w.grants.All() {
+			g.Resource = rename(g.Resource)
+			if set.Has(g) {
+				grants = append(grants, g)
+			}
+		}
+		if len(grants) == 0 {
+			continue
+		}
+		q := &question{class: w.class, grants: grant.Of(grants...), reply: w.reply, requests: map[[sha256.Size]byte]bool{}}
+		q.name = q.class + " for " + join(q.grants.Slice())
+		if there, ok := all[q.name]; ok {
+			q = there
+		} else {
+			all[q.name] = q
+		}
+		q.requests[key] = true
+	}
+	var list []*question
+	for _, q := range all {
+		list = append(list, q)
+	}
+	slices.SortFunc(list, func(a, b *question) int { return strings.Compare(a.name, b.name) })
+	return list
+}
+
+// about tells which of the questions a request is about: the one that the same
+// request was refused in, else the one whose grants are all about what the
+// request names, of several the one with the most grants.
+func about(qs []*question, x refusal.Exchange) *question {
+	class, key := parsers.Class(x), requestKey(x)
+	var best *question
+	for _, q := range qs {
+		switch {
+		case q.class != class:
+		case q.requests[key]:
+			return q
+		case (best == nil || q.grants.Len() > best.grants.Len()) && q.mayNeed(x):
+			best = q
+		}
+	}
+	return best
+}
+
+// mayNeed tells whether every resource of the question that has a name of its
+// own is named in the request.
+func (q *question) mayNeed(x refusal.Exchange) bool {
+	text := string(x.Body)
+	if x.URL != nil {
+		text = x.URL.Host + x.URL.Path + "?" + x.URL.RawQuery + text
+	}
+	for g := range q.grants.All() {
+		if name := g.Resource[strings.LastIndexAny(g.Resource, ":/")+1:]; !strings.ContainsAny(name, "*?$") && !strings.Contains(text, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// given is a refusal that was made on purpose, or marked.
+type given[K comparable] struct {
+	token   string // empty for what carried none
+	of      []K
+	request [sha256.Size]byte
+}
+
+// withholder answers the requests that are asked about.
+type withholder struct {
+	issued func(credential string) bool
+	open   []*question
+
+	mu    sync.Mutex
+	given []given[string]
+}
+
+// Withheld implements [Withholder].
+func (w *withholder) Withheld(x refusal.Exchange) (reply refusal.Exchange, token string, ok bool) {
+	if !w.issued(x.Credential) {
+		return reply, "", false
+	}
+	q := about(w.open, x)
+	if q == nil {
+		return reply, "", false
+	}
+	token = newToken()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.given = append(w.given, given[string]{token: token, of: []string{q.name}, request: requestKey(x)})
+	return q.reply, token, true
+}
+
+// Marked implements [Withholder]: no refusal but those made on purpose counts.
+func (w *withholder) Marked(refusal.Exchange) (token string, ok bool) { return "", false }
+
+// marker marks the cloud's own refusals of a role that lacks something on
+// purpose.
+type marker struct {
+	// about gives what a refusal is about.
+	about func(x refusal.Exchange) []grant.Grant
+
+	mu    sync.Mutex
+	given []marked
+	// masked is what was answered with an error that does not say that it is a
+	// refusal; set when the run is over.
+	masked []grant.Grant
+}
+
+// marked is one of the cloud's own refusals, with what it was about.
+type marked = given[grant.Grant]
+
+// Withheld implements [Withholder]: nothing is.
+func (m *marker) Withheld(refusal.Exchange) (reply refusal.Exchange, token string, ok bool) {
+	return reply, "", false
+}
+
+// Marked implements [Withholder].
+func (m *marker) Marked(x refusal.Exchange) (token string, ok bool) {
+	of := m.about(x)
+	if len(of) == 0 {
+		return "", false
+	}
+	token = newToken()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.given = append(m.given, marked{token: token, of: of, request: requestKey(x)})
+	return token, true
+}
+
+// read puts together how a run ended and which of the refusals its errors show.
+// A refusal that may be about several things shows none of them to be needed.
+func read[K comparable](out Outcome, difference string, replies []given[K]) certify.Run[K] {
+	run := certify.Run[K]{OK: out.OK, Difference: difference}
+	for _, g := range replies {
+		for _, of := range g.of {
+			p := certify.Reply[K]{Of: of, Request: string(g.request[:])}
+			if len(g.of) == 1 && g.token != "" {
+				p.Error = errorWith(out, g.token)
+			}
+			run.Replies = append(run.Replies, p)
+		}
+	}
+	return run
+}
+
+// errorWith names the error of the tool that shows the token; empty if none
+// does. Errors about the same resource are one: a provider can go another way
+// when it is refused, and tell of both.
+func errorWith(out Outcome, token string) string {
+	for _, d := range out.Diagnostics {
+		if strings.Contains(d.Summary, token) || strings.Contains(d.Detail, token) {
+			if d.Address == "" {
+				return "an error of the tool"
+			}
+			return d.Address
+		}
+	}
+	return ""
+}
