@@ -299,7 +299,7 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 	if len(suspects) == 0 {
 		return nil, nil
 	}
-	rm := certify.Remove(suspects, l.Blind)
+	rm := certify.Remove(suspects)
 	whole := r.Set()
 	for {
 		out, more := rm.Next()

@@ -30,7 +30,7 @@ const maxRuns = 200
 func (l *loop) growAll(ctx context.Context) error {
 	start := map[string]grant.Set{}
 	for _, s := range l.Lifecycle.Steps {
-		start[s.Name] = setOf(l.trusted(s, l.Known[s.Name].Entries))
+		start[s.Name] = setOf(l.begin(s))
 	}
 	if err := l.settle(ctx, passGrow, start); err != nil {
 		return err
@@ -51,7 +51,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 	step := r.Step
 	known := l.Known[step.Name]
 	entries := map[grant.Grant]Entry{}
-	for _, e := range l.trusted(step, known.Entries) {
+	for _, e := range l.begin(step) {
 		entries[e.Grant] = e
 	}
 	if known.Done && l.World == nil {
@@ -175,6 +175,22 @@ func unproven(entries []Entry, through map[string]bool) []Entry {
 		}
 	}
 	return entries
+}
+
+// begin is what a step's role begins with: what an interrupted run found, and
+// what the start gives. That is a guess, as nothing was refused for it.
+func (l *loop) begin(s lifecycle.Step) []Entry {
+	all := map[grant.Grant]Entry{}
+	rules := l.rules(s)
+	for g := range l.Start[s.Name].All() {
+		if permissionName.MatchString(g.Permission) && rules.allow(g.Permission) == nil {
+			all[g] = Entry{Grant: g, Necessity: Assumed, Guess: true}
+		}
+	}
+	for _, e := range l.trusted(s, l.Known[s.Name].Entries) {
+		all[e.Grant] = e
+	}
+	return sorted(all)
 }
 
 // trusted gives those of an interrupted run's entries that growth itself could

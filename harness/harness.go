@@ -40,6 +40,9 @@ const (
 	// InFlight holds a refused request back, grants what it lacks, and sends
 	// it again.
 	InFlight Strategy = "in-flight"
+	// Shrink begins with the roles of Config.Start, grows what they lack in
+	// flight, and takes away what is not needed.
+	Shrink Strategy = "shrink"
 	// Rerun is the classic loop: deliver the refusal, let the step fail, grant
 	// what was refused and run the step again, where it stopped.
 	Rerun Strategy = "rerun"
@@ -85,13 +88,13 @@ type Config struct {
 	Certify Depth
 	// Budget bounds what certifying costs.
 	Budget Budget
-	// Blind says that the steps' refusals cannot be seen, so that only failure
-	// tells of them.
-	Blind bool
 	// SkipVerify leaves out the verification; the result is not verified.
 	SkipVerify bool
 	// Known is what an interrupted run already found, by step.
 	Known map[string]Known
+	// Start is what each step's role begins with, by step: what is needed of it is
+	// found by taking it away. Nil is nothing.
+	Start map[string]grant.Set
 	// Log may be nil.
 	Log *slog.Logger
 }

@@ -29,6 +29,9 @@ type probeOptions struct {
 	work        string // default: .whittle beside file
 	strategy    string
 	patience    time.Duration
+	certify     string
+	maxRuns     int
+	maxTime     time.Duration
 	noReference bool
 	noVerify    bool
 	resume      bool
@@ -43,15 +46,25 @@ func newProbe(g *globals) *cobra.Command {
 	var o probeOptions
 	c := &cobra.Command{
 		Use:   "probe",
-		Short: "Run the lifecycle, grow its roles, verify them and write the record",
+		Short: "Run the lifecycle, grow its roles, certify and verify them, and write the record",
 		Long: `Probe runs every step of whittle.yaml in a sandbox: once as administrator for
 the reference, once under a role that starts empty and grows by what is refused,
-and once under the final roles to verify them. The converged set per step goes
-to whittle.lock.json. Your own working copy is never written to.`,
+a few times more to certify that nothing can be taken away, and once under the
+final roles to verify them. The converged set per step goes to
+whittle.lock.json. Your own working copy is never written to.
+
+To certify, a step is run again from where it started while requests that once
+were refused are refused again, many at a time, each with a mark of its own:
+what the tool's errors show is needed, and let through in the next run. What the
+errors do not show is really taken away. This needs snapshots, which the embedded
+sandbox has; elsewhere grants stay observed.`,
 		Example: `  whittle probe                        # whittle.yaml in this folder
   whittle probe -f infra/whittle.yaml --record out/whittle.lock.json
   whittle probe --resume               # go on where an interrupted run stopped
   whittle probe --name prefix=beta     # under another name; the record is the same
+  whittle probe --certify none         # grow and verify only; grants stay observed
+  whittle probe --max-time 20m         # certify for so long, and go on with --resume
+  whittle probe --strategy shrink      # begin with the role of start: and take away
   whittle probe --strategy rerun       # the classic loop, to compare with
   whittle probe --json | jq .steps`,
 		Args: noArgs,
@@ -61,7 +74,10 @@ to whittle.lock.json. Your own working copy is never written to.`,
 	f.StringVarP(&o.file, "file", "f", "whittle.yaml", "the lifecycle `file`")
 	f.StringVar(&o.record, "record", "", "the record `file` to write (default: whittle.lock.json beside the lifecycle file)")
 	f.StringVar(&o.work, "work", "", "the `folder` for working copies and journals (default: .whittle beside the lifecycle file)")
-	f.StringVar(&o.strategy, "strategy", string(harness.InFlight), "how roles grow: in-flight or rerun")
+	f.StringVar(&o.strategy, "strategy", string(harness.InFlight), "how roles come about: in-flight, shrink or rerun")
+	f.StringVar(&o.certify, "certify", string(harness.None), "how far to prove that nothing can be taken away: none, fast or full")
+	f.IntVar(&o.maxRuns, "max-runs", 0, "the most runs of steps that certifying may take (default: as many as it takes)")
+	f.DurationVar(&o.maxTime, "max-time", 0, "the longest that certifying may take (default: as long as it takes)")
 	f.DurationVar(&o.patience, "patience", harness.DefaultPatience, "how long a denial may outlive its grant")
 	f.BoolVar(&o.noReference, "no-reference", false, "leave out the run as administrator")
 	f.BoolVar(&o.noVerify, "no-verify", false, "leave out the verification; the record says so")
@@ -75,13 +91,28 @@ to whittle.lock.json. Your own working copy is never written to.`,
 	_ = f.MarkHidden("trace")
 	_ = f.MarkHidden("gate")
 	_ = f.MarkHidden("older-forms")
-	_ = c.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{string(harness.InFlight), string(harness.Rerun)}, cobra.ShellCompDirectiveNoFileComp))
+	for flag, values := range probeChoices() {
+		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
 	return c
 }
 
+// probeChoices is what the flags take that take one of a few words.
+func probeChoices() map[string][]string {
+	return map[string][]string{
+		"strategy": {string(harness.InFlight), string(harness.Shrink), string(harness.Rerun)},
+		"certify":  {string(harness.None), string(harness.Fast), string(harness.Full)},
+	}
+}
+
 func (o *probeOptions) complete() error {
-	if !slices.Contains([]string{string(harness.InFlight), string(harness.Rerun)}, o.strategy) {
-		return &usageError{err: fmt.Errorf("--strategy=%s: not known", o.strategy), hint: "use in-flight or rerun"}
+	for flag, value := range map[string]string{"strategy": o.strategy, "certify": o.certify} {
+		if choices := probeChoices()[flag]; !slices.Contains(choices, value) {
+			return &usageError{err: fmt.Errorf("--%s=%s: not known", flag, value), hint: "use " + strings.Join(choices[:len(choices)-1], ", ") + " or " + choices[len(choices)-1]}
+		}
+	}
+	if o.maxRuns < 0 || o.maxTime < 0 {
+		return &usageError{err: errors.New("--max-runs and --max-time cannot be less than nothing"), hint: "leave them out for no bound"}
 	}
 	if err := checkGate(o.gate); err != nil {
 		return err
@@ -143,8 +174,11 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 	if lc.Cloud != "aws" && lc.Cloud != "gcp" {
 		return lc, fmt.Errorf("%s: cloud: %s: probe knows aws and gcp only so far", o.file, lc.Cloud)
 	}
-	if lc.Start != "" && lc.Start != "empty" {
-		return lc, fmt.Errorf("%s: start: %s: probe starts from empty only so far; leave the line out", o.file, lc.Start)
+	switch from := lc.Start != "" && lc.Start != "empty"; {
+	case !from && o.strategy == string(harness.Shrink):
+		return lc, fmt.Errorf("%s: --strategy shrink has nothing to take away from: say start: record, or start: and a role's file", o.file)
+	case from && o.certify == string(harness.None):
+		return lc, &usageError{err: fmt.Errorf("start: %s is of no use with --certify none: nothing would be taken away", lc.Start), hint: "use --certify fast"}
 	}
 	if o.propagation > 0 && !lc.Sandbox.Embedded {
 		return lc, &usageError{err: errors.New("--propagation is for the embedded sandbox only"), hint: "a real cloud takes the time it takes; see --patience"}
@@ -209,17 +243,23 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 		executor = guarded{steps, p}
 	}
 
+	start, err := startOf(lc, o.record, pool.Account())
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.file, err)
+	}
 	began := time.Now()
 	result, err := harness.Run(ctx, harness.Config{
 		Lifecycle: lc, Executor: executor, Pool: pool, World: steps.World(),
 		Journal: told{rd.journal, show.event},
 		Account: pool.Account(), Strategy: harness.Strategy(o.strategy), Patience: o.patience,
-		SkipVerify: o.noVerify, Known: rd.known, Log: log,
+		Certify: harness.Depth(o.certify), Budget: harness.Budget{Runs: o.maxRuns, Time: o.maxTime},
+		SkipVerify: o.noVerify, Known: rd.known, Start: start, Log: log,
 	})
 	show.close()
 	if err != nil {
 		return err
 	}
+	rd.short = slices.ContainsFunc(result.Steps, func(s harness.StepResult) bool { return s.Proof.Short })
 	rec := recordOf(lc, digest, pool.Account(), result)
 	if err := rec.Write(o.record); err != nil {
 		return err
@@ -296,6 +336,14 @@ type stepSummary struct {
 	Reference float64 `json:"reference_seconds"`
 	Grow      float64 `json:"grow_seconds"`
 	Verify    float64 `json:"verify_seconds"`
+	// How the grants were certified; zeros where nothing was asked.
+	Certified int     `json:"certified"`
+	Questions int     `json:"questions"`
+	Chain     int     `json:"chain"`
+	Withheld  int     `json:"runs_withholding"`
+	Removed   int     `json:"runs_without_grants"`
+	PutBack   int     `json:"put_back"`
+	Certify   float64 `json:"certify_seconds"`
 }
 
 func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Result, took time.Duration) error {
@@ -307,6 +355,9 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 		if !rec.Verified {
 			state = "not verified"
 		}
+		if proof := proved(o, result); proof != "" {
+			state += "; " + proof
+		}
 		fmt.Fprintf(g.err, "%s; the record is %s\n", state, o.record)
 		fmt.Fprintf(g.err, "next: whittle show --record %s splits it by phase; commit it beside the code\n", o.record)
 		return nil
@@ -316,7 +367,38 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 		sum.Steps = append(sum.Steps, stepSummary{
 			Name: s.Step.Name, Runs: s.Runs, Refusals: s.Refusals, Grants: len(s.Entries),
 			Reference: s.Reference.Seconds(), Grow: s.Grow.Seconds(), Verify: s.Verify.Seconds(),
+			Certified: certified(s), Questions: s.Proof.Questions, Chain: s.Proof.Chain, Withheld: s.Proof.Withheld,
+			Removed: s.Proof.Removed, PutBack: s.Proof.PutBack, Certify: s.Proof.Time.Seconds(),
 		})
 	}
 	return printJSON(g.out, sum)
+}
+
+// certified is how many of a step's grants are certified.
+func certified(s harness.StepResult) (n int) {
+	for _, e := range s.Entries {
+		if e.Necessity == harness.Certified {
+			n++
+		}
+	}
+	return n
+}
+
+// proved says in a line what certifying came to, and how to go on where it was
+// cut short.
+func proved(o probeOptions, r harness.Result) string {
+	if o.certify == string(harness.None) {
+		return ""
+	}
+	grants, sure, short := 0, 0, false
+	for _, s := range r.Steps {
+		grants += len(s.Entries)
+		sure += certified(s)
+		short = short || s.Proof.Short
+	}
+	text := fmt.Sprintf("%d of %s certified", sure, count(grants, "grant"))
+	if short {
+		text += "; the budget is used up: whittle probe --resume goes on"
+	}
+	return text
 }

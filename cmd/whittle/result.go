@@ -38,7 +38,7 @@ func entriesOf(found []harness.Entry) []record.Entry {
 	for _, e := range found {
 		entries = append(entries, record.Entry{
 			Permission: e.Grant.Permission, Resource: e.Grant.Resource, Necessity: string(e.Necessity),
-			Request: e.Class, Purpose: catalog.Purpose(e.Grant.Permission), Flag: catalog.Risk(e.Grant.Permission),
+			Request: e.Class, Purpose: catalog.Purpose(e.Grant.Permission), Flag: catalog.Risk(e.Grant.Permission), Difference: e.Difference,
 		})
 	}
 	return entries
@@ -58,8 +58,11 @@ func printTable(w io.Writer, rec record.Record) error {
 		fmt.Fprintf(tw, "%s): %s, %s of growth\n", title, count(len(s.Grants), "permission"), count(s.Runs, "run"))
 		for _, e := range s.Grants {
 			note := ""
+			if e.Difference != "" {
+				note = "  without it: " + e.Difference
+			}
 			if e.Flag != "" {
-				note = "  ! " + e.Flag
+				note += "  ! " + e.Flag
 			}
 			fmt.Fprintf(tw, "  %s\t%s\t%s%s\n", e.Permission, e.Resource, e.Necessity, note)
 		}

@@ -17,6 +17,7 @@ type rundir struct {
 	dir     string
 	journal *journal.Journal
 	known   map[string]harness.Known // from the interrupted run, by step
+	short   bool                     // the budget ended before everything was certified
 }
 
 // openRun makes the folder of a new run in work, or opens that of the run that
@@ -71,10 +72,13 @@ func resumeRun(work, what string) (*rundir, error) {
 	return nil, fmt.Errorf("nothing to resume in %s: start with whittle probe", work)
 }
 
+// cutShort is how a journal ends of a run that is done, and can be gone on with.
+const cutShort = "the budget is used up"
+
 func resumable(dir, what string, events []journal.Event) error {
 	for _, e := range events {
 		switch {
-		case e.Kind == journal.KindEnd && e.OK:
+		case e.Kind == journal.KindEnd && e.OK && e.Text != cutShort:
 			return fmt.Errorf("nothing to resume: %s is done; start again with whittle probe", dir)
 		case e.Kind == journal.KindRun && e.Text != what:
 			return fmt.Errorf("cannot resume %s: the code, its variables or the sandbox have changed since; start again with whittle probe", dir)
@@ -87,6 +91,10 @@ func resumable(dir, what string, events []journal.Event) error {
 func knownOf(events []journal.Event) map[string]harness.Known {
 	known := map[string]harness.Known{}
 	for _, e := range events {
+		if e.Kind == journal.KindFound {
+			known[e.Step] = concluded(known[e.Step], e)
+			continue
+		}
 		if e.Pass != journal.PassGrow {
 			continue
 		}
@@ -107,10 +115,28 @@ func knownOf(events []journal.Event) map[string]harness.Known {
 	return known
 }
 
+// concluded is what is known of a step after certifying has found something of
+// one of its grants.
+func concluded(k harness.Known, e journal.Event) harness.Known {
+	n := harness.Necessity(e.Necessity)
+	if n == harness.Optional {
+		return k // growth would be refused it, and grant it again
+	}
+	for _, g := range e.Grants {
+		k.Entries = slices.DeleteFunc(k.Entries, func(known harness.Entry) bool { return known.Grant == g })
+		k.Entries = append(k.Entries, harness.Entry{Grant: g, Necessity: n, Class: e.Class})
+	}
+	return k
+}
+
 // close ends the journal. A run that is done leaves its journal and nothing
 // else: working copies hold Terraform state, which can hold secrets.
 func (r *rundir) close(done bool) error {
-	err := r.journal.Append(journal.Event{Kind: journal.KindEnd, OK: done})
+	end := journal.Event{Kind: journal.KindEnd, OK: done}
+	if r.short {
+		end.Text = cutShort
+	}
+	err := r.journal.Append(end)
 	err = errors.Join(err, r.journal.Close())
 	if !done {
 		return err

@@ -143,12 +143,15 @@ func (p *progress) lineOf(e journal.Event) string {
 	took := time.Since(p.since).Seconds()
 	switch e.Kind {
 	case journal.KindNote:
+		if e.Pass == journal.PassCertify && e.Step == "" && e.Text != "" && strings.HasPrefix(e.Text, "certifying") {
+			return e.Text
+		}
 		if e.Pass == journal.PassRemove && e.Step != "" {
 			return fmt.Sprintf("%-9s  %-*s %s", e.Pass, p.width, e.Step, e.Text)
 		}
 	case journal.KindAttemptEnd:
 		switch {
-		case e.Pass == journal.PassRemove: // its note says what it showed
+		case e.Pass == journal.PassRemove || e.Pass == journal.PassCertify: // the step's end says what they showed
 		case e.Pass != journal.PassGrow && e.OK:
 			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs", e.Pass, p.width, e.Step, took)
 		case e.Pass == journal.PassGrow && !e.OK:
@@ -157,6 +160,9 @@ func (p *progress) lineOf(e journal.Event) string {
 			return fmt.Sprintf("%-9s  %-*s failed: %s", e.Pass, p.width, e.Step, firstLine(e.Text))
 		}
 	case journal.KindStepEnd:
+		if e.Pass == journal.PassCertify {
+			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s", e.Pass, p.width, e.Step, took, e.Text)
+		}
 		if e.OK {
 			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s, %d granted", e.Pass, p.width, e.Step, took, count(p.runs, "run"), p.granted)
 		}

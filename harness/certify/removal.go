@@ -24,15 +24,15 @@ type Removal[K comparable] struct {
 	found map[K]Finding[K]
 	order []K
 	runs  int
-	// blind: the refusals cannot be seen, so that a run in which nothing was
-	// refused says as much as any other.
+	// blind: refusals cannot be seen, so that a run in which nothing was refused
+	// says as much as any other.
 	blind bool
 }
 
-// Remove makes a Removal of the suspects. Blind says that refusals cannot be
-// seen in the runs.
-func Remove[K comparable](suspects []K, blind bool) *Removal[K] {
-	r := &Removal[K]{found: map[K]Finding[K]{}, blind: blind}
+// Remove makes a Removal of the suspects. That the refusals of a step cannot be
+// seen it finds out itself: it fails, again and again, of none.
+func Remove[K comparable](suspects []K) *Removal[K] {
+	r := &Removal[K]{found: map[K]Finding[K]{}}
 	for _, k := range suspects {
 		if _, ok := r.found[k]; !ok {
 			r.found[k] = Finding[K]{}
@@ -106,11 +106,15 @@ func (r *Removal[K]) Answer(run Run[K]) {
 		}
 		return
 	}
-	if refused := delivered(run); len(refused) == 0 && !r.blind && !run.OK && r.idle < confirm {
-		r.idle++ // it failed by itself
-		return
+	switch refused := delivered(run); {
+	case len(refused) > 0:
+		r.idle, r.blind = 0, false
+	case !r.blind && !run.OK:
+		if r.idle++; r.idle < confirm {
+			return // it failed by itself
+		}
+		r.blind = true
 	}
-	r.idle = 0
 	r.narrow(group, run)
 }
 

@@ -188,7 +188,7 @@ func draw(t *rapid.T, p planted) *life {
 }
 
 // whole asks everything there is to ask, as the loop does.
-func whole(l *life, blind bool) (final map[string]certify.Finding[string], asked, removed int) {
+func whole(l *life) (final map[string]certify.Finding[string], asked, removed int) {
 	q := certify.Ask(l.classes())
 	for {
 		out, more := q.Next()
@@ -211,7 +211,7 @@ func whole(l *life, blind bool) (final map[string]certify.Finding[string], asked
 				spare = append(spare, c)
 			}
 		}
-		rm := certify.Remove(suspects, blind)
+		rm := certify.Remove(suspects)
 		for {
 			out, more := rm.Next()
 			if !more {
@@ -285,7 +285,7 @@ func TestPlanted(t *testing.T) {
 		l := draw(t, planted{swallow: true, lost: true, instead: true, alters: true})
 		l.mute = rapid.IntRange(0, 4).Draw(t, "mute") == 0
 		l.lone = rapid.IntRange(0, 4).Draw(t, "lone") == 0
-		final, _, _ := whole(l, false)
+		final, _, _ := whole(l)
 		least(t, l, final)
 		for c, f := range final {
 			if f.Verdict == certify.Unsure || f.Verdict == certify.Open {
@@ -306,7 +306,7 @@ func TestFlaky(t *testing.T) {
 	for seed := range 100 {
 		l := lives.Example(seed)
 		l.flaky, l.rand = 50, rand.New(rand.NewPCG(uint64(seed), 1))
-		final, _, _ := whole(l, false)
+		final, _, _ := whole(l)
 		var spare []string
 		for c, f := range final {
 			if f.Verdict == certify.Spare {
@@ -341,7 +341,7 @@ func TestBroad(t *testing.T) {
 		for i := range 20 {
 			l.nodes = append(l.nodes, node{calls: []call{{class: suspects[(i*997+131)%3000]}}})
 		}
-		rm := certify.Remove(suspects, blind)
+		rm := certify.Remove(suspects)
 		for {
 			out, more := rm.Next()
 			if !more {

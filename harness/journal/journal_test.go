@@ -43,6 +43,7 @@ func story() []Event {
 		{Kind: KindAttemptEnd, Step: "apply", Pass: PassGrow, Attempt: 1, OK: true},
 		{Kind: KindStepEnd, Step: "apply", Pass: PassGrow, OK: true, Text: "done"},
 		{Kind: KindVerify, Step: "apply", Pass: PassVerify, Grants: []grant.Grant{createVpc}},
+		{Kind: KindFound, Step: "apply", Pass: PassCertify, Grants: []grant.Grant{listAll}, Class: "POST ec2", Necessity: "certified", Text: "aws_vpc.main"},
 		{Kind: KindPutBack, Step: "apply", Pass: PassVerify, Grants: []grant.Grant{listAll}},
 		{Kind: KindReleased},
 		{Kind: KindEnd, OK: true},

@@ -135,6 +135,9 @@ func (p *parser) entries(key string, required, necessities []string) []Entry {
 		at := p.next()
 		var e Entry
 		others := []string{"resource", "necessity", "request", "purpose", "flag"}
+		if len(required) > 0 {
+			others = append(others, "difference")
+		}
 		others = slices.DeleteFunc(others, func(k string) bool { return slices.Contains(required, k) })
 		p.object("a grant", append([]string{"permission"}, required...), others, map[string]func(string){
 			"permission": func(key string) { e.Permission = p.text(key) },
@@ -143,6 +146,7 @@ func (p *parser) entries(key string, required, necessities []string) []Entry {
 			"request":    func(key string) { e.Request = p.text(key) },
 			"purpose":    func(key string) { e.Purpose = p.text(key) },
 			"flag":       func(key string) { e.Flag = p.text(key) },
+			"difference": func(key string) { e.Difference = p.text(key) },
 		})
 		id := Entry{Permission: e.Permission, Resource: e.Resource}
 		if seen[id] {

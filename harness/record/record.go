@@ -72,6 +72,9 @@ type Entry struct {
 	Purpose string
 	// Flag says what is dangerous about it, empty if nothing is known to be.
 	Flag string
+	// Difference is what the step's outcome lacks without it, where the step does
+	// not fail.
+	Difference string
 }
 
 // Grant is the entry's grant.
@@ -136,7 +139,7 @@ func inOrder(entries []Entry) []Entry {
 	slices.SortFunc(entries, func(a, b Entry) int {
 		return cmp.Or(
 			grant.Compare(a.Grant(), b.Grant()), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Necessity, b.Necessity),
-			cmp.Compare(a.Request, b.Request), cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Flag, b.Flag),
+			cmp.Compare(a.Request, b.Request), cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Flag, b.Flag), cmp.Compare(a.Difference, b.Difference),
 		)
 	})
 	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.Grant() == b.Grant() })
@@ -176,7 +179,7 @@ func writeEntries(b *bytes.Buffer, entries []Entry) {
 	for i, e := range entries {
 		fmt.Fprintf(b, "%s\n        {\"permission\": %s", comma(i), quote(e.Permission))
 		for _, f := range []struct{ key, value string }{
-			{"resource", e.Resource}, {"necessity", said(e.Necessity)}, {"request", e.Request}, {"purpose", e.Purpose}, {"flag", e.Flag},
+			{"resource", e.Resource}, {"necessity", said(e.Necessity)}, {"request", e.Request}, {"purpose", e.Purpose}, {"flag", e.Flag}, {"difference", e.Difference},
 		} {
 			if f.value != "" {
 				fmt.Fprintf(b, ", %s: %s", quote(f.key), quote(f.value))
