@@ -119,7 +119,7 @@ func (r Record) canonical() Record {
 		r.Steps[i].Grants = inOrder(s.Grants)
 		r.Steps[i].Optional = inOrder(s.Optional)
 		for j := range r.Steps[i].Optional {
-			r.Steps[i].Optional[j].Necessity = optional
+			r.Steps[i].Optional[j].Necessity, r.Steps[i].Optional[j].Difference = optional, ""
 		}
 	}
 	return r

@@ -32,7 +32,7 @@ func example() Record {
 			{Name: "apply", Phase: "init", Role: "applier", Runs: 1, Grants: []Entry{
 				{Permission: "s3:CreateBucket", Resource: "arn:aws:s3:::artifacts", Necessity: "certified", Request: "PUT s3 /{bucket}", Purpose: "create bucket artifacts"},
 				{Permission: "iam:CreateRole", Resource: "arn:aws:iam::" + account + ":role/worker", Necessity: "observed",
-					Request: "POST iam CreateRole <a&b>", Purpose: "create role worker", Flag: "may raise its own rights"},
+					Request: "POST iam CreateRole <a&b>", Purpose: "create role worker", Flag: "may raise its own rights", Difference: "lacks output.url"},
 				{Permission: "ec2:DescribeVpcs", Resource: "*", Necessity: "observed", Request: "POST ec2 DescribeVpcs"},
 			}, Optional: []Entry{{Permission: "s3:GetBucketWebsite", Resource: "arn:aws:s3:::artifacts", Request: "GET s3 /{bucket}?website"}}},
 			{Name: "replan", Phase: "ongoing", Runs: 2, Grants: []Entry{
@@ -312,7 +312,7 @@ func anyRecord(t *rapid.T) Record {
 		return rapid.Custom(func(t *rapid.T) Entry {
 			e := Entry{
 				Permission: text.Draw(t, "permission"), Resource: text.Draw(t, "resource"),
-				Request: maybe.Draw(t, "request"), Purpose: maybe.Draw(t, "purpose"), Flag: maybe.Draw(t, "flag"),
+				Request: maybe.Draw(t, "request"), Purpose: maybe.Draw(t, "purpose"), Flag: maybe.Draw(t, "flag"), Difference: maybe.Draw(t, "difference"),
 				Necessity: rapid.SampledFrom(necessities).Draw(t, "necessity"),
 			}
 			if optional {
