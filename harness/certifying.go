@@ -111,7 +111,7 @@ func (l *loop) announce() error {
 	runs, took := 0, time.Duration(0)
 	for _, r := range l.result.Steps {
 		if n := l.unproven(r); n > 0 {
-			most := min(l.changes[r.Step.Name], n) + 2
+			most := min(r.Changes, n) + 2
 			runs += most
 			took += time.Duration(most) * r.Grow / time.Duration(max(1, r.Runs))
 		}

@@ -90,6 +90,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 		wanted = afterRun(arb, entries)
 		maps.Copy(through, arb.through)
 		l.learn(step.Name, arb, out)
+		r.Changes += arb.changes
 		r.Entries = sorted(entries)
 		if err != nil {
 			return err
@@ -140,7 +141,6 @@ func (l *loop) learn(step string, arb *arbiter, out Outcome) {
 		}
 		l.wanted[step][key] = w
 	}
-	l.changes[step] += arb.changes
 	l.grown[step] = left{facts: out.Facts, calls: arb.calls}
 }
 

@@ -145,6 +145,9 @@ type StepResult struct {
 	Optional []Entry
 	// Runs is how many runs growth took.
 	Runs int
+	// Changes is how often growth changed the step's role: what was refused at the
+	// same time went into one change.
+	Changes int
 	// Proof tells how the grants were certified.
 	Proof Proof
 	// Refusals is how many refused replies no client saw: each was held,
@@ -180,7 +183,6 @@ type loop struct {
 	referred   map[string]left     // what the reference left, by step name
 	grown      map[string]left     // what growth's last run left, by step name
 	wanted     map[string]map[[sha256.Size]byte]*wanting
-	changes    map[string]int // of roles during growth, by step name
 	spent      spending
 	flukes     int               // verifications that failed for no refusal
 	names      map[string]string // generated names → their prefix
@@ -206,7 +208,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
-		referred: map[string]left{}, grown: map[string]left{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}, changes: map[string]int{}}
+		referred: map[string]left{}, grown: map[string]left{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {
 		l.result.Steps = append(l.result.Steps, StepResult{Step: s})

@@ -51,12 +51,13 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	file := fs.String("file", "docs/examples/aws-small/whittle.yaml", "the lifecycle to measure it on")
 	out := fs.String("out", "out/bench.json", "where the figures go")
 	requests := fs.Int("requests", 2000, "requests for the latency figures")
-	only := fs.String("only", "", "measure one part alone: parse")
+	proofs := fs.String("certify", "docs/examples/aws-small/whittle.yaml", "the lifecycles to certify, with commas between them")
+	only := fs.String("only", "", "measure one part alone: parse or certify")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if *only != "" && *only != "parse" {
-		return fmt.Errorf("-only=%s: not known; use -only=parse", *only)
+	if *only != "" && *only != "parse" && *only != "certify" {
+		return fmt.Errorf("-only=%s: not known; use -only=parse or -only=certify", *only)
 	}
 
 	work, err := os.MkdirTemp("", "whittle-bench-")
@@ -64,6 +65,10 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	defer os.RemoveAll(work)
+	if *only == "certify" {
+		figures, err := certified(ctx, *whittle, strings.Split(*proofs, ","), work, stdout, stderr)
+		return errors.Join(err, write(*out, figures), table(stdout, figures))
+	}
 	fmt.Fprintln(stderr, "bench: whittle parse on a trace log")
 	figures, err := parseLog(ctx, *whittle, work)
 	if err != nil {
@@ -80,12 +85,12 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	figures = append(figures, lat...)
 
 	fmt.Fprintln(stderr, "bench: reference, growth in flight and verification")
-	flight, err := probe(ctx, *whittle, *file, work, stderr, "in-flight")
+	flight, err := probe(ctx, *whittle, *file, work, stderr, "in-flight", "--certify", "none")
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(stderr, "bench: the classic loop")
-	classic, err := probe(ctx, *whittle, *file, work, stderr, "rerun", "--no-reference", "--no-verify")
+	classic, err := probe(ctx, *whittle, *file, work, stderr, "rerun", "--no-reference", "--no-verify", "--certify", "none")
 	if err != nil {
 		return err
 	}
@@ -93,6 +98,11 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return errors.New("growth in flight was not verified against a reference: nothing to compare with; does the lifecycle say reference: false?")
 	}
 	figures = append(figures, compare(flight, classic)...)
+	proved, err := certified(ctx, *whittle, strings.Split(*proofs, ","), work, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	figures = append(figures, proved...)
 	return errors.Join(write(*out, figures), table(stdout, figures))
 }
 
@@ -108,6 +118,16 @@ type stepTimes struct {
 	Name      string  `json:"name"`
 	Runs      int     `json:"runs"`
 	Refusals  int     `json:"refusals_held"`
+	Grants    int     `json:"grants"`
+	Optional  int     `json:"optional"`
+	Changes   int     `json:"role_changes"`
+	Certified int     `json:"certified"`
+	Questions int     `json:"questions"`
+	Chain     int     `json:"chain"`
+	Withheld  int     `json:"runs_withholding"`
+	Removed   int     `json:"runs_without_grants"`
+	PutBack   int     `json:"put_back"`
+	Certify   float64 `json:"certify_seconds"`
 	Reference float64 `json:"reference_seconds"`
 	Grow      float64 `json:"grow_seconds"`
 	Verify    float64 `json:"verify_seconds"`

@@ -66,3 +66,18 @@ func TestWriteTrace(t *testing.T) {
 		t.Errorf("%d refusals, read %+v, %v", n, got, err)
 	}
 }
+
+// TestDDMin: the algorithm keeps what is needed, and takes the runs that it is
+// known to take: about two for each grant where all are needed.
+func TestDDMin(t *testing.T) {
+	for _, tt := range []struct{ needed, spare, least, most int }{
+		{1, 0, 0, 0},
+		{8, 0, 20, 40},
+		{100, 0, 200, 500},
+		{20, 2980, 300, 10_000},
+	} {
+		if runs := ddmin(tt.needed, tt.spare); runs < tt.least || runs > tt.most {
+			t.Errorf("%d needed of %d: %d runs, want %d to %d", tt.needed, tt.needed+tt.spare, runs, tt.least, tt.most)
+		}
+	}
+}

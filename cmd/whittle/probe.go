@@ -332,6 +332,8 @@ type stepSummary struct {
 	Runs     int    `json:"runs"`
 	Refusals int    `json:"refusals_held"`
 	Grants   int    `json:"grants"`
+	Optional int    `json:"optional"`
+	Changes  int    `json:"role_changes"`
 	// Wall times in seconds, 0 for a pass that was left out.
 	Reference float64 `json:"reference_seconds"`
 	Grow      float64 `json:"grow_seconds"`
@@ -365,7 +367,7 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 	sum := probeSummary{Record: o.record, Verified: rec.Verified, Seconds: took.Seconds()}
 	for _, s := range result.Steps {
 		sum.Steps = append(sum.Steps, stepSummary{
-			Name: s.Step.Name, Runs: s.Runs, Refusals: s.Refusals, Grants: len(s.Entries),
+			Name: s.Step.Name, Runs: s.Runs, Refusals: s.Refusals, Grants: len(s.Entries), Optional: len(s.Optional), Changes: s.Changes,
 			Reference: s.Reference.Seconds(), Grow: s.Grow.Seconds(), Verify: s.Verify.Seconds(),
 			Certified: certified(s), Questions: s.Proof.Questions, Chain: s.Proof.Chain, Withheld: s.Proof.Withheld,
 			Removed: s.Proof.Removed, PutBack: s.Proof.PutBack, Certify: s.Proof.Time.Seconds(),

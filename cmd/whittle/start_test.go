@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+)
+
+func TestRoleFile(t *testing.T) {
+	create := grant.Grant{Permission: "compute.networks.create", Resource: "*"}
+	get := grant.Grant{Permission: "compute.networks.get", Resource: "*"}
+	queue := "arn:aws:sqs:us-east-1:123456789012:jobs"
+	for _, tt := range []struct {
+		name, text string
+		want       grant.Set
+		err        string
+	}{
+		{"a role of gcloud", "etag: abc\nincludedPermissions:\n- compute.networks.create\n- compute.networks.get\nname: projects/p/roles/x\n", grant.Of(create, get), ""},
+		{"the same in JSON", `{"includedPermissions": ["compute.networks.create", "compute.networks.get"], "stage": "GA"}`, grant.Of(create, get), ""},
+		{"a list", "# by hand\ncompute.networks.create\n\ncompute.networks.get # to read back\n", grant.Of(create, get), ""},
+		{"a list with resources", "sqs:SendMessage " + queue + "\n", grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: queue}), ""},
+		{"a policy", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": "` + queue + `"}]}`,
+			grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: queue}), ""},
+		{"a wildcard", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}`, grant.Set{}, "sqs:*: a wildcard cannot be taken apart"},
+		{"a condition", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": {"StringEquals": {"a": "b"}}}]}`, grant.Set{}, "cannot be said as grants"},
+		{"nothing", "# no\n", grant.Set{}, "no permission in it"},
+		{"prose", "please give us all of it\n", grant.Set{}, "line 1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "role")
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			lc := lifecycle.Lifecycle{Dir: dir, Start: "role", Steps: []lifecycle.Step{{Name: "a"}, {Name: "b"}}}
+			got, err := startOf(lc, "", "")
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), file) {
+					t.Errorf("error %v, want one that names the file and says %q", err, tt.err)
+				}
+				return
+			}
+			if err != nil || !got["a"].Equal(tt.want) || !got["b"].Equal(tt.want) {
+				t.Errorf("%v, %v; want %v for each step", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestStartOfRecord(t *testing.T) {
+	lc := lifecycle.Lifecycle{Start: "record", Names: map[string]string{"prefix": "beta"}}
+	if _, err := startOf(lc, filepath.Join(t.TempDir(), "whittle.lock.json"), "1"); err == nil || !strings.Contains(err.Error(), "start: empty first") {
+		t.Errorf("no record: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "whittle.lock.json")
+	if err := os.WriteFile(file, []byte(`{"version": 1, "cloud": "aws", "sandbox": "embedded", "verified": true, "inputs": {"digest": "sha256:1", "tools": {}},
+  "steps": [{"name": "a", "phase": "init", "runs": 1, "grants": [
+    {"permission": "sqs:SendMessage", "resource": "arn:aws:sqs:us-east-1:{account}:{prefix}-jobs", "necessity": "observed"}]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := startOf(lc, file, "123456789012")
+	want := grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:beta-jobs"})
+	if err != nil || !got["a"].Equal(want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+}
