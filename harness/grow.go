@@ -281,13 +281,16 @@ func (l *loop) hinted(out Outcome, rules Rules, held grant.Set) []Entry {
 // nothing is left to grant for it, and that the role got it in this very run: the
 // answer may be older.
 func (l *loop) maskedIn(step string, arb *arbiter, held grant.Set) (wanted []Entry, grew bool) {
-	reference, ok := l.calls[step]
-	if !ok {
-		return nil, false
-	}
 	arb.mu.Lock()
 	strange, changed := maps.Clone(arb.strange), arb.changes > 0
 	arb.mu.Unlock()
+	if len(strange) == 0 {
+		return nil, false
+	}
+	reference, ok := l.callsOf(step)
+	if !ok {
+		return nil, false
+	}
 	all := map[grant.Grant]Entry{}
 	for class, x := range strange {
 		if reference[class] == nil || reference[class][x.Status] > 0 {
@@ -382,10 +385,11 @@ func newPause() *backoff.ExponentialBackOff {
 // the tool printed and nobody saw on the wire.
 func (l *loop) explain(step string, arb *arbiter, out Outcome) []string {
 	var notes []string
+	ref, ok := l.callsOf(step)
 	arb.mu.Lock()
 	for _, class := range slices.Sorted(maps.Keys(arb.calls)) {
 		for _, status := range slices.Sorted(maps.Keys(arb.calls[class])) {
-			if ref, ok := l.calls[step]; status >= 400 && ok && ref[class] != nil && ref[class][status] == 0 {
+			if status >= 400 && ok && ref[class] != nil && ref[class][status] == 0 {
 				notes = append(notes, fmt.Sprintf("%s answered %d here, and never so for the administrator", class, status))
 			}
 		}

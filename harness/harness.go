@@ -76,6 +76,9 @@ type Config struct {
 	// World brings back the start before each pass. Without it a lifecycle
 	// must tear down what it makes.
 	World World
+	// Beside is where the reference runs while the roles grow; nil means that it
+	// runs before them, in the same sandbox.
+	Beside *Beside
 	// Account is the account or project that the identities live in.
 	Account string
 	// Strategy is InFlight unless set.
@@ -186,6 +189,7 @@ type loop struct {
 	spent      spending
 	flukes     int               // verifications that failed for no refusal
 	names      map[string]string // generated names → their prefix
+	beside     *beside           // while the reference runs beside
 	paths      iamPaths
 	passed     grant.Set // grants of iam:PassRole that were found
 	result     Result
@@ -207,12 +211,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
-		referred: map[string]left{}, grown: map[string]left{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
-	l.result.Tools = map[string]string{}
-	for _, s := range c.Lifecycle.Steps {
-		l.result.Steps = append(l.result.Steps, StepResult{Step: s})
-	}
+	l := newLoop(c)
 	if err := l.checkRepeatable(); err != nil {
 		return l.result, err
 	}
@@ -229,6 +228,16 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		result = l.result
 	}()
 	return l.result, l.run(ctx)
+}
+
+func newLoop(c Config) *loop {
+	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
+		referred: map[string]left{}, grown: map[string]left{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
+	l.result.Tools = map[string]string{}
+	for _, s := range c.Lifecycle.Steps {
+		l.result.Steps = append(l.result.Steps, StepResult{Step: s})
+	}
+	return l
 }
 
 // checkRepeatable refuses what would make a pass start where another ended.
@@ -251,8 +260,11 @@ func (l *loop) run(ctx context.Context) error {
 	if err := l.save(ctx, snapshotStart); err != nil {
 		return err
 	}
+	grow := l.growAll
 	// Without snapshots a reference would tear down what an interrupted run made.
-	if l.Lifecycle.Reference && (l.World != nil || len(l.Known) == 0) {
+	if l.Lifecycle.Reference && l.Beside != nil {
+		grow = l.growBeside
+	} else if l.Lifecycle.Reference && (l.World != nil || len(l.Known) == 0) {
 		if err := l.reference(ctx); err != nil {
 			return err
 		}
@@ -260,7 +272,7 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := l.growAll(ctx); err != nil {
+	if err := grow(ctx); err != nil {
 		return err
 	}
 	for i := range l.result.Steps {
@@ -287,7 +299,7 @@ const referenceIdentity = "_reference" // no step is called so
 // acquire makes all identities before the first snapshot, so that they are in it.
 func (l *loop) acquire(ctx context.Context) error {
 	names := []string{}
-	if l.Lifecycle.Reference {
+	if l.Lifecycle.Reference && l.Beside == nil {
 		names = append(names, referenceIdentity)
 	}
 	for _, s := range l.Lifecycle.Steps {

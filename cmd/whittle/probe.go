@@ -211,7 +211,8 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 		return err
 	}
 	defer func() { err = errors.Join(err, trace.close()) }()
-	p, err := openPlace(ctx, lc.Cloud, lc.Sandbox, embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: trace.add, Log: log})
+	cloud := embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: trace.add, Log: log}
+	p, err := openPlace(ctx, lc.Cloud, lc.Sandbox, cloud)
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 	}
 
 	steps, err := attempt.New(ctx, attempt.Config{
-		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Simulated: p.simulated(), Log: log,
+		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Log: log,
 		Progress: func(_ string, e attempt.Progress) { show.now("%s %s", e.Action, e.Address) },
 		Tell:     func(text string) { show.line("%s", text) },
 	})
@@ -247,13 +248,19 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
+	beside, closeBeside, err := besideIn(ctx, rd, lc, o, cloud, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeBeside()) }()
+
 	began := time.Now()
 	result, err := harness.Run(ctx, harness.Config{
 		Lifecycle: lc, Executor: executor, Pool: pool, World: steps.World(),
 		Journal: told{rd.journal, show.event},
 		Account: pool.Account(), Strategy: harness.Strategy(o.strategy), Patience: o.patience,
 		Certify: harness.Depth(o.certify), Budget: harness.Budget{Runs: o.maxRuns, Time: o.maxTime},
-		SkipVerify: o.noVerify, Known: rd.known, Start: start, Log: log,
+		SkipVerify: o.noVerify, Known: rd.known, Start: start, Log: log, Beside: beside,
 	})
 	show.close()
 	if err != nil {

@@ -54,21 +54,26 @@ type progress struct {
 	out   io.Writer
 	width int // of the longest step's name
 
-	mu      sync.Mutex
-	bars    *mpb.Progress // nil when the output is no terminal
-	bar     *mpb.Bar
+	mu    sync.Mutex
+	bars  *mpb.Progress // nil when the output is no terminal
+	bar   *mpb.Bar
+	at    map[string]*where // where each pass is; a reference can run beside another
+	pass  string            // the one that the status line shows
+	doing string
+}
+
+// where is where a pass is.
+type where struct {
 	step    string
-	pass    string
 	since   time.Time
 	granted int
 	runs    int
-	doing   string
 }
 
 // newProgress writes to w; the status line is there only if w is a terminal
 // that can rewrite it.
 func newProgress(w io.Writer, steps []lifecycle.Step) *progress {
-	p := &progress{out: w}
+	p := &progress{out: w, at: map[string]*where{}}
 	for _, s := range steps {
 		p.width = max(p.width, len(s.Name))
 	}
@@ -84,12 +89,13 @@ func newProgress(w io.Writer, steps []lifecycle.Step) *progress {
 func (p *progress) status(decor.Statistics) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.step == "" {
+	at := p.in(p.pass)
+	if at.step == "" {
 		return " " + p.doing
 	}
-	s := fmt.Sprintf(" %-9s %-*s %4.0fs", p.pass, p.width, p.step, time.Since(p.since).Seconds())
-	if p.granted > 0 {
-		s += fmt.Sprintf("  %d granted", p.granted)
+	s := fmt.Sprintf(" %-9s %-*s %4.0fs", p.pass, p.width, at.step, time.Since(at.since).Seconds())
+	if at.granted > 0 {
+		s += fmt.Sprintf("  %d granted", at.granted)
 	}
 	if p.doing != "" {
 		s += "  " + p.doing
@@ -117,19 +123,20 @@ func (p *progress) now(format string, args ...any) {
 // event takes over one event of the journal.
 func (p *progress) event(e journal.Event) {
 	p.mu.Lock()
+	at := p.in(e.Pass)
 	switch e.Kind {
 	case journal.KindAttempt:
-		if e.Step != p.step || e.Pass != p.pass {
-			p.granted, p.runs = 0, 0
-			p.since = time.Now()
+		if e.Step != at.step || e.Pass != p.pass && e.Pass != journal.PassReference {
+			*at = where{step: e.Step, since: time.Now()}
 		}
-		p.step, p.pass, p.doing = e.Step, e.Pass, ""
-		p.runs++
+		at.runs++
+		p.look(e.Pass, "")
 	case journal.KindGranted:
-		p.granted += len(e.Grants)
+		at.granted += len(e.Grants)
 	case journal.KindNote:
 		if e.Step == "" {
-			p.step, p.pass, p.doing = "", e.Pass, e.Text
+			*at = where{}
+			p.look(e.Pass, e.Text)
 		}
 	}
 	line := p.lineOf(e)
@@ -139,8 +146,26 @@ func (p *progress) event(e journal.Event) {
 	}
 }
 
+// in is where a pass is.
+func (p *progress) in(pass string) *where {
+	if p.at[pass] == nil {
+		p.at[pass] = new(where)
+	}
+	return p.at[pass]
+}
+
+// look lets the status line show a pass, unless that is a reference which runs
+// beside another.
+func (p *progress) look(pass, doing string) {
+	if pass == journal.PassReference && p.pass != "" && p.pass != pass {
+		return
+	}
+	p.pass, p.doing = pass, doing
+}
+
 func (p *progress) lineOf(e journal.Event) string {
-	took := time.Since(p.since).Seconds()
+	at := p.in(e.Pass)
+	took := time.Since(at.since).Seconds()
 	switch e.Kind {
 	case journal.KindNote:
 		if e.Pass == journal.PassCertify && e.Step == "" && e.Text != "" && strings.HasPrefix(e.Text, "certifying") {
@@ -155,7 +180,7 @@ func (p *progress) lineOf(e journal.Event) string {
 		case e.Pass != journal.PassGrow && e.OK:
 			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs", e.Pass, p.width, e.Step, took)
 		case e.Pass == journal.PassGrow && !e.OK:
-			return fmt.Sprintf("%-9s  %-*s run %d failed: %s; %d granted so far", e.Pass, p.width, e.Step, e.Attempt, firstLine(e.Text), p.granted)
+			return fmt.Sprintf("%-9s  %-*s run %d failed: %s; %d granted so far", e.Pass, p.width, e.Step, e.Attempt, firstLine(e.Text), at.granted)
 		case !e.OK:
 			return fmt.Sprintf("%-9s  %-*s failed: %s", e.Pass, p.width, e.Step, firstLine(e.Text))
 		}
@@ -164,7 +189,7 @@ func (p *progress) lineOf(e journal.Event) string {
 			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s", e.Pass, p.width, e.Step, took, e.Text)
 		}
 		if e.OK {
-			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s, %d granted", e.Pass, p.width, e.Step, took, count(p.runs, "run"), p.granted)
+			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s, %d granted", e.Pass, p.width, e.Step, took, count(at.runs, "run"), at.granted)
 		}
 	case journal.KindPutBack:
 		return fmt.Sprintf("%-9s  %-*s put back %s", e.Pass, p.width, e.Step, e.Grants[0])

@@ -34,6 +34,9 @@ type Lifecycle struct {
 	Start string
 	// Reference tells whether the lifecycle runs once as administrator first.
 	Reference bool
+	// Beside lets the reference run in an embedded sandbox of its own while the
+	// roles grow. Only with Reference and Sandbox.Embedded.
+	Beside bool `json:",omitempty"`
 	// TrustOutput lets the text that a tool prints add grants ("trust: output").
 	TrustOutput bool
 	// Names are what the names of the lifecycle's resources are built from, by

@@ -116,7 +116,7 @@ func (r *reader) lifecycle() Lifecycle {
 		}
 		return l
 	}
-	var sandboxAt place
+	var sandboxAt, referenceAt place
 	found := r.Fields(root, place{Line: 1, Col: 1}, "the file", "keys with values, cloud: aws for one", fileKeys, map[string]func(node, place){
 		"cloud": func(n node, at place) { l.Cloud = r.OneOf(n, at, "cloud", cloudValues) },
 		"sandbox": func(n node, at place) {
@@ -130,7 +130,17 @@ func (r *reader) lifecycle() Lifecycle {
 				r.refer(r.In(n, at), "start", l.Start, "file")
 			}
 		},
-		"reference": func(n node, at place) { l.Reference = r.Boolean(n, at, "reference") },
+		"reference": func(n node, at place) {
+			referenceAt = r.In(n, at)
+			switch text, ok := r.TextOf(n); {
+			case !ok:
+				l.Reference = r.Boolean(n, at, "reference")
+			case text == "beside":
+				l.Beside = true
+			default:
+				r.Fail(referenceAt, `"reference" takes true, false or beside, not %q`, text)
+			}
+		},
 		"trust": func(n node, at place) {
 			l.TrustOutput = r.OneOf(n, at, "trust", trustValues) == "output"
 		},
@@ -148,6 +158,9 @@ func (r *reader) lifecycle() Lifecycle {
 		if _, ok := found[key.name]; !ok {
 			r.Fail(place{Line: 1, Col: 1}, "the file has no %q: write %s", key.name, key.example)
 		}
+	}
+	if l.Beside && !l.Sandbox.Embedded {
+		r.Fail(referenceAt, `"reference" can be beside in the embedded sandbox only: of a real account there is no second one`)
 	}
 	if _, ok := found["sandbox"]; ok && slices.Contains(cloudValues, l.Cloud) {
 		r.fits(l, sandboxAt)

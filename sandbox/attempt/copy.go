@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -18,10 +19,10 @@ const oldSuffix = ".old"
 // workingCopy copies the user's tree to dst, unless dst is there already: it
 // then holds the state of what an interrupted run has made, and is taken up.
 //
-// Not copied are .git, .terraform, .whittle and the run's own folder, and
+// Not copied are .git, .terraform, .whittle and the folders of runs, and
 // Terraform state with its backups and locks: a probe starts from nothing. A
 // symbolic link that leads out of the tree is an error: see [copyLink].
-func workingCopy(ctx context.Context, root, dst, work string) error {
+func workingCopy(ctx context.Context, root, dst string, runs ...string) error {
 	if _, err := os.Stat(dst); err == nil {
 		return nil
 	}
@@ -34,10 +35,15 @@ func workingCopy(ctx context.Context, root, dst, work string) error {
 	if err := os.RemoveAll(part); err != nil {
 		return fmt.Errorf("working copy: %w", err)
 	}
-	skip := func(path string) bool { return leftOut(filepath.Base(path)) || path == work }
-	if resolved, err := filepath.EvalSymlinks(work); err == nil {
-		work = resolved // root is resolved as well
+	for i, run := range runs {
+		if resolved, err := filepath.EvalSymlinks(run); err == nil {
+			run = resolved // root is resolved as well
+		}
+		if abs, err := filepath.Abs(run); run != "" && err == nil {
+			runs[i] = abs
+		}
 	}
+	skip := func(path string) bool { return leftOut(filepath.Base(path)) || slices.Contains(runs, path) }
 	err := copyTree(ctx, root, part, skip, func(path, to string) error { return copyLink(root, path, to) })
 	if err != nil {
 		return errors.Join(fmt.Errorf("working copy: %w", err), os.RemoveAll(part))
