@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -211,5 +212,38 @@ func TestGcloud(t *testing.T) {
 		if diff := cmp.Diff(want[s.Name], s.Set().Permissions()); diff != "" || s.Runs != 1 {
 			t.Errorf("step %s, %d runs (-want +got):\n%s", s.Name, s.Runs, diff)
 		}
+	}
+}
+
+// A Packer template as people have it, with provisioners and no word of a proxy,
+// logs in to its instance by SSH; what it does there and what it fetches is
+// checked by the template itself, in growth and in the verification.
+func TestProbeGoogleSSH(t *testing.T) {
+	tool(t, "packer-plugin-googlecompute")
+	t.Parallel()
+	p, err := probeStack(t, "testdata/gcp-ssh/whittle.yaml", "--no-reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unseen(p); err != nil {
+		t.Error(err)
+	}
+	if s := p.rec.Steps[0]; s.Runs != 1 || !p.rec.Verified || !slices.Contains(s.Set().Permissions(), "compute.instances.setMetadata") {
+		t.Errorf("%d runs, verified %v, %v", s.Runs, p.rec.Verified, s.Set().Permissions())
+	}
+}
+
+// What the simulated machine has not fails the step, as on a machine without it.
+func TestProbeGoogleSSHFails(t *testing.T) {
+	tool(t, "packer-plugin-googlecompute")
+	t.Parallel()
+	stack := stackCopy(t, "testdata/gcp-ssh/whittle.yaml", func(text string) string { return text })
+	script := filepath.Join(filepath.Dir(stack), "setup.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh -e\nsudo apt-get install -y nomad\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := probeStack(t, stack, "--no-reference", "--no-verify")
+	if err == nil || !strings.Contains(err.Error(), "non-zero exit status: 127") {
+		t.Errorf("it gave %v", err)
 	}
 }

@@ -98,6 +98,7 @@ var mayImport = map[string][]string{
 	"sandbox/intercept/forward":   {},
 	"sandbox/intercept/hold":      {"parsers/refusal"},
 	"sandbox/intercept/outside":   {"sandbox/intercept/conn", "sandbox/intercept/endpoint"},
+	"sandbox/intercept/socks":     {"sandbox/intercept/conn"},
 	"sandbox/intercept/spool":     {"parsers/refusal"},
 	// Real tools, built from pinned modules.
 	"sandbox/tools":          {"sandbox/proc"},
@@ -152,6 +153,9 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/generic": {
 		"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/operation", "sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/wire",
 	},
+	// What answers on instances, and what runs there: a shell that knows no cloud.
+	"sandbox/embedded/gcp/guest":           {"sandbox/embedded/gcp/guest/shell"},
+	"sandbox/embedded/gcp/guest/shell":     {},
 	"sandbox/embedded/gcp/iam":             {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/wire"},
 	"sandbox/embedded/gcp/container":       {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/dns":             {"sandbox/embedded/gcp/..."},

@@ -119,6 +119,15 @@ func (p *place) state() attempt.CloudState {
 	return p.embedded
 }
 
+// simulated is the type of Packer's sources whose instances answer on the
+// embedded sandbox alone.
+func (p *place) simulated() string {
+	if _, ok := p.operator.(onGCP); ok && p.embedded != nil {
+		return "googlecompute"
+	}
+	return ""
+}
+
 // wait is how to wait for the cloud's IAM.
 func (p *place) wait(patience time.Duration) wait {
 	if p.embedded == nil {

@@ -232,7 +232,7 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 	}
 
 	steps, err := attempt.New(ctx, attempt.Config{
-		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Log: log,
+		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Simulated: p.simulated(), Log: log,
 		Progress: func(_ string, e attempt.Progress) { show.now("%s %s", e.Action, e.Address) },
 		Tell:     func(text string) { show.line("%s", text) },
 	})

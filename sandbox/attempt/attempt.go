@@ -67,6 +67,10 @@ type Config struct {
 	// Cloud saves and restores the cloud. nil means that it cannot be done, as
 	// with every real cloud.
 	Cloud CloudState
+	// Simulated is the type of Packer's sources ("googlecompute") whose instances
+	// are simulated: they have addresses that only the proxy knows, and the
+	// template's SSH is led through it. Empty means that there is none.
+	Simulated string
 	// Progress is called for every resource that something happens to; nil
 	// means that nobody listens. It must return soon.
 	Progress func(step string, p Progress)
@@ -244,8 +248,28 @@ func (e *Executor) packerTools(ctx context.Context) error {
 		if e.plugins[s.Name], err = packer.Prepare(ctx, setup, within(e.copy, s.Packer.Template)); err != nil {
 			return fmt.Errorf("step %s: %w", s.Name, err)
 		}
+		if err := e.simulated(s); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
 	}
 	return nil
+}
+
+// simulated leads a template's SSH through the proxy, where its instances are
+// simulated. Only the working copy is changed.
+func (e *Executor) simulated(s lifecycle.Step) error {
+	template, err := filepath.EvalSymlinks(within(e.copy, s.Packer.Template))
+	if err != nil {
+		return fmt.Errorf("packer: template: %w", err)
+	}
+	root, err := filepath.EvalSymlinks(e.copy)
+	if err != nil {
+		return fmt.Errorf("working copy: %w", err)
+	}
+	if e.c.Simulated == "" || !inside(root, template) {
+		return nil // an absolute path leads to the operator's own file
+	}
+	return packer.LeadThroughProxy(template, e.c.Simulated)
 }
 
 // within is path, seen from dir.
@@ -290,6 +314,19 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 	env, err := e.environment(s, credentials, proxy.URL())
 	if err != nil {
 		return harness.Outcome{}, err
+	}
+	if s.Packer != nil && e.c.Simulated != "" {
+		socks, err := intercept.StartSOCKS(context.WithoutCancel(ctx), proxy)
+		if err != nil {
+			return harness.Outcome{}, err
+		}
+		defer func() {
+			if err := socks.Close(); err != nil {
+				e.c.Log.Warn("close proxy", "step", s.Name, "error", err)
+			}
+		}()
+		password, _ := proxy.URL().User.Password()
+		maps.Copy(env, packer.ProxyEnv(socks.Addr(), proxy.URL().User.Username(), password))
 	}
 	started := time.Now()
 	out, err := e.bounded(ctx, s, env)

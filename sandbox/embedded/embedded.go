@@ -95,6 +95,9 @@ type simulation struct {
 	unknown  func() []UnknownRequest
 	problems func() []error
 	stats    func() map[string]Count
+	// instance connects to a simulated instance, if that is what addr names; nil
+	// where no instance answers.
+	instance func(ctx context.Context, addr string) (c net.Conn, ours bool, err error)
 	close    func() error
 }
 
@@ -223,8 +226,9 @@ func guard(_, address string, _ syscall.RawConn) error {
 func (c *Cloud) Has(host string) bool { return c.domains.have(host) }
 
 // Dial connects to the sandbox when addr is the cloud's, which is served on
-// port 443 alone, else to where addr says, but never to the metadata and
-// credential services of this machine. It fits wherever
+// port 443 alone, to a simulated instance when addr is its address (on Google
+// Cloud, and port 22 alone), else to where addr says, but never to the metadata
+// and credential services of this machine. It fits wherever
 // net.Dialer.DialContext does.
 func (c *Cloud) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(addr)
@@ -232,6 +236,14 @@ func (c *Cloud) Dial(ctx context.Context, network, addr string) (net.Conn, error
 		return nil, err
 	}
 	if !c.domains.have(host) {
+		if c.instance != nil {
+			if link, ours, err := c.instance(ctx, addr); ours {
+				if err != nil {
+					err = fmt.Errorf("dial %s: %w", addr, err)
+				}
+				return link, err
+			}
+		}
 		return (&net.Dialer{Control: guard}).DialContext(ctx, network, addr)
 	}
 	if port != "443" {

@@ -38,6 +38,7 @@ func simulateGCP(c Config) (simulation, error) {
 			}
 			return stats
 		},
-		close: func() error { return nil },
+		instance: gate.DialInstance,
+		close:    gate.Close,
 	}, nil
 }

@@ -35,6 +35,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/api"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/apis"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/compute"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/guest"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/logging"
@@ -119,6 +120,7 @@ type Gate struct {
 	timeline iam.Timeline
 	ledger   ledger.Ledger
 	services services
+	fleet    *guest.Fleet
 
 	// world is held for reading by every request, for writing while the state
 	// is kept or brought back.
@@ -136,6 +138,7 @@ func New(c Config) (*Gate, error) {
 		timeline: iam.Timeline{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{},
 	}
 	g.services = newServices(g.ring)
+	g.fleet = guest.NewFleet(g.instances, c.Now, c.Log)
 	err := g.state.Do(func(tx *store.Tx) error {
 		seed := &api.Call{Match: route.Match{Method: route.ByID("compute.networks.insert")}, Tx: tx, Project: g.project, Now: c.Now(),
 			Request: &http.Request{URL: &url.URL{}}, Polls: c.Polls}
@@ -185,10 +188,12 @@ func (g *Gate) Restore(_ context.Context, id string) error {
 		return fmt.Errorf("embedded GCP sandbox: there is no snapshot %q", id)
 	}
 	g.state.Restore(s)
-	return g.state.Do(func(tx *store.Tx) error {
+	err := g.state.Do(func(tx *store.Tx) error {
 		g.timeline.Reset(iam.Read(tx, g.project.ID))
 		return nil
 	})
+	// What was done on an instance is not part of a snapshot.
+	return errors.Join(err, g.fleet.Forget(), g.fleet.Changed())
 }
 
 // ServeHTTP answers one request.
@@ -266,13 +271,18 @@ func (e *refusedError) Error() string { return e.told.Error() }
 // serve answers a request, and gives the status of its reply.
 func (g *Gate) serve(w http.ResponseWriter, r *request) int {
 	var reply *api.Reply
+	instances := false
 	err := g.state.Do(func(tx *store.Tx) (err error) {
 		reply, err = g.answer(tx, r)
 		if err == nil && tx.Changed(iam.Touches) {
 			g.timeline.Add(r.now, iam.Read(tx, g.project.ID))
 		}
+		instances = err == nil && tx.Changed(isInstance)
 		return err
 	})
+	if instances {
+		err = g.fleet.Changed()
+	}
 	var told *wire.Error
 	var refused *refusedError
 	var unknown *unknownError

@@ -28,10 +28,12 @@ resource "google_compute_subnetwork" "build" {
   ip_cidr_range = "10.99.0.0/24"
 }
 
+# Packer comes from anywhere. Only the key is let in that it has made for this
+# build, and the network is there no longer than the build.
 resource "google_compute_firewall" "build" {
-  name          = "${var.prefix}-image-iap"
+  name          = "${var.prefix}-image-ssh"
   network       = google_compute_network.build.id
-  source_ranges = ["35.235.240.0/20"]
+  source_ranges = ["0.0.0.0/0"]
 
   allow {
     protocol = "tcp"

@@ -1,6 +1,6 @@
 # The nodes' image: Ubuntu, with the licence under which Compute Engine lets a
-# machine run virtual ones. What runs on the nodes is put there when they start,
-# so that nothing need be installed here, and nobody logs in.
+# machine run virtual ones, and with what the kernel needs for many of them. What
+# runs on the nodes is put there when they start. Packer logs in by SSH.
 packer {
   required_plugins {
     googlecompute = { source = "github.com/hashicorp/googlecompute", version = "~> 1.2" }
@@ -23,7 +23,7 @@ source "googlecompute" "node" {
   subnetwork              = "${var.prefix}-image"
   disk_type               = "pd-ssd"
   disk_size               = 10
-  communicator            = "none"
+  ssh_username            = "packer"
 
   image_name        = "${var.prefix}-node-{{timestamp}}"
   image_family      = "${var.prefix}-node"
@@ -34,4 +34,18 @@ source "googlecompute" "node" {
 
 build {
   sources = ["source.googlecompute.node"]
+
+  provisioner "file" {
+    source      = "${path.root}/files/99-e2b.conf"
+    destination = "/tmp/99-e2b.conf"
+  }
+
+  provisioner "shell" {
+    inline = [
+      "sudo mkdir -p /etc/sysctl.d /etc/modules-load.d",
+      "sudo mv /tmp/99-e2b.conf /etc/sysctl.d/99-e2b.conf",
+      "echo nbd | sudo tee /etc/modules-load.d/nbd.conf",
+      "sha256sum /etc/sysctl.d/99-e2b.conf",
+    ]
+  }
 }
