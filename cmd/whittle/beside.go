@@ -38,7 +38,7 @@ func besideIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeOp
 		return nil, nil, err
 	}
 	steps, err := attempt.New(ctx, attempt.Config{
-		Lifecycle: lc, Work: work, Skip: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Log: log,
+		Lifecycle: lc, Work: work, Skip: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Simulated: p.simulated(), Log: log,
 	})
 	if err != nil {
 		return nil, nil, err
