@@ -39,7 +39,9 @@ type Withholder interface {
 	// Withheld is called once for every request, before it is sent to the cloud;
 	// x has no reply yet. If ok, the request is not sent: the client gets reply,
 	// a refusal that a request of the same class got before, with token put into
-	// its request id and its message.
+	// its request id and its message. The arbiter's Observed shows the token in
+	// the exchange; without it there the request was sent after all, for want of
+	// a place for the token or of a whole reply.
 	Withheld(x refusal.Exchange) (reply refusal.Exchange, token string, ok bool)
 	// Marked is called for every refused reply of the cloud that is about to be
 	// delivered. If ok, token is put into it in the same way.

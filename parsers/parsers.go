@@ -3,8 +3,10 @@
 package parsers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/aws"
 	"github.com/whittle-iam/whittle/parsers/azure"
@@ -42,7 +44,7 @@ var errNoParser = errors.New("the host is no cloud API that is known")
 // Its only error is an [UnreadError], and it comes without denials. Of a body it
 // reads [refusal.MaxBody] bytes, however long it is.
 func FromExchange(x refusal.Exchange) ([]refusal.Denial, error) {
-	x = bounded(x)
+	x = unmarked(bounded(x))
 	host := ""
 	if x.URL != nil {
 		host = x.URL.Host
@@ -88,6 +90,24 @@ func Fits(x refusal.Exchange, permission string) bool {
 // bounded cuts the bodies to what an exchange holds at most.
 func bounded(x refusal.Exchange) refusal.Exchange {
 	x.Body, x.ReplyBody = x.Body[:min(len(x.Body), refusal.MaxBody)], x.ReplyBody[:min(len(x.ReplyBody), refusal.MaxBody)]
+	return x
+}
+
+// unmarked takes the proxy's own mark out of a reply's messages: what the cloud
+// said ends before it, and the readers look for that end. In CBOR, where a
+// message's length stands before it, only the reader can.
+func unmarked(x refusal.Exchange) refusal.Exchange {
+	if x.Token == "" {
+		return x
+	}
+	mark := refusal.Mark(x.Token)
+	if kind, _, _ := strings.Cut(x.Reply.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/cbor" {
+		x.ReplyBody = bytes.ReplaceAll(x.ReplyBody, []byte(mark), nil)
+	}
+	if text, marked := strings.CutSuffix(x.Reply.Get("Grpc-Message"), strings.TrimSpace(mark)); marked {
+		x.Reply = x.Reply.Clone()
+		x.Reply.Set("Grpc-Message", strings.TrimSpace(text))
+	}
 	return x
 }
 

@@ -100,6 +100,7 @@ var mayImport = map[string][]string{
 	"sandbox/intercept/outside":   {"sandbox/intercept/conn", "sandbox/intercept/endpoint"},
 	"sandbox/intercept/socks":     {"sandbox/intercept/conn"},
 	"sandbox/intercept/spool":     {"parsers/refusal"},
+	"sandbox/intercept/stamp":     {"parsers/refusal"},
 	// Real tools, built from pinned modules.
 	"sandbox/tools":          {"sandbox/proc"},
 	"sandbox/step/terraform": {"harness/lifecycle", "sandbox/proc", "sandbox/tools"},

@@ -49,7 +49,13 @@ type Exchange struct {
 	// ReplyBody is the start of the reply's body after content decoding, at
 	// most MaxBody bytes.
 	ReplyBody []byte
+	// Token is what the proxy put into the reply: into its request ids, and as
+	// [Mark] into its messages. It is empty for a reply as the cloud gave it.
+	Token string
 }
+
+// Mark is how a token stands at the end of a message.
+func Mark(token string) string { return " (" + token + ")" }
 
 // LogValue lists the fields that are safe to log; bodies and headers are not.
 func (x Exchange) LogValue() slog.Value {

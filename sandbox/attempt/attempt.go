@@ -300,7 +300,7 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 	// Credentials whose token the child does not get are put in by the proxy.
 	token, _ := a.Identity.Credentials.(intercept.Token)
 	proxy, err := intercept.Start(context.WithoutCancel(ctx), intercept.Config{
-		CA: e.ca, Arbiter: a.Arbiter, Held: a.Held, Token: token, Dial: e.c.Dial, RootCAs: e.c.RootCAs,
+		CA: e.ca, Arbiter: a.Arbiter, Held: a.Held, Withhold: a.Withhold, Token: token, Dial: e.c.Dial, RootCAs: e.c.RootCAs,
 		UpstreamProxy: e.c.UpstreamProxy, Hold: e.c.Hold, Log: e.c.Log,
 	})
 	if err != nil {

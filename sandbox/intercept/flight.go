@@ -99,6 +99,9 @@ func (f *flight) serve() {
 	defer f.observed()
 
 	ctx := f.r.Context()
+	if f.p.withhold != nil && f.withheld(ctx) {
+		return
+	}
 	wait := hold.New(f.start, f.p.hold(f.r.UserAgent()))
 	for {
 		resp, err := f.send(ctx)
@@ -106,7 +109,7 @@ func (f *flight) serve() {
 			f.unreachable(err)
 			return
 		}
-		if resp.StatusCode < 400 || resp.StatusCode > 499 || f.p.arbiter == nil {
+		if resp.StatusCode < 400 || resp.StatusCode > 499 || f.p.arbiter == nil && f.p.withhold == nil {
 			f.deliver(resp, resp.Body)
 			return
 		}
@@ -117,7 +120,7 @@ func (f *flight) serve() {
 			return
 		}
 		if f.verdict(ctx, wait, resp, head) == refusal.Deliver {
-			f.deliver(resp, rest(head, whole, resp.Body))
+			f.refused(resp, head, whole)
 			return
 		}
 		if !wait.Next(ctx) {
@@ -125,7 +128,7 @@ func (f *flight) serve() {
 				resp.Body.Close()
 				f.tryAgain(resp, head)
 			} else {
-				f.deliver(resp, rest(head, whole, resp.Body))
+				f.refused(resp, head, whole)
 			}
 			return
 		}
@@ -195,6 +198,9 @@ func (t *trailing) Read(p []byte) (int, error) {
 // verdict asks the arbiter what becomes of a refused reply; what cannot be
 // repeated is delivered whatever it says.
 func (f *flight) verdict(ctx context.Context, h *hold.Hold, resp *http.Response, head []byte) refusal.Verdict {
+	if f.p.arbiter == nil {
+		return refusal.Deliver
+	}
 	ctx, cancel := context.WithDeadline(ctx, h.End)
 	defer cancel()
 	v := f.p.arbiter.Refused(ctx, exchange.WithReply(f.exchange(), resp.StatusCode, resp.Header, head))

@@ -16,7 +16,7 @@
 // What needs no proxy to be said is in packages of its own: which hosts are
 // opened (endpoint), the run CA (authority), how a request is passed on
 // (forward), given its token (bearer), kept for a repeat (spool), described without secrets (exchange) and
-// held (hold), the way out (outside), and connections (conn).
+// held (hold), how a reply is marked (stamp), the way out (outside), and connections (conn).
 package intercept
 
 import (
@@ -91,6 +91,18 @@ type Arbiter interface {
 	Observed(x refusal.Exchange, repeats int)
 }
 
+// Withholder answers requests in the cloud's place, and marks the cloud's own
+// refusals. It is called from many goroutines.
+type Withholder interface {
+	// Withheld is called once for every request to an opened host, before it is
+	// sent; x has no reply yet, and of a stream's body only what came at once. If
+	// ok, the request is not sent: the client gets reply with the token in it.
+	Withheld(x refusal.Exchange) (reply refusal.Exchange, token string, ok bool)
+	// Marked is called for every reply of the cloud with a status from 400 to 499
+	// that is about to be delivered. If ok, the token is put into it.
+	Marked(x refusal.Exchange) (token string, ok bool)
+}
+
 // Token is a live access token that no client holds: see [bearer.Source].
 type Token = bearer.Source
 
@@ -103,6 +115,10 @@ type Config struct {
 	// Held lets refused replies be held and their requests be repeated.
 	// Without it the arbiter is told of refusals and its verdict is ignored.
 	Held bool
+	// Withhold answers requests in the cloud's place; nil sends them all, and
+	// delivers every reply as it is. Observed is told of the token that a reply
+	// was given, and of none where it had no place for one.
+	Withhold Withholder
 	// Token is put into the requests to Google's APIs that show its placeholder;
 	// nil puts nothing in anywhere.
 	Token Token
@@ -128,15 +144,16 @@ type Config struct {
 
 // Proxy is a running proxy. Make one with [Start].
 type Proxy struct {
-	ca      *CA
-	arbiter Arbiter
-	held    bool
-	token   Token
-	hold    func(string) time.Duration
-	way     outside.Way
-	log     *slog.Logger
-	secret  string
-	addr    string
+	ca       *CA
+	arbiter  Arbiter
+	held     bool
+	withhold Withholder
+	token    Token
+	hold     func(string) time.Duration
+	way      outside.Way
+	log      *slog.Logger
+	secret   string
+	addr     string
 
 	// ctx is the life of the proxy: requests and tunnels end with it.
 	ctx    context.Context
@@ -186,7 +203,7 @@ func serve(ctx context.Context, c Config, l net.Listener) (*Proxy, error) {
 		return nil, errors.New("no certificate authority; make one with NewCA")
 	}
 	p := &Proxy{
-		ca: c.CA, arbiter: c.Arbiter, held: c.Held && c.Arbiter != nil, token: c.Token, hold: c.Hold, log: c.Log,
+		ca: c.CA, arbiter: c.Arbiter, held: c.Held && c.Arbiter != nil, withhold: c.Withhold, token: c.Token, hold: c.Hold, log: c.Log,
 		way:     outside.Way{Dial: c.Dial, Roots: c.RootCAs, Proxy: c.UpstreamProxy},
 		secret:  rand.Text(),
 		addr:    l.Addr().String(),

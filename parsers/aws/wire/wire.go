@@ -37,6 +37,10 @@ func Errors(x refusal.Exchange) []Error {
 		return nil
 	}
 	if e, ok := cborError(x.Reply, body); ok {
+		if x.Token != "" {
+			e.Text = strings.TrimSuffix(e.Text, refusal.Mark(x.Token))
+			e.Raw = e.Text
+		}
 		return []Error{e}
 	}
 	if code := headerCode(x.Reply); code != "" {

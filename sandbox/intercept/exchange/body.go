@@ -41,11 +41,11 @@ func redactBody(contentType string, body []byte) []byte {
 	case len(first) == 0:
 		return body
 	case first[0] == '<':
-		return secretFields.xml.ReplaceAll(body, []byte("${1}"+redacted))
+		return secretFields.xml.ReplaceAll(body, []byte("${1}"+Redacted))
 	case first[0] == '{' || first[0] == '[':
-		return secretFields.json.ReplaceAll(body, []byte("${1}"+redacted))
+		return secretFields.json.ReplaceAll(body, []byte("${1}"+Redacted))
 	case strings.Contains(t, "form-urlencoded"):
-		return secretFields.form.ReplaceAll(body, []byte("${1}"+redacted))
+		return secretFields.form.ReplaceAll(body, []byte("${1}"+Redacted))
 	}
 	return body
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
-const redacted = "REDACTED"
+// Redacted stands in the place of what an exchange does not show.
+const Redacted = "REDACTED"
 
 // Of describes a request to host, an opened one, without what it was
 // signed with. The body is added later, as it is read.
@@ -62,7 +63,7 @@ func keepHeader(h http.Header, plain map[string]bool, prefixes ...string) http.H
 		default:
 			for _, p := range prefixes {
 				if strings.HasPrefix(name, p) {
-					kept[name] = []string{redacted}
+					kept[name] = []string{Redacted}
 					break
 				}
 			}
@@ -82,7 +83,7 @@ func redactQuery(raw string) string {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || value == "" {
 			if !ok && len(name) > 64 {
-				pairs[i] = redacted // not a sub-resource: a token on its own
+				pairs[i] = Redacted // not a sub-resource: a token on its own
 			}
 			continue
 		}
@@ -90,7 +91,7 @@ func redactQuery(raw string) string {
 		if err == nil && plainQuery[plain] || isARN(value) {
 			continue
 		}
-		pairs[i] = name + "=" + redacted
+		pairs[i] = name + "=" + Redacted
 	}
 	return strings.Join(pairs, "&")
 }

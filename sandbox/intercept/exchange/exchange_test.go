@@ -145,7 +145,7 @@ func FuzzRedactQuery(f *testing.F) {
 			if pair == before[i] {
 				continue
 			}
-			if _, value, ok := strings.Cut(pair, "="); ok && value != redacted || !ok && pair != redacted {
+			if _, value, ok := strings.Cut(pair, "="); ok && value != Redacted || !ok && pair != Redacted {
 				t.Errorf("%q became %q", before[i], pair)
 			}
 		}

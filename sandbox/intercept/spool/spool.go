@@ -4,12 +4,15 @@
 package spool
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -40,6 +43,7 @@ type Spool struct {
 	file   *os.File   // what follows, already without a name
 	size   int64      // bytes taken from src
 	lost   bool       // more was taken than is kept
+	ahead  []byte     // of a body that is not kept: taken by Fill, and by no reader yet
 	err    error      // how src ended
 	closed bool
 	warn   error // why the body could not be kept, other than its length
@@ -64,6 +68,53 @@ func (s *Spool) Head() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.head[:len(s.head):len(s.head)]
+}
+
+// Fill takes the start of the body before a reader asks for it, until Head is
+// full or the body ends. A body whose length is known is waited for; of another,
+// which may be a stream that ends when it is answered, Fill takes what comes
+// within wait. A read that still waits then is left behind: it ends with the
+// request, as the server closes the body, and what it gets is not lost. The limit
+// must be refusal.MaxBody at least.
+func (s *Spool) Fill(ctx context.Context, wait time.Duration) {
+	if s.length >= 0 {
+		for s.fill() {
+		}
+		return
+	}
+	var enough atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for !enough.Load() && s.fill() {
+		}
+	}()
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	enough.Store(true)
+}
+
+// fill takes the next piece of what Head has room for; false means that there is
+// no more of it.
+func (s *Spool) fill() bool {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.mu.Lock()
+	room := refusal.MaxBody - len(s.head)
+	if s.closed || s.err != nil {
+		room = 0
+	}
+	s.mu.Unlock()
+	if room <= 0 {
+		return false
+	}
+	_, err := s.take(make([]byte, min(room, 16<<10)), true)
+	return err == nil
 }
 
 // Close frees what is kept. Readers that are still about get an error.
@@ -124,7 +175,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	// Another reader may have been waiting for the same bytes.
 	n, err := r.s.kept(p, r.off)
 	if n == 0 && err == nil {
-		n, err = r.s.take(p)
+		n, err = r.s.take(p, false)
 	}
 	r.off += int64(n)
 	return n, err
@@ -138,6 +189,10 @@ func (s *Spool) kept(p []byte, off int64) (int, error) {
 	switch {
 	case s.closed:
 		return 0, http.ErrBodyReadAfterClose
+	case s.lost && off < s.size && off == s.size-int64(len(s.ahead)):
+		n := copy(p, s.ahead)
+		s.ahead = s.ahead[n:]
+		return n, nil
 	case off == s.size:
 		return 0, s.err
 	case s.lost:
@@ -155,12 +210,16 @@ func (s *Spool) kept(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// take reads from the source and keeps what it got. The caller holds turn.
-func (s *Spool) take(p []byte) (int, error) {
+// take reads from the source and keeps what it got, or has it ready for the one
+// reader of a body that is not kept. The caller holds turn.
+func (s *Spool) take(p []byte, ahead bool) (int, error) {
 	n, err := s.src.Read(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keep(p[:n])
+	if ahead && s.lost {
+		s.ahead = append(s.ahead, p[:n]...)
+	}
 	if err != nil && s.err == nil {
 		s.err = err
 	}

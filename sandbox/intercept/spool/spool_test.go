@@ -6,6 +6,8 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -92,4 +94,48 @@ func TestBrokenBodyIsNotReplayed(t *testing.T) {
 	if _, err := io.ReadAll(s.Reader()); !errors.Is(err, broken) || s.Replayable() {
 		t.Errorf("got %v, replayable %v", err, s.Replayable())
 	}
+}
+
+// What Fill took is there for the one reader of a body that is not kept, and of a
+// stream it takes what came, losing nothing of what comes later.
+func TestFill(t *testing.T) {
+	long := pattern(2 * InMemory)
+	for name, length := range map[string]int64{"said": int64(len(long)), "not said": -1} {
+		s := New(bytes.NewReader(long), length, InMemory)
+		s.Fill(t.Context(), time.Hour)
+		if !bytes.Equal(s.Head(), long[:refusal.MaxBody]) {
+			t.Errorf("%s: the head has %d bytes", name, len(s.Head()))
+		}
+		if got, err := io.ReadAll(iotest.HalfReader(s.Reader())); err != nil || !bytes.Equal(got, long) {
+			t.Errorf("%s: got %d bytes, %v", name, len(got), err)
+		}
+		if s.Replayable() {
+			t.Errorf("%s: it passes as kept", name)
+		}
+		if _, err := io.ReadAll(s.Reader()); !errors.Is(err, ErrNotKept) {
+			t.Errorf("%s: the second reader got %v", name, err)
+		}
+		s.Close()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		s := New(in, -1, InMemory)
+		defer s.Close()
+		go func() {
+			out.Write([]byte("first"))
+			time.Sleep(time.Minute)
+			out.Write([]byte(", second"))
+			out.CloseWithError(iotest.ErrTimeout)
+		}()
+		begin := time.Now()
+		s.Fill(t.Context(), time.Second)
+		if took := time.Since(begin); took != time.Second || string(s.Head()) != "first" {
+			t.Errorf("after %v: %q", took, s.Head())
+		}
+		time.Sleep(2 * time.Minute)
+		if got, err := io.ReadAll(s.Reader()); string(got) != "first, second" || !errors.Is(err, iotest.ErrTimeout) {
+			t.Errorf("got %q, %v", got, err)
+		}
+		s.Fill(t.Context(), time.Hour) // it has ended
+	})
 }
