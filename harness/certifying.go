@@ -188,8 +188,11 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 		byName[q.name] = q
 		names = append(names, q.name)
 	}
-	// Now, so that no role changes while requests are withheld.
-	if err := l.settle(ctx, passCertify, map[string]grant.Set{r.Step.Name: r.Set()}); err != nil {
+	// The role is in the snapshot, so that none changes while requests are withheld.
+	if err := l.put(ctx, r, passCertify, r.Set()); err != nil {
+		return nil, err
+	}
+	if err := l.save(ctx, snapshotWithheld); err != nil {
 		return nil, err
 	}
 	asking := certify.Ask(names)
@@ -209,6 +212,11 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 			w.open = append(w.open, byName[name])
 		}
 		r.Proof.Withheld++
+		if r.Proof.Withheld > 1 {
+			if err := l.restore(ctx, snapshotWithheld); err != nil {
+				return nil, err
+			}
+		}
 		out, err := l.trial(ctx, r, passCertify, r.Proof.Withheld, r.Set(), w)
 		if err != nil {
 			return nil, err
@@ -231,13 +239,22 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 	return asking.Findings(), nil
 }
 
-// trial runs the step once from where it began, and for a bounded time.
+// snapshotWithheld is the start of a step whose requests are withheld.
+const snapshotWithheld = "withheld"
+
+// put brings a role into force where the step begins: with the world its role is
+// as it was, too.
+func (l *loop) put(ctx context.Context, r *StepResult, pass string, set grant.Set) error {
+	if err := l.restore(ctx, snapshotBefore(r.Step.Name)); err != nil {
+		return err
+	}
+	return l.settle(ctx, pass, map[string]grant.Set{r.Step.Name: set})
+}
+
+// trial runs the step once, for a bounded time.
 func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set grant.Set, w Withholder) (Outcome, error) {
 	l.spent.runs++
 	step := r.Step
-	if err := l.restore(ctx, snapshotBefore(step.Name)); err != nil {
-		return Outcome{}, err
-	}
 	most := slack*r.Grow/time.Duration(max(1, r.Runs)) + grace
 	if step.Timeout == 0 || step.Timeout > most {
 		step.Timeout = most
@@ -312,7 +329,7 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 			break
 		}
 		less := whole.Without(out...)
-		if err := l.settle(ctx, passRemove, map[string]grant.Set{r.Step.Name: less}); err != nil {
+		if err := l.put(ctx, r, passRemove, less); err != nil {
 			return nil, err
 		}
 		m := &marker{about: l.missing(r, less, out)}

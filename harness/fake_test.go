@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,6 +56,7 @@ type cloud struct {
 	seen     int // refusals that it saw
 	released bool
 	saved    []string
+	kept     map[string]map[string][]inForce // the roles are saved with all else
 	restored []string
 }
 
@@ -79,11 +81,22 @@ func (c *cloud) Release(context.Context) error {
 
 func (c *cloud) Save(_ context.Context, name string) error {
 	c.saved = append(c.saved, name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept == nil {
+		c.kept = map[string]map[string][]inForce{}
+	}
+	c.kept[name] = maps.Clone(c.roles)
 	return nil
 }
 
 func (c *cloud) Restore(_ context.Context, name string) error {
 	c.restored = append(c.restored, name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if kept, ok := c.kept[name]; ok {
+		c.roles = maps.Clone(kept)
+	}
 	return nil
 }
 
