@@ -17,9 +17,13 @@ import (
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
-// batchWindow is how long the first denial of a batch waits for others: what
-// arrives within it goes into one change of the role.
-const batchWindow = 50 * time.Millisecond
+// A batch is one change of the role. It waits for more denials until none has
+// come for batchQuiet, and batchWindow at most. While the cloud takes the change,
+// the next batch gathers.
+const (
+	batchQuiet  = 10 * time.Millisecond
+	batchWindow = 50 * time.Millisecond
+)
 
 // putTimeout bounds one change of a role, its SDK's retries included.
 const putTimeout = time.Minute
@@ -89,6 +93,7 @@ type arbiter struct {
 // batch is one change of the role that several denials wait for.
 type batch struct {
 	entries map[grant.Grant]Entry
+	joined  int // denials
 	done    chan struct{}
 	err     error // set before done is closed
 }
@@ -326,10 +331,11 @@ func (a *arbiter) add(ctx context.Context, entries map[grant.Grant]Entry) error 
 	for g, e := range entries {
 		b.entries[g] = least(b.entries, e)
 	}
+	b.joined++
 	a.mu.Unlock()
 
 	if leads {
-		time.Sleep(batchWindow)
+		a.gather(b)
 		// Others wait for this batch: the leader's client may hang up without
 		// taking theirs with it.
 		a.carryOut(context.WithoutCancel(ctx), b)
@@ -340,6 +346,21 @@ func (a *arbiter) add(ctx context.Context, entries map[grant.Grant]Entry) error 
 		return b.err
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// gather waits until a batch is worth carrying out.
+func (a *arbiter) gather(b *batch) {
+	end := time.Now().Add(batchWindow)
+	for before := 0; time.Now().Before(end); {
+		a.mu.Lock()
+		joined := b.joined
+		a.mu.Unlock()
+		if joined == before {
+			return
+		}
+		before = joined
+		time.Sleep(batchQuiet)
 	}
 }
 

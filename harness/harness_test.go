@@ -1,8 +1,10 @@
 package harness_test
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +145,48 @@ func TestDenialsOfOneMomentShareAChange(t *testing.T) {
 			t.Errorf("%d changes of the role, want 2", c.puts)
 		}
 	})
+}
+
+// late is an executor whose calls start one after the other, each a while after
+// the one before it.
+type late struct {
+	*cloud
+	apart time.Duration
+}
+
+func (l late) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome, error) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, one := range l.steps[a.Step.Name][0] {
+		wg.Go(func() { l.do(ctx, a, one) })
+		time.Sleep(l.apart)
+	}
+	wg.Wait()
+	return harness.Outcome{OK: true}, ctx.Err()
+}
+
+// A denial joins a batch that another came for less than 10 ms ago, but none is
+// kept waiting for more than 50 ms.
+func TestABatchEnds(t *testing.T) {
+	for apart, want := range map[time.Duration]int{9 * time.Millisecond: 3, 20 * time.Millisecond: 1 + 12} {
+		synctest.Test(t, func(t *testing.T) {
+			side := []call{}
+			for _, letter := range "ABCDEFGHIJKL" {
+				side = append(side, ec2("Create"+string(letter), "*"))
+			}
+			c := &cloud{steps: map[string][][]call{"apply": {side}}}
+			cfg := config(c, &memory{})
+			cfg.Executor = late{c, apart}
+			cfg.Lifecycle.Reference, cfg.SkipVerify = false, true
+			cfg.Lifecycle.Steps = steps()[:1]
+			if _, err := harness.Run(t.Context(), cfg); err != nil {
+				t.Fatal(err)
+			}
+			if c.puts != want { // the empty start among them
+				t.Errorf("denials %v apart: %d changes of the role, want %d", apart, c.puts, want)
+			}
+		})
+	}
 }
 
 func TestRerunIsTheClassicLoop(t *testing.T) {
