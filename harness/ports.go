@@ -76,7 +76,10 @@ type Outcome struct {
 	Tools map[string]string
 	// Facts is what the step left behind, as far as two runs of it can be
 	// compared: "aws_vpc.main.cidr_block" → the value in Terraform's state,
-	// "output.url" → an output. A sensitive value is there as a digest.
+	// "output.url" → an output, "plan.aws_vpc.main" → what a plan would do,
+	// "artifact.amazon-ebs.a.0.id" → what Packer made. What may be a secret and
+	// what is long is there as a digest. A step that leaves nothing to compare (a
+	// command, a destroy) has none.
 	Facts map[string]string
 	// Generated are names that the tool made up for what it made, with the
 	// prefix that each was given. Another run makes others.

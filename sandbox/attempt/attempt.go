@@ -377,7 +377,7 @@ func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[st
 			e.c.Progress(s.Name, Progress{Kind: terraform.Running, Address: p.Build, Action: p.Text})
 		},
 	})
-	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: map[string]string{"packer": e.packer.Version}, Generated: res.Generated}
+	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: map[string]string{"packer": e.packer.Version}, Generated: res.Generated, Facts: res.Facts}
 	maps.Copy(out.Tools, e.plugins[s.Name])
 	for _, d := range res.Diagnostics {
 		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{Summary: d.Summary, Detail: d.Detail, Address: d.Build})
@@ -395,7 +395,7 @@ func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[stri
 		Parallelism: e.c.Lifecycle.Terraform.Parallelism,
 		Progress:    func(p Progress) { e.c.Progress(s.Name, p) },
 	})
-	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: res.Tools, Generated: res.Generated}
+	out := harness.Outcome{OK: res.OK, Output: res.Output, Tools: res.Tools, Generated: res.Generated, Facts: res.Facts}
 	for _, d := range res.Diagnostics {
 		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic(d))
 	}

@@ -401,6 +401,7 @@ func TestTerraformStep(t *testing.T) {
 		{Name: "destroy", Terraform: &lifecycle.Terraform{Dir: "infra", Command: "destroy", Var: map[string]string{"text": "x"}}, Env: quick()},
 	}
 	var seen []string
+	facts := map[string]map[string]string{}
 	e := executor(t, Config{
 		Lifecycle: lifecycle.Lifecycle{Dir: dir, Steps: steps},
 		Progress:  func(step string, p Progress) { seen = append(seen, fmt.Sprintln(step, p.Kind, p.Address, p.Action)) },
@@ -410,6 +411,14 @@ func TestTerraformStep(t *testing.T) {
 		if !out.OK || out.Tools["terraform"]+out.Tools["tofu"] == "" {
 			t.Fatalf("%s: %+v", s.Name, out)
 		}
+		facts[s.Name] = out.Facts
+	}
+	const it = "module.part.terraform_data.it"
+	if facts["plan"]["plan."+it] != "create" || !strings.HasPrefix(facts["apply"][it+".id"], "sha256:") || facts["destroy"] != nil {
+		t.Errorf("facts: %v", facts)
+	}
+	if facts["apply"][it+".id"] != facts["update"][it+".id"] || facts["apply"][it+".output.value"] == facts["update"][it+".output.value"] {
+		t.Errorf("facts of the update: %v", facts)
 	}
 	for _, want := range []string{"plan planned module.part.terraform_data.it create", "apply done module.part.terraform_data.it create",
 		"update done module.part.terraform_data.it update", "destroy done module.part.terraform_data.it delete"} {

@@ -59,6 +59,10 @@ type Result struct {
 	Output string
 	// Artifacts are what was made, as Packer names it: "us-east-1:ami-0123".
 	Artifacts []string
+	// Facts are what Packer tells of each artifact: "artifact.amazon-ebs.a.0.id"
+	// → "us-east-1:ami-0123", "artifact.amazon-ebs.a.0.builder-id",
+	// "artifact.file.a.0.file.0" → a path.
+	Facts map[string]string
 	// Generated are the names that Packer made up for what it takes down again,
 	// with what they begin with: "packer_6b06ec85-…" → "packer_".
 	Generated map[string]string
@@ -82,6 +86,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	res, err := proc.Run(ctx, cmd)
 	ui.close()
 	r := Result{OK: err == nil && res.ExitCode == 0, Output: ui.output.String(), Artifacts: ui.artifacts, Generated: ui.temporary}
+	if len(ui.facts) > 0 {
+		r.Facts = ui.facts
+	}
 	if err != nil {
 		return r, fmt.Errorf("packer build: %w", err)
 	}

@@ -61,7 +61,10 @@ func TestParseLine(t *testing.T) {
 		"1795604576,,ui,say,==> null.a: hello%!(PACKER_COMMA) world": {kind: lineSaid, text: "==> null.a: hello, world"},
 		`1,,ui,error,\n==> Some builds failed`:                       {kind: lineSaidError, text: "==> Some builds failed", message: "\n==> Some builds failed"},
 		`1,null.a,error,bad%!(PACKER_COMMA)\nvery`:                   {kind: lineError, build: "null.a", message: "bad,\nvery"},
-		"1,null.a,artifact,0,id,us-east-1:ami-1":                     {build: "null.a", artifact: "us-east-1:ami-1"},
+		"1,null.a,artifact,0,id,us-east-1:ami-1":                     {build: "null.a", artifact: "us-east-1:ami-1", fact: "artifact.null.a.0.id", value: "us-east-1:ami-1"},
+		"1,null.a,artifact,0,builder-id,mitchellh.amazonebs":         {build: "null.a", fact: "artifact.null.a.0.builder-id", value: "mitchellh.amazonebs"},
+		"1,null.a,artifact,0,file,1,out/b,12":                        {build: "null.a", fact: "artifact.null.a.0.file.1", value: "out/b"},
+		"1,null.a,artifact,0,string,AMIs were created: ami-1":        {build: "null.a"},
 		"1,null.a,artifact,0,end":                                    {build: "null.a"},
 		"1,,ui":                                                      {},
 		"a,b":                                                        {text: "a,b"},
@@ -243,7 +246,7 @@ func TestRealRun(t *testing.T) {
 		Step: lifecycle.Packer{Template: "local.pkr.hcl", Var: map[string]string{"fail": "false"}},
 		Env:  map[string]string{"PATH": os.Getenv("PATH"), "WHO": "world"}, Progress: func(p Progress) { seen = append(seen, p) }}
 	res, err := Run(t.Context(), c)
-	if err != nil || !res.OK || len(res.Diagnostics) > 0 || !slices.Equal(res.Artifacts, []string{"Null"}) || !strings.Contains(res.Output, "hello, world") {
+	if err != nil || !res.OK || len(res.Diagnostics) > 0 || !slices.Equal(res.Artifacts, []string{"Null"}) || res.Facts["artifact.null.a.0.builder-id"] != "fnoeding.null" || !strings.Contains(res.Output, "hello, world") {
 		t.Errorf("%+v, %v", res, err)
 	}
 	if !slices.Contains(seen, Progress{"null.a", "hello, world"}) {

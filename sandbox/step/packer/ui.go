@@ -26,6 +26,7 @@ type reader struct {
 	// which repeat them.
 	errors, said []Diagnostic
 	artifacts    []string
+	facts        map[string]string // of the artifacts
 	temporary    map[string]string // names that Packer made up → their prefix
 }
 
@@ -33,7 +34,7 @@ func newReader(progress func(Progress)) *reader {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail), temporary: map[string]string{}}
+	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail), temporary: map[string]string{}, facts: map[string]string{}}
 }
 
 // stderr is where Packer's stderr goes.
@@ -72,6 +73,9 @@ func (r *reader) line(text string) {
 	if l.text != "" {
 		_, _ = io.WriteString(r.output, l.text+"\n")
 	}
+	if l.fact != "" && len(r.facts) < maxFacts {
+		r.facts[l.fact] = l.value
+	}
 	switch {
 	case l.artifact != "":
 		r.artifacts = append(r.artifacts, l.artifact)
@@ -98,6 +102,9 @@ var made = regexp.MustCompile(`\b(packer[-_])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9
 
 // maxMade bounds how many such names are kept.
 const maxMade = 1000
+
+// maxFacts bounds how much is kept of artifacts.
+const maxFacts = 1000
 
 // diagnostics are Packer's errors after a run that failed. Those of builds come
 // first; what Packer only prints for people tells where there are none.
@@ -127,7 +134,9 @@ type line struct {
 	build    string
 	text     string // what people should see of it
 	artifact string // the id of an artifact
-	message  string // of an error
+	// fact names something about an artifact, and value is what it is.
+	fact, value string
+	message     string // of an error
 }
 
 func (l line) diagnostic() Diagnostic {
@@ -165,8 +174,16 @@ func parseLine(raw string) line {
 		}
 	case fields[2] == "error" && len(data) >= 1:
 		l.kind, l.message = lineError, data[0]
-	case fields[2] == "artifact" && len(data) >= 3 && data[1] == "id":
-		l.artifact = data[2]
+	case fields[2] == "artifact" && len(data) >= 3:
+		l.fact, l.value = "artifact."+l.build+"."+data[0]+"."+data[1], data[2]
+		switch {
+		case data[1] == "id":
+			l.artifact = data[2]
+		case data[1] == "file" && len(data) >= 4: // its number, its path, its size
+			l.fact, l.value = l.fact+"."+data[2], data[3]
+		case data[1] == "string":
+			l.fact, l.value = "", "" // the id once more, in a sentence
+		}
 	}
 	return l
 }

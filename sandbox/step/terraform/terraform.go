@@ -71,6 +71,13 @@ type Result struct {
 	// Generated are the names in the state that providers made up, with the
 	// prefix that each was given ("app-20260101…" → "app-").
 	Generated map[string]string
+	// Facts are what the run left behind, as far as two runs can be compared:
+	// of an apply what the state says ("aws_vpc.main.cidr_block" → its JSON,
+	// "output.url"), of a plan what it would do ("plan.aws_vpc.main" →
+	// "create"). A value that may be a secret, and one longer than 4 KiB, is
+	// there as "sha256:" and the digest of its JSON. A destroy has none: an
+	// empty state does not show that what it held is gone.
+	Facts map[string]string
 }
 
 // Diagnostic is one error of Terraform.
@@ -122,8 +129,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if runErr == nil {
 		// A command that ended well has no errors to tell, whatever it printed.
 		res.Diagnostics = nil
-		res.Generated, err = inv.generated(ctx)
-		return res, err
+		return res, inv.left(ctx, ui, &res)
 	}
 	if ctx.Err() != nil {
 		return res, fmt.Errorf("%s %s: stopped: %w", c.Binary.Product, c.Step.Command, ctx.Err())
@@ -134,7 +140,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	}
 	// What was made before the failure has names, too; the failure itself is
 	// what is to be told.
-	res.Generated, _ = inv.generated(ctx)
+	_ = inv.left(ctx, ui, &res)
 	if len(res.Diagnostics) == 0 {
 		// A crash, a plugin that died, a version without JSON output.
 		res.Diagnostics = []Diagnostic{{
@@ -145,21 +151,26 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	return res, nil
 }
 
-// generated reads the names that providers made up from the state that an apply
-// has left.
-func (inv invocation) generated(ctx context.Context) (map[string]string, error) {
-	if inv.command != "apply" {
-		return nil, nil
+// left reads what the run has left behind: of an apply from the state, of a plan
+// from what it printed.
+func (inv invocation) left(ctx context.Context, ui *reader, res *Result) error {
+	switch inv.command {
+	case "plan":
+		if len(ui.planned) > 0 {
+			res.Facts = ui.planned
+		}
+	case "apply":
+		tf, err := inv.instance()
+		if err != nil {
+			return err
+		}
+		state, err := tf.StatePull(ctx)
+		if err != nil {
+			return fmt.Errorf("terraform state pull: %w", told(ctx, err))
+		}
+		res.Generated, res.Facts = generatedNames(state), stateFacts(state)
 	}
-	tf, err := inv.instance()
-	if err != nil {
-		return nil, err
-	}
-	state, err := tf.StatePull(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("terraform state pull: %w", told(ctx, err))
-	}
-	return generatedNames(state), nil
+	return nil
 }
 
 // told prefers ctx's error to what its end made of the process.

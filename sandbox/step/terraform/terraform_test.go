@@ -291,7 +291,7 @@ func TestParseLine(t *testing.T) {
 			event{text: "Error: s\nd", diagnostic: &Diagnostic{Summary: "s", Detail: "d", Address: "a.b"}}},
 		{"outputs", `{"@message":"Outputs: 1","type":"outputs","outputs":{"o":{"value":"hush"}}}`, event{text: "Outputs: 1"}},
 	} {
-		if diff := cmp.Diff(test.want, parseLine([]byte(test.line)), cmp.AllowUnexported(event{})); diff != "" {
+		if diff := cmp.Diff(test.want, parseLine([]byte(test.line)), cmp.AllowUnexported(event{}), cmpopts.IgnoreFields(event{}, "line")); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}
@@ -394,11 +394,14 @@ func TestRealLife(t *testing.T) {
 	}, seen); diff != "" {
 		t.Error(diff)
 	}
+	if res.Facts["plan.terraform_data.first"] != "create" || !strings.HasPrefix(res.Facts["plan"], "2 to add, 0 to change") {
+		t.Errorf("plan's facts: %v", res.Facts)
+	}
 	if need, err := needsInit(c.Dir); need || err != nil {
 		t.Errorf("init again: %v, %v", need, err)
 	}
 
-	if res, seen = run("apply"); !res.OK || !slices.Contains(seen, Progress{Kind: Done, Address: "terraform_data.second", Action: "create"}) {
+	if res, seen = run("apply"); !res.OK || !strings.HasPrefix(res.Facts["terraform_data.second.id"], "sha256:") || !slices.Contains(seen, Progress{Kind: Done, Address: "terraform_data.second", Action: "create"}) {
 		t.Errorf("apply: %+v, %v", res, seen)
 	}
 
@@ -416,7 +419,7 @@ func TestRealLife(t *testing.T) {
 		t.Errorf("destroy of one: %+v, %v", res, seen)
 	}
 	c.Step.Target = nil
-	if res, seen = run("destroy"); !res.OK || !slices.Contains(seen, Progress{Kind: Done, Address: "terraform_data.first", Action: "delete"}) {
+	if res, seen = run("destroy"); !res.OK || res.Facts != nil || !slices.Contains(seen, Progress{Kind: Done, Address: "terraform_data.first", Action: "delete"}) {
 		t.Errorf("destroy: %+v, %v", res, seen)
 	}
 }

@@ -49,6 +49,7 @@ type reader struct {
 	progress func(Progress)
 	partial  []byte
 	errors   []Diagnostic
+	planned  facts // what a plan says it would do
 	output   *proc.Tail
 	errTail  *proc.Tail
 }
@@ -57,7 +58,7 @@ func newReader(progress func(Progress)) *reader {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail), errTail: proc.NewTail(proc.DefaultTail / 4)}
+	return &reader{progress: progress, planned: facts{}, output: proc.NewTail(proc.DefaultTail), errTail: proc.NewTail(proc.DefaultTail / 4)}
 }
 
 // stderr is where Terraform's stderr goes.
@@ -99,6 +100,9 @@ func (r *reader) line(b []byte) {
 	if e.diagnostic != nil {
 		r.errors = append(r.errors, *e.diagnostic)
 	}
+	if e.line != nil {
+		r.planned.plan(*e.line)
+	}
 	if e.progress != nil {
 		r.progress(*e.progress)
 	}
@@ -109,6 +113,7 @@ type event struct {
 	text       string // what people should see of it
 	progress   *Progress
 	diagnostic *Diagnostic // only errors; warnings are in the text
+	line       *uiLine     // one that says what is planned
 }
 
 // uiLine is one line of Terraform's machine-readable UI, as far as it is used
@@ -119,6 +124,19 @@ type uiLine struct {
 	Diagnostic *tfjson.Diagnostic `json:"diagnostic"`
 	Change     *uiHook            `json:"change"`
 	Hook       *uiHook            `json:"hook"`
+	Changes    *uiChanges         `json:"changes"`
+	Outputs    map[string]struct {
+		Action    string          `json:"action"`
+		Value     json.RawMessage `json:"value"`
+		Sensitive bool            `json:"sensitive"`
+	} `json:"outputs"`
+}
+
+type uiChanges struct {
+	Add    int `json:"add"`
+	Change int `json:"change"`
+	Remove int `json:"remove"`
+	Import int `json:"import"`
 }
 
 type uiHook struct {
@@ -140,7 +158,9 @@ func parseLine(b []byte) event {
 	case "diagnostic":
 		return diagnosticEvent(l, raw)
 	case "planned_change":
-		return hookEvent(l, l.Change, Planned, raw)
+		e := hookEvent(l, l.Change, Planned, raw)
+		e.line = &l
+		return e
 	case "apply_start", "ephemeral_op_start":
 		return hookEvent(l, l.Hook, Start, raw)
 	case "apply_progress", "ephemeral_op_progress":
@@ -158,9 +178,10 @@ func parseLine(b []byte) event {
 			kind = Done
 		}
 		return hookEvent(l, l.Hook, kind, raw)
-	case "version", "log", "init_output", "change_summary", "resource_drift",
-		"provision_start", "provision_progress", "provision_complete", "provision_errored",
-		"outputs": // which carries the values of outputs: the message only counts them
+	case "change_summary", "outputs": // the latter carries values: the message only counts them
+		return event{text: l.Message, line: &l}
+	case "version", "log", "init_output", "resource_drift",
+		"provision_start", "provision_progress", "provision_complete", "provision_errored":
 		return event{text: l.Message}
 	default:
 		return event{text: raw}
