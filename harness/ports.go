@@ -67,6 +67,11 @@ type Outcome struct {
 	Excused bool
 	// Diagnostics are the tool's own errors, in its order.
 	Diagnostics []Diagnostic
+	// Tokens are those of [Attempt.Withhold] that the tool printed, in their
+	// order, each once for a stream. All that it printed was searched, more than
+	// Diagnostics and Output hold: of a command and of Packer. What Terraform says
+	// is in Diagnostics, whole.
+	Tokens []Token
 	// Output is the end of what the tool printed, for people to read.
 	Output string
 	// Duration is the attempt's wall time.
@@ -84,6 +89,12 @@ type Outcome struct {
 	// Generated are names that the tool made up for what it made, with the
 	// prefix that each was given. Another run makes others.
 	Generated map[string]string
+}
+
+// Token is where a token of a [Withholder] was printed.
+type Token struct {
+	Text   string
+	Stream string // "stdout" or "stderr"
 }
 
 // Diagnostic is one error of a tool.

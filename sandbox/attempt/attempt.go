@@ -299,6 +299,11 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 	}
 	// Credentials whose token the child does not get are put in by the proxy.
 	token, _ := a.Identity.Credentials.(intercept.Token)
+	var m *marks
+	if a.Withhold != nil {
+		m = newMarks(a.Withhold)
+		a.Withhold = m
+	}
 	proxy, err := intercept.Start(context.WithoutCancel(ctx), intercept.Config{
 		CA: e.ca, Arbiter: a.Arbiter, Held: a.Held, Withhold: a.Withhold, Token: token, Dial: e.c.Dial, RootCAs: e.c.RootCAs,
 		UpstreamProxy: e.c.UpstreamProxy, Hold: e.c.Hold, Log: e.c.Log,
@@ -329,21 +334,22 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 		maps.Copy(env, packer.ProxyEnv(socks.Addr(), proxy.URL().User.Username(), password))
 	}
 	started := time.Now()
-	out, err := e.bounded(ctx, s, env)
+	out, err := e.bounded(ctx, s, env, m)
 	out.Duration = time.Since(started)
+	out.Tokens = m.printed()
 	out = scrub(out, secrets(credentials, proxy.URL()))
 	return out, err
 }
 
 // bounded runs the step, and ends it when its timeout is over: it has then
 // failed.
-func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
 	if s.Timeout == 0 {
-		return e.step(ctx, s, env)
+		return e.step(ctx, s, env, m)
 	}
 	inner, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	out, err := e.step(inner, s, env)
+	out, err := e.step(inner, s, env, m)
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return out, err
 	}
@@ -355,24 +361,27 @@ func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string
 	return out, nil
 }
 
-func (e *Executor) step(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+func (e *Executor) step(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
 	switch {
 	case s.Terraform != nil:
 		return e.terraform(ctx, s, env)
 	case s.Packer != nil:
-		return e.packerBuild(ctx, s, env)
+		return e.packerBuild(ctx, s, env, m)
 	case len(s.Command) > 0:
-		return e.command(ctx, s, env)
+		return e.command(ctx, s, env, m)
 	}
 	return harness.Outcome{}, errors.New("it says neither terraform nor packer nor command")
 }
 
-func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
 	if e.packer.Path == "" {
 		return harness.Outcome{}, errors.New("packer: not a step of the lifecycle that this run was made for")
 	}
+	stdout, stderr, done := m.streams()
+	defer done()
 	res, err := packer.Run(ctx, packer.Config{
 		Binary: e.packer, Plugins: e.own.packerPlugins, Private: e.own.packer, Dir: e.copy, Step: *s.Packer, Env: env,
+		Stdout: stdout, Stderr: stderr,
 		Progress: func(p packer.Progress) {
 			e.c.Progress(s.Name, Progress{Kind: terraform.Running, Address: p.Build, Action: p.Text})
 		},
@@ -402,8 +411,10 @@ func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[stri
 	return out, err
 }
 
-func (e *Executor) command(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
-	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env, When: s.SucceedsWhen})
+func (e *Executor) command(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
+	stdout, stderr, done := m.streams()
+	defer done()
+	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env, When: s.SucceedsWhen, Stdout: stdout, Stderr: stderr})
 	out := harness.Outcome{OK: res.OK, Excused: res.Excused, Output: res.Output}
 	if res.Summary != "" {
 		out.Diagnostics = []harness.Diagnostic{{Summary: res.Summary, Detail: res.Detail}}

@@ -201,6 +201,14 @@ func executable(path string) error {
 	return nil
 }
 
+// Both is a writer to w and, if that is not nil, to other.
+func Both(w, other io.Writer) io.Writer {
+	if other == nil {
+		return w
+	}
+	return io.MultiWriter(w, other)
+}
+
 // serial gives each write to all writers, one write at a time.
 type serial struct {
 	mu *sync.Mutex

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type Config struct {
 	Env  map[string]string // the whole environment
 	// When says what is success; nil means exit code 0.
 	When *lifecycle.SucceedsWhen
+	// Stdout and Stderr get the output while it comes; nil means nobody. They are
+	// never called at the same time.
+	Stdout, Stderr io.Writer
 	// Grace is the time from SIGINT to SIGKILL; 0 means [proc.DefaultGrace].
 	Grace time.Duration
 }
@@ -72,7 +76,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		return Result{}, err
 	}
 	stdout, stderr := w.stream(), w.stream()
-	res, err := proc.Run(inner, proc.Command{Path: c.Argv[0], Args: c.Argv[1:], Dir: c.Dir, Env: c.Env, Stdout: stdout, Stderr: stderr, Grace: c.Grace})
+	res, err := proc.Run(inner, proc.Command{Path: c.Argv[0], Args: c.Argv[1:], Dir: c.Dir, Env: c.Env, Stdout: proc.Both(stdout, c.Stdout), Stderr: proc.Both(stderr, c.Stderr), Grace: c.Grace})
 	stdout.close()
 	stderr.close()
 	r := Result{Output: res.Output}

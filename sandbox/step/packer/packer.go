@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,9 @@ type Config struct {
 	// Progress is called with each line that Packer says; nil means that nobody
 	// listens. It must return soon.
 	Progress func(Progress)
+	// Stdout and Stderr get the output while it comes, as Packer prints it for
+	// machines; nil means nobody. They are never called at the same time.
+	Stdout, Stderr io.Writer
 	// Grace is the time from SIGINT to SIGKILL; 0 means DefaultGrace.
 	Grace time.Duration
 }
@@ -82,7 +86,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		return Result{}, err
 	}
 	ui := newReader(c.Progress)
-	cmd.Stdout, cmd.Stderr = ui, ui.stderr()
+	cmd.Stdout, cmd.Stderr = proc.Both(ui, c.Stdout), proc.Both(ui.stderr(), c.Stderr)
 	res, err := proc.Run(ctx, cmd)
 	ui.close()
 	r := Result{OK: err == nil && res.ExitCode == 0, Output: ui.output.String(), Artifacts: ui.artifacts, Generated: ui.temporary}

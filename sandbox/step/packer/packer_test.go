@@ -242,14 +242,15 @@ func TestRealRun(t *testing.T) {
 		t.Fatalf("%v, %v", needs, err)
 	}
 	var seen []Progress
-	c := Config{Binary: s.Binary, Plugins: s.Plugins, Private: s.Private, Dir: filepath.Dir(path),
+	var raw strings.Builder
+	c := Config{Stdout: &raw, Binary: s.Binary, Plugins: s.Plugins, Private: s.Private, Dir: filepath.Dir(path),
 		Step: lifecycle.Packer{Template: "local.pkr.hcl", Var: map[string]string{"fail": "false"}},
 		Env:  map[string]string{"PATH": os.Getenv("PATH"), "WHO": "world"}, Progress: func(p Progress) { seen = append(seen, p) }}
 	res, err := Run(t.Context(), c)
 	if err != nil || !res.OK || len(res.Diagnostics) > 0 || !slices.Equal(res.Artifacts, []string{"Null"}) || res.Facts["artifact.null.a.0.builder-id"] != "fnoeding.null" || !strings.Contains(res.Output, "hello, world") {
 		t.Errorf("%+v, %v", res, err)
 	}
-	if !slices.Contains(seen, Progress{"null.a", "hello, world"}) {
+	if !strings.Contains(raw.String(), ",ui,") || !slices.Contains(seen, Progress{"null.a", "hello, world"}) {
 		t.Errorf("%+v", seen)
 	}
 	c.Step.Var["fail"] = "true"
