@@ -18,7 +18,7 @@ import (
 // and rules, and every file in its folder, lock files among them. Files named
 // from outside the folder count too. Comments and layout of the lifecycle file
 // do not count, nor where it is run (sandbox, reference, the path of terraform,
-// the mirror, the parallelism).
+// the mirror, the parallelism) and how a step is taken back.
 //
 // Left out are what a run makes and what differs from clone to clone: .git,
 // .terraform, .whittle, Terraform's state, whittle.lock.json, out at the top,
@@ -64,7 +64,7 @@ func Digest(l Lifecycle, skip ...string) (string, error) {
 func addRules(h hash.Hash, l Lifecycle) error {
 	steps := slices.Clone(l.Steps)
 	for i := range steps {
-		steps[i].Line = 0
+		steps[i].Line, steps[i].Reset = 0, nil
 	}
 	rules, err := json.Marshal(struct {
 		Cloud            string

@@ -84,6 +84,7 @@ func TestDigest(t *testing.T) {
 		"sandbox":          yaml("embedded", "{embedded: true, propagation: 3s}"),
 		"reference":        yaml("cloud", "reference: false\ncloud"),
 		"empty folder":     {"a/.git/x": "x"},
+		"reset":            yaml("phase: init", "phase: init, reset: [make, clean]"),
 	} {
 		if tree(t, files) != base {
 			t.Errorf("%s: the digest is another", name)

@@ -99,6 +99,10 @@ type Step struct {
 	SucceedsWhen *SucceedsWhen `json:",omitempty"`
 	// Timeout ends the step, which has then failed; 0 means no bound.
 	Timeout time.Duration `json:",omitempty"`
+	// Reset is a command that takes back what the step has done, so that it can
+	// be run again from where it started; nil means that none is known. It is
+	// needed only where the cloud has no snapshots.
+	Reset []string `json:",omitempty"`
 
 	// Line is where in the file the step starts, from 1.
 	Line int

@@ -378,9 +378,10 @@ func (r *reader) step(n node, at place) (Step, place) {
 		"packer": func(n node, at place) {
 			s.Packer = r.packer(n, at)
 		},
-		"command":       func(n node, at place) { s.Command = r.command(n, at) },
+		"command":       func(n node, at place) { s.Command = r.command(n, at, "command") },
 		"succeeds_when": func(n node, at place) { s.SucceedsWhen = r.succeedsWhen(n, at) },
 		"timeout":       func(n node, at place) { s.Timeout = r.timeout(n, at) },
+		"reset":         func(n node, at place) { s.Reset = r.command(n, at, "reset") },
 	})
 	if found == nil {
 		return s, nameAt
@@ -506,22 +507,23 @@ func (r *reader) packer(n node, at place) *Packer {
 	return p
 }
 
-func (r *reader) command(n node, at place) []string {
+// command reads a program and its arguments, the value of a key.
+func (r *reader) command(n node, at place, key string) []string {
 	if s, ok := r.TextOf(n); ok {
-		r.Fail(r.In(n, at), `"command" takes a list, the program and its arguments: write command: [%s]; a shell is run by [sh, -c, "…"]`,
-			strings.Join(strings.Fields(s), ", "))
+		r.Fail(r.In(n, at), "%q takes a list, the program and its arguments: write %[1]s: [%[2]s]; a shell is run by [sh, -c, \"…\"]",
+			key, strings.Join(strings.Fields(s), ", "))
 		return nil
 	}
 	had := r.Mistakes()
 	var argv []string
-	for _, i := range r.Texts(n, at, "command", false, true) {
+	for _, i := range r.Texts(n, at, key, false, true) {
 		if strings.ContainsRune(i.Text, 0) {
-			r.Fail(i.At, `"command" holds a NUL character`)
+			r.Fail(i.At, "%q holds a NUL character", key)
 		}
 		argv = append(argv, i.Text)
 	}
 	if r.Mistakes() == had && (len(argv) == 0 || argv[0] == "") {
-		r.Fail(r.In(n, at), `"command" names no program`)
+		r.Fail(r.In(n, at), "%q names no program", key)
 	}
 	return argv
 }
