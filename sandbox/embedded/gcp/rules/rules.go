@@ -94,11 +94,14 @@ func Permission(m *route.Method) string { return load().permission(m) }
 
 func (t *table) permission(m *route.Method) string {
 	service, verb, collection := m.Service.Name, m.Verb(), m.Collection()
+	for _, name := range []string{service + "." + collection + "." + verb, service + "." + verb, verb} {
+		if as := t.verbs[name]; as != "" {
+			verb = as
+			break
+		}
+	}
 	if as := t.collections[service+"."+collection]; as != "" {
 		collection = as
-	}
-	if as := t.verbs[verb]; as != "" {
-		verb = as
 	}
 	if as := t.services[service]; as != "" {
 		service = as

@@ -45,6 +45,15 @@ func TestPermission(t *testing.T) {
 		"cloudresourcemanager.projects.getIamPolicy":                 "resourcemanager.projects.getIamPolicy",
 		"certificatemanager.projects.locations.certificateMaps.list": "certificatemanager.certmaps.list",
 		"storage.projects.hmacKeys.create":                           "storage.hmacKeys.create",
+		// Verbs of one service, and of one collection.
+		"compute.targetPools.getHealth":                                        "compute.targetPools.get",
+		"compute.regionInstanceGroupManagers.deleteInstances":                  "compute.instanceGroupManagers.update",
+		"compute.instanceGroupManagerResizeRequests.insert":                    "compute.instanceGroupManagers.update",
+		"compute.regionNetworkFirewallPolicies.addAssociation":                 "compute.regionFirewallPolicies.use",
+		"compute.disks.bulkInsert":                                             "compute.disks.create",
+		"container.projects.locations.clusters.setLogging":                     "container.clusters.update",
+		"container.projects.locations.clusters.nodePools.list":                 "container.clusters.get",
+		"artifactregistry.projects.locations.repositories.aptArtifacts.upload": "artifactregistry.aptartifacts.create",
 	} {
 		if got := Permission(route.ByID(id)); got != want {
 			t.Errorf("%s checks %s, want %s", id, got, want)
