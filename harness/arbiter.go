@@ -88,6 +88,8 @@ type arbiter struct {
 
 	// withhold is what the attempt asks about, set before it begins.
 	withhold Withholder
+	// vain ends the attempt when it gets nowhere; it may be nil.
+	vain *vain
 }
 
 // batch is one change of the role that several denials wait for.
@@ -174,6 +176,9 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	class := parsers.Class(x)
 	a.count(class, x.Status)
+	if a.vain != nil {
+		a.vain.saw(requestKey(x), x.Status)
+	}
 	if !a.identity.Credentials.Issued(x.Credential) {
 		return
 	}

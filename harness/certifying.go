@@ -217,7 +217,7 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 				return nil, err
 			}
 		}
-		out, err := l.trial(ctx, r, passCertify, r.Proof.Withheld, r.Set(), w)
+		out, err := l.trial(ctx, r, passCertify, r.Proof.Withheld, r.Set(), w, true)
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +234,7 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 		if link {
 			r.Proof.Chain++
 		}
-		asking.Answer(read(out, l.difference(r, out, writes), given))
+		asking.Answer(read(r.Step, out, l.difference(r, out, writes), given))
 	}
 	return asking.Findings(), nil
 }
@@ -251,8 +251,9 @@ func (l *loop) put(ctx context.Context, r *StepResult, pass string, set grant.Se
 	return l.settle(ctx, pass, map[string]grant.Set{r.Step.Name: set})
 }
 
-// trial runs the step once, for a bounded time.
-func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set grant.Set, w Withholder) (Outcome, error) {
+// trial runs the step once, for a bounded time. With short it ends sooner when the
+// tool does nothing but ask again for what it was refused.
+func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set grant.Set, w Withholder, short bool) (Outcome, error) {
 	l.spent.runs++
 	step := r.Step
 	most := slack*r.Grow/time.Duration(max(1, r.Runs)) + grace
@@ -261,6 +262,10 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 	}
 	arb := l.newArbiter(ctx, step, pass, watch, l.identities[step.Name], set)
 	arb.withhold = w
+	if short {
+		arb.vain = newVain()
+		defer arb.vain.end()
+	}
 	out, err := l.attempt(ctx, step, arb, n)
 	if m, ok := w.(*marker); ok && err == nil {
 		m.masked = l.masked(r, arb)
@@ -334,7 +339,8 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 		}
 		m := &marker{about: l.missing(r, less, out)}
 		r.Proof.Removed++
-		end, err := l.trial(ctx, r, passRemove, r.Proof.Removed, less, m)
+		// What is asked about alone may take its time: how it ends is the answer.
+		end, err := l.trial(ctx, r, passRemove, r.Proof.Removed, less, m, rm.Asking() > 1)
 		if err != nil {
 			return nil, err
 		}
@@ -346,7 +352,7 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 				given = append(given, marked{of: []grant.Grant{g}})
 			}
 		}
-		rm.Answer(read(end, l.difference(r, end, refusedOf(r, given)), given))
+		rm.Answer(read(r.Step, end, l.difference(r, end, refusedOf(r, given)), given))
 	}
 	all := rm.Findings()
 	for _, g := range suspects {

@@ -382,7 +382,11 @@ func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n in
 	if arb.pass == passVerify && (arb.mode != watch || arb.withhold != nil) {
 		return Outcome{}, fmt.Errorf("step %s: a verification was about to hold or to answer requests itself: this is a fault of Whittle's", s.Name)
 	}
-	out, err := l.Executor.Attempt(ctx, Attempt{Step: s, Identity: arb.identity, Arbiter: arb, Held: arb.mode == hold, Withhold: arb.withhold})
+	a := Attempt{Step: s, Identity: arb.identity, Arbiter: arb, Held: arb.mode == hold, Withhold: arb.withhold}
+	if arb.vain != nil {
+		a.Stop = arb.vain.stop
+	}
+	out, err := l.Executor.Attempt(ctx, a)
 	if err != nil {
 		return out, fmt.Errorf("step %s: %w", s.Name, err)
 	}

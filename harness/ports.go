@@ -27,6 +27,9 @@ type Attempt struct {
 	// Held tells whether refused replies may be held and repeated. Without it
 	// every reply is delivered, and the arbiter is told of it all the same.
 	Held bool
+	// Stop ends the step when it is closed; it has then failed, as when its time is
+	// over. It may be nil.
+	Stop <-chan struct{}
 	// Withhold, if not nil, is asked before a request is sent, and about what is
 	// refused without its doing.
 	Withhold Withholder

@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -123,6 +125,57 @@ func (q *question) mayNeed(x refusal.Exchange) bool {
 	return true
 }
 
+// vainTime is how long a tool may do nothing but ask again for what it was
+// refused before its run is ended: it may wait for it for an hour.
+const vainTime = 25 * time.Second
+
+// vain ends a run in which the tool asks for nothing but what it was refused.
+type vain struct {
+	stop chan struct{}
+
+	mu    sync.Mutex
+	seen  map[[sha256.Size]byte]bool
+	again int // requests in a row that had been refused before
+	timer *time.Timer
+}
+
+func newVain() *vain {
+	v := &vain{stop: make(chan struct{}), seen: map[[sha256.Size]byte]bool{}}
+	v.timer = time.AfterFunc(vainTime, v.over)
+	return v
+}
+
+// saw takes the end of a request.
+func (v *vain) saw(key [sha256.Size]byte, status int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if status >= 400 && v.seen[key] {
+		v.again++
+		return
+	}
+	v.seen[key] = v.seen[key] || status >= 400
+	v.again = 0
+	v.timer.Reset(vainTime)
+}
+
+// over ends the run, unless the tool is busy with something that is no request.
+func (v *vain) over() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	select {
+	case <-v.stop:
+		return
+	default:
+	}
+	if v.again < 2 {
+		v.timer.Reset(vainTime)
+		return
+	}
+	close(v.stop)
+}
+
+func (v *vain) end() { v.timer.Stop() }
+
 // given is a refusal that was made on purpose, or marked.
 type given[K comparable] struct {
 	token   string // empty for what carried none
@@ -194,13 +247,13 @@ func (m *marker) Marked(x refusal.Exchange) (token string, ok bool) {
 
 // read puts together how a run ended and which of the refusals its errors show.
 // A refusal that may be about several things shows none of them to be needed.
-func read[K comparable](out Outcome, difference string, replies []given[K]) certify.Run[K] {
+func read[K comparable](s lifecycle.Step, out Outcome, difference string, replies []given[K]) certify.Run[K] {
 	run := certify.Run[K]{OK: out.OK, Difference: difference}
 	for _, g := range replies {
 		for _, of := range g.of {
 			p := certify.Reply[K]{Of: of, Request: string(g.request[:])}
 			if len(g.of) == 1 && g.token != "" {
-				p.Error = errorWith(out, g.token)
+				p.Error = errorWith(s, out, g.token)
 			}
 			run.Replies = append(run.Replies, p)
 		}
@@ -211,7 +264,7 @@ func read[K comparable](out Outcome, difference string, replies []given[K]) cert
 // errorWith names the error of the tool that shows the token; empty if none
 // does. Errors about the same resource are one: a provider can go another way
 // when it is refused, and tell of both.
-func errorWith(out Outcome, token string) string {
+func errorWith(s lifecycle.Step, out Outcome, token string) string {
 	for _, d := range out.Diagnostics {
 		if strings.Contains(d.Summary, token) || strings.Contains(d.Detail, token) {
 			if d.Address == "" {
@@ -219,6 +272,10 @@ func errorWith(out Outcome, token string) string {
 			}
 			return d.Address
 		}
+	}
+	// A tool whose errors have no form of their own prints them on stderr.
+	if len(s.Command) > 0 && slices.ContainsFunc(out.Tokens, func(t Token) bool { return t.Text == token && t.Stream == "stderr" }) {
+		return "an error of the tool"
 	}
 	return ""
 }

@@ -104,6 +104,25 @@ func shown[K comparable](r Run[K]) (needed map[K]string, beside []K) {
 	return needed, beside
 }
 
+// insistent is how often the same refused request must come in a run for the
+// tool to count as waiting for it.
+const insistent = 3
+
+// waitedFor gives what the tool asked for again and again.
+func waitedFor[K comparable](r Run[K]) (all []K) {
+	type sent struct {
+		of      K
+		request string
+	}
+	times := map[sent]int{}
+	for _, p := range r.Replies {
+		if times[sent{p.Of, p.Request}]++; times[sent{p.Of, p.Request}] == insistent && !slices.Contains(all, p.Of) {
+			all = append(all, p.Of)
+		}
+	}
+	return all
+}
+
 // without is all but one.
 func without[K comparable](all []K, one K) []K {
 	var rest []K

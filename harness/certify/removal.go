@@ -19,6 +19,7 @@ type Removal[K comparable] struct {
 	pool  []K // not known yet
 	hunt  []K // a group that the step failed without, or one that was refused in that run
 	size  int // of the next group from the pool
+	later []K // what the tool waits for, in vain: asked about alone, at the end
 	fails int // runs without the only one of hunt that failed
 	idle  int // runs in which nothing was refused, in a row
 	found map[K]Finding[K]
@@ -54,6 +55,9 @@ func (r *Removal[K]) Next() (out []K, more bool) {
 	return append(r.spare(), group...), true
 }
 
+// Asking is how many suspects the next run is about.
+func (r *Removal[K]) Asking() int { return len(r.group()) }
+
 // Runs is how many runs were answered.
 func (r *Removal[K]) Runs() int { return r.runs }
 
@@ -64,6 +68,8 @@ func (r *Removal[K]) group() []K {
 		return r.hunt
 	case len(r.hunt) > 1:
 		return r.hunt[:(len(r.hunt)+1)/2]
+	case len(r.pool) == 0 && len(r.later) > 0:
+		return r.later[:1]
 	default:
 		return r.pool[:min(len(r.pool), max(1, r.size))]
 	}
@@ -91,6 +97,7 @@ func (r *Removal[K]) Answer(run Run[K]) {
 		}
 		return
 	}
+	late := r.putOff(group, run)
 	needed, beside := shown(run)
 	if !run.OK && len(needed) > 0 {
 		r.idle = 0
@@ -101,7 +108,7 @@ func (r *Removal[K]) Answer(run Run[K]) {
 		}
 		if !slices.ContainsFunc(group, func(k K) bool { _, ok := needed[k]; return ok }) {
 			r.narrow(group, run) // what was spare is not, beside the group
-		} else if len(r.hunt) > 0 {
+		} else if len(r.hunt) > 0 && len(group) > 1 {
 			r.pool, r.hunt, r.fails = append(r.hunt, r.pool...), nil, 0
 		}
 		return
@@ -115,7 +122,25 @@ func (r *Removal[K]) Answer(run Run[K]) {
 		}
 		r.blind = true
 	}
-	r.narrow(group, run)
+	if !late {
+		r.narrow(group, run)
+	}
+}
+
+// putOff takes what the tool waits for out of a group: it costs as much in every
+// run to come, and the run may have failed of nothing else.
+func (r *Removal[K]) putOff(group []K, run Run[K]) (late bool) {
+	if len(group) == 1 {
+		return false
+	}
+	for _, k := range waitedFor(run) {
+		if slices.Contains(group, k) {
+			late = true
+			r.later = append(r.later, k)
+			r.pool, r.hunt = without(r.pool, k), without(r.hunt, k)
+		}
+	}
+	return late
 }
 
 // narrow takes a run without the group that did not do as well and did not say
@@ -150,9 +175,9 @@ func (r *Removal[K]) narrow(group []K, run Run[K]) {
 // alone takes a run without k alone that did not do as well.
 func (r *Removal[K]) alone(k K, refused bool, run Run[K]) {
 	if len(r.hunt) == 0 {
-		r.hunt, r.pool = []K{k}, without(r.pool, k)
+		r.hunt, r.pool, r.later = []K{k}, without(r.pool, k), without(r.later, k)
 	}
-	if r.fails++; r.fails < confirm {
+	if r.fails++; r.fails < confirm && !slices.Contains(waitedFor(run), k) {
 		return
 	}
 	r.fails = 0
@@ -171,14 +196,15 @@ func (r *Removal[K]) settle(ks []K, f Finding[K]) {
 	isIn := func(k K) bool { return slices.Contains(ks, k) }
 	r.pool = slices.DeleteFunc(slices.Clone(r.pool), isIn)
 	r.hunt = slices.DeleteFunc(slices.Clone(r.hunt), isIn)
+	r.later = slices.DeleteFunc(slices.Clone(r.later), isIn)
 }
 
 // Stop ends the removal; what is not known is unsure.
 func (r *Removal[K]) Stop(why string) {
-	for _, k := range slices.Concat(r.hunt, r.pool) {
+	for _, k := range slices.Concat(r.hunt, r.pool, r.later) {
 		r.found[k] = Finding[K]{Verdict: Unsure, Why: why}
 	}
-	r.pool, r.hunt = nil, nil
+	r.pool, r.hunt, r.later = nil, nil, nil
 }
 
 // Findings is what was found of each suspect, until now.

@@ -6,6 +6,7 @@ import "slices"
 const (
 	notAsked  = "no request of the class came again"
 	noToken   = "the step failed, and none of its errors shows the refusal"
+	waited    = "the tool asked again and again, and its errors do not show it"
 	notSame   = "the step succeeded with another outcome"
 	byItself  = "the step failed by itself, again and again"
 	outOfRuns = "not asked: the runs were used up"
@@ -14,6 +15,9 @@ const (
 const (
 	// idleRuns is how often a step may fail before anything was refused.
 	idleRuns = 3
+	// mute is in how many runs that failed a class may be refused and not shown
+	// before it is let through, so that what comes after it can be asked about.
+	mute = 2
 	// repeats is how often a question is asked again whose run failed without
 	// showing anything: it may have failed by itself.
 	repeats = 1
@@ -28,15 +32,16 @@ type Questions struct {
 	order    []string
 	found    map[string]Finding[string]
 	runs     int
-	repeated int // questions that were asked again
-	idle     int // runs that failed before anything was refused
+	muted    map[string]int // runs that failed in which the class was refused and not shown
+	repeated int            // questions that were asked again
+	idle     int            // runs that failed before anything was refused
 	done     bool
 }
 
 // Ask makes the questions about the classes. Those that are not asked about
 // belong to nobody's question and are let through.
 func Ask(classes []string) *Questions {
-	q := &Questions{found: map[string]Finding[string]{}}
+	q := &Questions{found: map[string]Finding[string]{}, muted: map[string]int{}}
 	for _, c := range classes {
 		if _, ok := q.found[c]; !ok {
 			q.order = append(q.order, c)
@@ -75,8 +80,15 @@ func (q *Questions) Answer(r Run[string]) {
 	for c, err := range needed {
 		q.found[c] = Finding[string]{Verdict: Needed, Error: err, Beside: without(beside, c)}
 	}
+	// What the tool waits for costs as much in every run to come.
+	q.unsure(waitedFor(r), waited)
 	switch {
 	case len(needed) > 0:
+		for _, c := range beside {
+			if q.muted[c]++; q.muted[c] >= mute {
+				q.unsure([]string{c}, noToken)
+			}
+		}
 	case len(refused) == 0: // it failed by itself
 		if q.idle++; q.idle >= idleRuns {
 			q.Stop(byItself)

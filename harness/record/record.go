@@ -313,7 +313,7 @@ func (r Record) mapTexts(f func(string) string) Record {
 		for _, entries := range [][]Entry{r.Steps[i].Grants, r.Steps[i].Optional} {
 			for j := range entries {
 				e := &entries[j]
-				e.Resource, e.Request, e.Purpose = f(e.Resource), f(e.Request), f(e.Purpose)
+				e.Resource, e.Request, e.Purpose, e.Difference = f(e.Resource), f(e.Request), f(e.Purpose), f(e.Difference)
 			}
 		}
 	}

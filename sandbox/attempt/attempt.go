@@ -334,22 +334,42 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 		maps.Copy(env, packer.ProxyEnv(socks.Addr(), proxy.URL().User.Username(), password))
 	}
 	started := time.Now()
-	out, err := e.bounded(ctx, s, env, m)
+	out, err := e.bounded(ctx, s, env, m, a.Stop)
 	out.Duration = time.Since(started)
 	out.Tokens = m.printed()
 	out = scrub(out, secrets(credentials, proxy.URL()))
 	return out, err
 }
 
-// bounded runs the step, and ends it when its timeout is over: it has then
-// failed.
-func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
-	if s.Timeout == 0 {
-		return e.step(ctx, s, env, m)
+// errStopped ends a step that is not to go on.
+var errStopped = errors.New("stopped")
+
+// bounded runs the step, and ends it when its timeout is over, or when stop is
+// closed: it has then failed.
+func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks, stop <-chan struct{}) (harness.Outcome, error) {
+	inner, end := context.WithCancelCause(ctx)
+	if s.Timeout != 0 {
+		timed, cancel := context.WithTimeout(inner, s.Timeout)
+		defer cancel()
+		inner = timed
 	}
-	inner, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
+	var watching sync.WaitGroup
+	defer func() { end(nil); watching.Wait() }()
+	if stop != nil {
+		watching.Go(func() {
+			select {
+			case <-stop:
+				end(errStopped)
+			case <-inner.Done():
+			}
+		})
+	}
 	out, err := e.step(inner, s, env, m)
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errStopped) {
+		out.OK = false
+		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{Summary: "stopped: it did nothing but ask again for what it was refused"})
+		return out, nil
+	}
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return out, err
 	}
