@@ -130,6 +130,27 @@ func TestProbeGoogleWithPropagation(t *testing.T) {
 	}
 }
 
+// OpenTofu and the Google provider, both built from source where they are not
+// there, need what their requests need by the gate's own tables, and nothing else.
+func TestProbeGoogleWithOpenTofu(t *testing.T) {
+	t.Parallel()
+	trace := filepath.Join(t.TempDir(), "trace.jsonl")
+	stack := stackCopy(t, googleStack, func(text string) string { return "terraform: {path: " + tool(t, "tofu") + "}\n" + text })
+	p, err := probeStack(t, stack, "--no-reference", "--trace", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkGoogle(t, p)
+	if !p.rec.Verified {
+		t.Error("not verified")
+	}
+	if v := p.rec.Inputs.Tools; v["tofu"] != "1.10.6" || v["hashicorp/google"] == "" || v["terraform"] != "" {
+		t.Errorf("tools %v", v)
+	}
+	exactly(t, p, traced(t, trace, p.events, journal.PassGrow))
+	failsOpen(t, stack)
+}
+
 // googleImage is a Packer template for googlecompute, with nothing about
 // deprecation in it.
 const googleImage = "testdata/gcp-image/whittle.yaml"
