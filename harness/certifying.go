@@ -98,7 +98,8 @@ func (l *loop) certifyAll(ctx context.Context) error {
 
 // String says in a line what it took.
 func (p Proof) String() string {
-	s := fmt.Sprintf("%d questions, a chain of %d, %d runs withholding, %d runs without grants", p.Questions, p.Chain, p.Withheld, p.Removed)
+	s := fmt.Sprintf("%d questions, a chain of %d, %d runs withholding, %d runs without grants, %.1fs",
+		p.Questions, p.Chain, p.Withheld, p.Removed, p.Time.Seconds())
 	if p.Short {
 		s += "; the budget is used up"
 	}

@@ -186,7 +186,7 @@ func (p *progress) lineOf(e journal.Event) string {
 		}
 	case journal.KindStepEnd:
 		if e.Pass == journal.PassCertify {
-			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s", e.Pass, p.width, e.Step, took, e.Text)
+			return fmt.Sprintf("%-9s  %-*s ok      %s", e.Pass, p.width, e.Step, e.Text)
 		}
 		if e.OK {
 			return fmt.Sprintf("%-9s  %-*s ok      %6.1fs  %s, %d granted", e.Pass, p.width, e.Step, took, count(at.runs, "run"), at.granted)
