@@ -98,6 +98,9 @@ func withheldReply(cloud refusal.Cloud, x refusal.Exchange, token string) (http.
 	if x.Status < 200 || x.Status > 599 {
 		return nil, nil, errors.New("the recorded reply has status " + strconv.Itoa(x.Status))
 	}
+	if x.Token != "" {
+		return nil, nil, errors.New("the recorded reply has the token of another one")
+	}
 	if len(x.ReplyBody) >= refusal.MaxBody {
 		return nil, nil, errors.New("the recorded reply was too long to be kept whole")
 	}

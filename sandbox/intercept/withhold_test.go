@@ -421,6 +421,7 @@ func TestWithheldReply(t *testing.T) {
 	for name, broken := range map[string]refusal.Exchange{
 		"no status": {ReplyBody: recorded.ReplyBody, Reply: recorded.Reply},
 		"cut":       {Status: 403, ReplyBody: make([]byte, refusal.MaxBody), Reply: recorded.Reply},
+		"marked":    {Status: 403, ReplyBody: recorded.ReplyBody, Reply: recorded.Reply, Token: "whittle-0000"},
 	} {
 		recorded = broken
 		if resp, _ := do(t, hc, request(t, "POST", "https://"+sqsHost+"/", strings.NewReader("x"))); resp.StatusCode != 404 {
