@@ -40,6 +40,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/logging"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/signing"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/storage"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
@@ -117,6 +118,7 @@ type Gate struct {
 	project  api.Project
 	state    store.Store
 	ring     *token.Ring
+	signer   *signing.Signer
 	timeline iam.Timeline
 	ledger   ledger.Ledger
 	services services
@@ -135,9 +137,9 @@ func New(c Config) (*Gate, error) {
 	}
 	g := &Gate{
 		c: c, project: api.Project{ID: c.Project, Number: c.Number}, ring: token.NewRing("operator@" + c.Project + ".example.com"),
-		timeline: iam.Timeline{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{},
+		signer: signing.NewSigner(), timeline: iam.Timeline{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{},
 	}
-	g.services = newServices(g.ring)
+	g.services = newServices(g.ring, g.signer)
 	g.fleet = guest.NewFleet(g.instances, c.Now, c.Log)
 	err := g.state.Do(func(tx *store.Tx) error {
 		seed := &api.Call{Match: route.Match{Method: route.ByID("compute.networks.insert")}, Tx: tx, Project: g.project, Now: c.Now(),

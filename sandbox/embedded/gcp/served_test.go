@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/signing"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
 )
 
@@ -15,7 +16,7 @@ var update = flag.Bool("update", false, "rewrite the list in docs/embedded-gcp.m
 
 // The page lists how many of each API's methods are served.
 func TestServedInDocs(t *testing.T) {
-	s := newServices(token.NewRing("a@example.com"))
+	s := newServices(token.NewRing("a@example.com"), signing.NewSigner())
 	served, all := map[string]int{}, map[string]int{}
 	var names []string
 	for _, m := range route.Methods() {

@@ -20,6 +20,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/registry"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/secrets"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/signing"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/storage"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
 )
@@ -31,13 +32,13 @@ type services struct {
 	hooks   map[string]generic.Hooks
 }
 
-func newServices(ring *token.Ring) services {
+func newServices(ring *token.Ring, signer *signing.Signer) services {
 	s := services{methods: map[string]api.Handler{}, hooks: map[string]generic.Hooks{
 		"artifactregistry": registry.Hooks(), "certificatemanager": certificates.Hooks(), "compute": compute.Hooks(), "dns": dns.Hooks(),
 		"logging": logging.Hooks(), "monitoring": monitoring.Hooks(), "pubsub": pubsub.Hooks(), "secretmanager": secrets.Hooks(),
 	}}
 	for _, m := range []map[string]api.Handler{
-		ring.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), container.Handlers(), dns.Handlers(), logging.Handlers(), monitoring.Handlers(),
+		ring.Handlers(), signer.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), container.Handlers(), dns.Handlers(), logging.Handlers(), monitoring.Handlers(),
 		pubsub.Handlers(), secrets.Handlers(), storage.Handlers(),
 	} {
 		maps.Copy(s.methods, m)

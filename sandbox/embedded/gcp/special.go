@@ -7,6 +7,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/api"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/registry"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/signing"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/storage"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
@@ -21,6 +22,8 @@ func (g *Gate) special(r *request) specialHandler {
 	switch {
 	case r.host == "openidconnect.googleapis.com" && r.URL.Path == "/v1/userinfo" && r.Method == http.MethodGet:
 		return g.openID
+	case signing.Publishes(r.host, r.URL.Path) && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		return g.published
 	case storage.IsXML(r.host, r.URL.Path):
 		return g.storageXML
 	case registry.IsDocker(r.host) && r.URL.Path == "/v2/token":
@@ -38,6 +41,12 @@ func (g *Gate) openID(tx *store.Tx, r *request) (*api.Reply, error) {
 		return nil, err
 	}
 	return api.OK(store.Object{"sub": api.Fingerprint(r.who.Email), "email": r.who.Email, "email_verified": true})
+}
+
+// published gives public keys to anybody.
+func (g *Gate) published(tx *store.Tx, r *request) (*api.Reply, error) {
+	r.service = "certs"
+	return g.signer.Published(tx, g.project, r.host, r.URL.Path, r.now)
 }
 
 // pass authorizes a call that no discovery document describes.

@@ -253,8 +253,10 @@ func createKey(c *api.Call) (*api.Reply, error) {
 		return nil, err
 	}
 	count := 0
-	for range c.Tx.Scan(key + "/keys/") {
-		count++
+	for _, other := range c.Tx.Scan(key + "/keys/") {
+		if other["keyType"] == "USER_MANAGED" {
+			count++
+		}
 	}
 	if count >= 10 {
 		return nil, wire.New(400, "Precondition check failed.").Stating("FAILED_PRECONDITION")
@@ -332,10 +334,18 @@ func listKeys(c *api.Call) (*api.Reply, error) {
 	})
 }
 
+// errSystemKey refuses to change the key that is an account's own.
+func errSystemKey() error {
+	return wire.New(400, "Precondition check failed.").Stating("FAILED_PRECONDITION")
+}
+
 func deleteKey(c *api.Call) (*api.Reply, error) {
-	key, _, err := keyOf(c)
+	key, o, err := keyOf(c)
 	if err != nil {
 		return nil, err
+	}
+	if o["keyType"] != "USER_MANAGED" {
+		return nil, errSystemKey()
 	}
 	c.Tx.Delete(key)
 	return api.OK(store.Object{})
@@ -346,6 +356,9 @@ func setKeyDisabled(disabled bool) api.Handler {
 		key, o, err := keyOf(c)
 		if err != nil {
 			return nil, err
+		}
+		if o["keyType"] != "USER_MANAGED" {
+			return nil, errSystemKey()
 		}
 		o = store.Clone(o)
 		delete(o, "disabled")

@@ -393,12 +393,37 @@ func (r reader) self(project string) string {
 	if !strings.Contains(key, "/projects/") {
 		return project
 	}
-	return key
+	return r.accountKey(key)
+}
+
+// accountKey is the key of a service account by its address, in IAM, however the
+// request names it: to IAM Credentials it is the same account, and its unique id
+// names it too.
+func (r reader) accountKey(key string) string {
+	service, path, _ := strings.Cut(key, "/")
+	before, rest, ok := strings.Cut(path, "/serviceAccounts/")
+	if !ok || service != "iam" && service != "iamcredentials" {
+		return key
+	}
+	name, below, deeper := strings.Cut(rest, "/")
+	accounts := "iam/" + before + "/serviceAccounts/"
+	if !strings.Contains(name, "@") {
+		for _, o := range r.c.Tx.Scan(accounts) {
+			if o["uniqueId"] == name {
+				name = api.String(o, "email")
+				break
+			}
+		}
+	}
+	if deeper {
+		name += "/" + below
+	}
+	return accounts + name
 }
 
 // parent is what the named collection, or resource, is in.
 func (r reader) parent(project string) string {
-	key := r.c.Key()
+	key := r.accountKey(r.c.Key())
 	i := strings.LastIndexByte(key, '/')
 	if r.c.Item() && i > 0 {
 		i = strings.LastIndexByte(key[:i], '/')

@@ -91,19 +91,30 @@ func (r *Ring) Handlers() map[string]api.Handler {
 	}
 }
 
-// generate makes a token of a service account for who may have one.
-func (r *Ring) generate(c *api.Call) (*api.Reply, error) {
-	email := c.Params["serviceAccountsId"]
-	account, err := Account(c.Tx, c.Project, email)
-	if err != nil {
-		for _, o := range c.Tx.Scan("iam/projects/" + c.Project.ID + "/serviceAccounts/") {
-			if o["uniqueId"] == email && !api.Bool(o, "disabled") {
-				account, email, err = o, api.String(o, "email"), nil
-			}
+// Target is the service account that a call is about, which its path names by
+// address or unique id. Delegates, each of whom would have to be let by the next,
+// are not served.
+func Target(c *api.Call) (store.Object, error) {
+	if delegates, _ := c.Body["delegates"].([]any); len(delegates) > 0 {
+		return nil, &NotServedError{"delegates"}
+	}
+	name := c.Params["serviceAccountsId"]
+	if account, err := Account(c.Tx, c.Project, name); err == nil {
+		return account, nil
+	}
+	for _, o := range c.Tx.Scan("iam/projects/" + c.Project.ID + "/serviceAccounts/") {
+		if o["uniqueId"] == name && !api.Bool(o, "disabled") {
+			return o, nil
 		}
 	}
+	return nil, wire.New(404, "Not found; Gaia id not found for email %s", name)
+}
+
+// generate makes a token of a service account for who may have one.
+func (r *Ring) generate(c *api.Call) (*api.Reply, error) {
+	account, err := Target(c)
 	if err != nil {
-		return nil, wire.New(404, "Not found; Gaia id not found for email %s", email)
+		return nil, err
 	}
 	if scopes, _ := c.Body["scope"].([]any); len(scopes) == 0 {
 		return nil, wire.New(400, "Request contains an invalid argument: scope is required.")
@@ -115,7 +126,7 @@ func (r *Ring) generate(c *api.Call) (*api.Reply, error) {
 		}
 	}
 	expires := c.Now.Add(lifetime)
-	t := r.Issue(Holder{Email: email, UID: api.String(account, "uniqueId"), Expires: expires})
+	t := r.Issue(Holder{Email: api.String(account, "email"), UID: api.String(account, "uniqueId"), Expires: expires})
 	return api.OK(store.Object{"accessToken": t, "expireTime": expires.UTC().Format(time.RFC3339)})
 }
 
