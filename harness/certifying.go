@@ -12,6 +12,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -72,12 +73,12 @@ const (
 )
 
 // certifyAll proves of every step's grants which it needs. Without snapshots a
-// step cannot be run again from where it started, and nothing is certified.
+// step is certified where it has grown, or not at all: see certifyInPlace.
 func (l *loop) certifyAll(ctx context.Context) error {
 	if l.Certify == None || l.World == nil {
 		return nil
 	}
-	l.spent = spending{Budget: l.Budget, began: time.Now()}
+	l.spent.began = time.Now()
 	if err := l.announce(); err != nil {
 		return err
 	}
@@ -87,9 +88,7 @@ func (l *loop) certifyAll(ctx context.Context) error {
 		if err := l.certifyStep(ctx, r); err != nil {
 			return err
 		}
-		r.Proof.Time = time.Since(began)
-		done := journal.Event{Kind: journal.KindStepEnd, Step: r.Step.Name, Pass: passCertify, OK: true, Text: r.Proof.String()}
-		if err := l.Journal.Append(done); err != nil {
+		if err := l.certifiedStep(r, began); err != nil {
 			return err
 		}
 	}
@@ -136,6 +135,71 @@ func (l *loop) unproven(r StepResult) (n int) {
 		}
 	}
 	return n
+}
+
+// repeatable tells whether the step at i can be run again from where it started.
+// Destroying what Terraform has applied takes back more than the step if an
+// earlier one has applied the same module.
+func (l *loop) repeatable(i int) bool {
+	s := l.Lifecycle.Steps[i]
+	switch {
+	case l.World != nil:
+		return true
+	case l.Certify != Full || l.Resetter == nil:
+		return false
+	case len(s.Reset) > 0 || s.Terraform != nil && s.Terraform.Command == "plan":
+		return true
+	case s.Terraform == nil || s.Terraform.Command != "apply":
+		return false
+	}
+	return !slices.ContainsFunc(l.Lifecycle.Steps[:i], func(e lifecycle.Step) bool {
+		return e.Terraform != nil && e.Terraform.Dir == s.Terraform.Dir && e.Terraform.Command != "plan"
+	})
+}
+
+// back brings the world back to where the step begins.
+func (l *loop) back(ctx context.Context, r *StepResult, snapshot string) error {
+	if l.World != nil {
+		return l.restore(ctx, snapshot)
+	}
+	if r.Step.Terraform != nil && r.Step.Terraform.Command == "plan" && len(r.Step.Reset) == 0 {
+		return nil
+	}
+	if err := l.Resetter.Reset(ctx, r.Step); err != nil {
+		return fmt.Errorf("step %s: reset: %w", r.Step.Name, err)
+	}
+	return nil
+}
+
+// certifyInPlace certifies a step that has just grown, where its start cannot be
+// brought back later, and leaves what it makes for the steps after it.
+func (l *loop) certifyInPlace(ctx context.Context, i int) error {
+	r := &l.result.Steps[i]
+	if l.World != nil || !l.repeatable(i) || l.unproven(*r) == 0 {
+		return nil
+	}
+	began := time.Now()
+	r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
+	if err := l.certifyStep(ctx, r); err != nil {
+		return err
+	}
+	if err := l.put(ctx, r, passCertify, r.Set()); err != nil {
+		return err
+	}
+	out, err := l.trial(ctx, r, passCertify, r.Proof.Withheld+1, r.Set(), nil, false)
+	if err != nil {
+		return err
+	}
+	if !out.OK {
+		return &FailedError{Step: r.Step.Name, How: "under its final role, after a reset", Diagnostics: out.Diagnostics, Output: out.Output}
+	}
+	return l.certifiedStep(r, began)
+}
+
+// certifiedStep writes down that a step is through.
+func (l *loop) certifiedStep(r *StepResult, began time.Time) error {
+	r.Proof.Time = time.Since(began)
+	return l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: r.Step.Name, Pass: passCertify, OK: true, Text: r.Proof.String()})
 }
 
 // certifyStep asks first by withholding, which changes no role, and settles
@@ -214,7 +278,7 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 		}
 		r.Proof.Withheld++
 		if r.Proof.Withheld > 1 {
-			if err := l.restore(ctx, snapshotWithheld); err != nil {
+			if err := l.back(ctx, r, snapshotWithheld); err != nil {
 				return nil, err
 			}
 		}
@@ -246,7 +310,7 @@ const snapshotWithheld = "withheld"
 // put brings a role into force where the step begins: with the world its role is
 // as it was, too.
 func (l *loop) put(ctx context.Context, r *StepResult, pass string, set grant.Set) error {
-	if err := l.restore(ctx, snapshotBefore(r.Step.Name)); err != nil {
+	if err := l.back(ctx, r, snapshotBefore(r.Step.Name)); err != nil {
 		return err
 	}
 	return l.settle(ctx, pass, map[string]grant.Set{r.Step.Name: set})
@@ -262,7 +326,9 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 		step.Timeout = most
 	}
 	arb := l.newArbiter(ctx, step, pass, watch, l.identities[step.Name], set)
-	arb.withhold = w
+	if w != nil {
+		arb.withhold = w
+	}
 	if short {
 		arb.vain = newVain()
 		defer arb.vain.end()

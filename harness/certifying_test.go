@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -228,5 +229,53 @@ func TestPlantedTruths(t *testing.T) {
 	t.Logf("%d grants, %d certified, %d put back", grants, certified, putBack)
 	if certified != grants {
 		t.Errorf("%d of %d grants are not certified", grants-certified, grants)
+	}
+}
+
+// resets counts what was taken back.
+type resets struct{ of []string }
+
+func (r *resets) Reset(_ context.Context, s lifecycle.Step) error {
+	r.of = append(r.of, s.Name)
+	return nil
+}
+
+// TestFullWithoutSnapshots: a step that can be taken back is certified where it
+// has grown, and what it makes is there when the next one begins; one that cannot
+// stays observed.
+func TestFullWithoutSnapshots(t *testing.T) {
+	for _, depth := range []harness.Depth{harness.Fast, harness.Full} {
+		synctest.Test(t, func(t *testing.T) {
+			c, j, back := &cloud{steps: stack()}, &memory{}, &resets{}
+			conf := certifying(c, j)
+			conf.World, conf.Certify, conf.Resetter = nil, depth, back
+			conf.Lifecycle.Steps[0].Reset = []string{"undo"}
+			got, err := harness.Run(t.Context(), conf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			apply, destroy := necessities(got.Steps[0]), necessities(got.Steps[1])
+			want := map[harness.Depth]harness.Necessity{harness.Fast: harness.Observed, harness.Full: harness.Certified}[depth]
+			if !got.Verified || len(apply[want]) != applySet.Len() || len(destroy[harness.Observed]) != destroySet.Len() {
+				t.Errorf("%s: apply %v, destroy %v", depth, apply, destroy)
+			}
+			// Before each run but the first of all, and before the one that leaves
+			// what the next step needs.
+			if n := len(back.of); depth == harness.Fast && n != 0 || depth == harness.Full && n != got.Steps[0].Proof.Withheld+1 {
+				t.Errorf("%s: taken back %d times, for %s", depth, n, got.Steps[0].Proof)
+			}
+			last := ""
+			for _, e := range j.events {
+				if e.Kind == journal.KindAttempt && e.Step == "destroy" && e.Pass == journal.PassGrow {
+					break
+				}
+				if e.Kind == journal.KindAttemptEnd && e.Step == "apply" {
+					last = fmt.Sprint(e.OK)
+				}
+			}
+			if last != "true" {
+				t.Errorf("%s: the step before destroy ended with ok %s", depth, last)
+			}
+		})
 	}
 }

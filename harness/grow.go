@@ -42,6 +42,9 @@ func (l *loop) growAll(ctx context.Context) error {
 		if err := l.grow(ctx, &l.result.Steps[i]); err != nil {
 			return err
 		}
+		if err := l.certifyInPlace(ctx, i); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -79,6 +79,9 @@ type Config struct {
 	// Beside is where the reference runs while the roles grow; nil means that it
 	// runs before them, in the same sandbox.
 	Beside *Beside
+	// Resetter takes a step's work back, so that it can be run again where there is
+	// no World. It is used with Certify: Full only, and may be nil.
+	Resetter Resetter
 	// Account is the account or project that the identities live in.
 	Account string
 	// Strategy is InFlight unless set.
@@ -212,6 +215,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	l := newLoop(c)
+	l.spent = spending{Budget: c.Budget, began: time.Now()}
 	if err := l.checkRepeatable(); err != nil {
 		return l.result, err
 	}

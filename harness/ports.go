@@ -164,6 +164,13 @@ type World interface {
 	Restore(ctx context.Context, name string) error
 }
 
+// Resetter takes back what a step has done, where the cloud has no snapshots.
+type Resetter interface {
+	// Reset runs the step's own reset, or destroys what a step of Terraform has
+	// applied, as the operator and not as a probe identity.
+	Reset(ctx context.Context, s lifecycle.Step) error
+}
+
 // ErrExplicitDeny is wrapped by a [Decoder]'s error when the message says that
 // a policy denies the request explicitly.
 var ErrExplicitDeny = errors.New("explicitly denied by a policy")

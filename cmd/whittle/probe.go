@@ -256,7 +256,7 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 
 	began := time.Now()
 	result, err := harness.Run(ctx, harness.Config{
-		Lifecycle: lc, Executor: executor, Pool: pool, World: steps.World(),
+		Lifecycle: lc, Executor: executor, Pool: pool, World: steps.World(), Resetter: steps,
 		Journal: told{rd.journal, show.event},
 		Account: pool.Account(), Strategy: harness.Strategy(o.strategy), Patience: o.patience,
 		Certify: harness.Depth(o.certify), Budget: harness.Budget{Runs: o.maxRuns, Time: o.maxTime},
