@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -210,10 +211,10 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 		}
 		_ = a.write(journal.Event{Kind: journal.KindDelivered, Denial: &d, Class: class, Status: x.Status, Repeats: repeats})
 	}
-	a.passedOn(x, class, readable && len(denials) == 0 && x.Status >= 200 && x.Status < 500)
+	a.passedOn(x, class, readable && len(denials) == 0 && answered(x.Status))
 	// An error that is no refusal (404, say) has passed authorization. A client
 	// that hung up (status 0) and a service that failed have shown nothing.
-	if !readable || len(denials) > 0 || x.Status < 200 || x.Status >= 500 {
+	if !readable || len(denials) > 0 || !answered(x.Status) {
 		return
 	}
 	a.mu.Lock()
@@ -228,6 +229,13 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	if repeats > 0 {
 		_ = a.write(journal.Event{Kind: journal.KindLetThrough, Class: class, Status: x.Status, Repeats: repeats})
 	}
+}
+
+// answered tells whether a reply that refuses nothing shows that its request
+// has passed authorization: every one of the service's own does, and the change
+// to another protocol.
+func answered(status int) bool {
+	return status == http.StatusSwitchingProtocols || status >= 200 && status < 500
 }
 
 // holds is what the role holds.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,9 @@ type question struct {
 func questions(seen map[[sha256.Size]byte]*wanting, set grant.Set, rename func(string) string) []*question {
 	all := map[string]*question{}
 	for key, w := range seen {
+		if w.reply.Status == http.StatusSwitchingProtocols {
+			continue // a WebSocket that the proxy cannot close in the cloud's place
+		}
 		var grants []grant.Grant
 		for g := range w.grants.All() {
 			g.Resource = rename(g.Resource)

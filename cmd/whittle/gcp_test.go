@@ -268,3 +268,80 @@ func TestProbeGoogleSSHFails(t *testing.T) {
 		t.Errorf("it gave %v", err)
 	}
 }
+
+// needsGcloud skips a test where there is no gcloud.
+func needsGcloud(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("gcloud"); err != nil {
+		t.Skip("SKIPPED: there is no gcloud on PATH: iap.tunnelInstances.accessViaIAP is not reached")
+	}
+}
+
+const tunnelled = "iap.tunnelInstances.accessViaIAP"
+
+// Packer reaches an instance without an address by a tunnel that gcloud opens.
+// The tunnel is refused by the end of a WebSocket, which says "not authorized" and
+// nothing else; no client sees it.
+func TestProbeGoogleIAP(t *testing.T) {
+	needsGcloud(t)
+	tool(t, "packer-plugin-googlecompute")
+	t.Parallel()
+	trace := filepath.Join(t.TempDir(), "trace.jsonl")
+	p, err := probeStack(t, "testdata/gcp-iap/whittle.yaml", "--no-reference", "--trace", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unseen(p); err != nil {
+		t.Error(err)
+	}
+	s := p.rec.Steps[0]
+	if s.Runs != 1 || !p.rec.Verified || !slices.Contains(s.Set().Permissions(), tunnelled) || slices.Contains(s.Set().Permissions(), "compute.subnetworks.useExternalIp") {
+		t.Errorf("%d runs, verified %v, %v", s.Runs, p.rec.Verified, s.Set().Permissions())
+	}
+	exactly(t, p, traced(t, trace, p.events, journal.PassGrow))
+}
+
+func TestProbeGoogleIAPOpen(t *testing.T) {
+	needsGcloud(t)
+	tool(t, "packer-plugin-googlecompute")
+	t.Parallel()
+	failsOpen(t, "testdata/gcp-iap/whittle.yaml")
+}
+
+// The third of the vague failures: "4033: 'not authorized'". gcloud then looks for
+// the instance, and says that it may not do that. The classic loop learns what was
+// missing from the wire, and that the other was not.
+func TestVagueTunnel(t *testing.T) {
+	needsGcloud(t)
+	t.Parallel()
+	const stack = "testdata/gcloud-iap/whittle.yaml"
+	flight, err := probeStack(t, stack, "--no-reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unseen(flight); err != nil {
+		t.Error(err)
+	}
+	loop, err := probeStack(t, stack, "--no-reference", "--strategy", "rerun")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for way, p := range map[string]probed{"in flight": flight, "by the loop": loop} {
+		s := p.rec.Steps[1]
+		if got := s.Set().Permissions(); !slices.Equal(got, []string{tunnelled}) || !p.rec.Verified {
+			t.Errorf("%s: %v, verified %v", way, got, p.rec.Verified)
+		}
+	}
+	if n := flight.rec.Steps[1].Runs; n != 1 {
+		t.Errorf("in flight it took %d runs", n)
+	}
+	delivered := slices.ContainsFunc(loop.events, func(e journal.Event) bool {
+		return e.Step == "tunnel" && e.Kind == journal.KindDelivered && e.Denial.Permission == "" && e.Denial.Evidence == "not authorized"
+	})
+	if !delivered {
+		t.Error("the loop never saw the tunnel's refusal on the wire")
+	}
+	if said := regexp.MustCompile(`grow +tunnel run 1 failed: .*`).FindString(loop.told); said == "" || strings.Contains(said, tunnelled) {
+		t.Errorf("of its first run the loop says %q", said)
+	}
+}

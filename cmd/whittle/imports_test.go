@@ -96,6 +96,7 @@ var mayImport = map[string][]string{
 	"sandbox/intercept/endpoint":  {"parsers/refusal"},
 	"sandbox/intercept/exchange":  {"parsers/refusal"},
 	"sandbox/intercept/forward":   {},
+	"sandbox/intercept/greeting":  {},
 	"sandbox/intercept/hold":      {"parsers/refusal"},
 	"sandbox/intercept/outside":   {"sandbox/intercept/conn", "sandbox/intercept/endpoint"},
 	"sandbox/intercept/socks":     {"sandbox/intercept/conn"},
@@ -176,6 +177,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/storage":         {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/store":           {},
 	"sandbox/embedded/gcp/token":           {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/wire"},
+	"sandbox/embedded/gcp/tunnel":          {},
 	"sandbox/embedded/gcp/wire":            {},
 
 	// Wiring.

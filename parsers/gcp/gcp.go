@@ -11,6 +11,7 @@
 package gcp
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"slices"
@@ -55,6 +56,9 @@ func Read(x refusal.Exchange) ([]refusal.Denial, error) {
 	if !known {
 		return nil, unread(x)
 	}
+	if x.Status == http.StatusSwitchingProtocols {
+		return readClosed(x)
+	}
 	if x.Status < 300 {
 		return readPartial(x, at), nil
 	}
@@ -77,6 +81,18 @@ func Read(x refusal.Exchange) ([]refusal.Denial, error) {
 		denials = append(denials, d...)
 	}
 	return excerpt.Merge(denials), nil
+}
+
+// readClosed reads the end of a tunnel that was closed as soon as it was open: a
+// code of two bytes and a reason. Source: what gcloud prints of it, "Error while
+// connecting [4033: 'not authorized']".
+func readClosed(x refusal.Exchange) ([]refusal.Denial, error) {
+	const notAuthorized = 4033
+	if !request.Tunnel(x) || len(x.ReplyBody) < 2 || binary.BigEndian.Uint16(x.ReplyBody) != notAuthorized {
+		return nil, nil
+	}
+	d := refusal.Denial{Cloud: refusal.GCP, Reason: refusal.OpaqueDenial, Candidates: request.Permissions(x), Evidence: excerpt.Clip(string(x.ReplyBody[2:]))}
+	return []refusal.Denial{d}, nil
 }
 
 // challenge tells a 401 that only asks for a token: a registry's first answer to

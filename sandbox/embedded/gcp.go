@@ -23,7 +23,7 @@ func simulateGCP(c Config) (simulation, error) {
 	ledger := gate.Ledger()
 	return simulation{
 		gate: gate, world: gate, access: [2]string{gate.Operator()}, problems: ledger.Problems,
-		domains: domains{"googleapis.com", "pkg.dev", "gcr.io", "accounts.google.com"},
+		domains: domains{"googleapis.com", "pkg.dev", "gcr.io", "accounts.google.com", "tunnel.cloudproxy.app"},
 		unknown: func() []UnknownRequest {
 			var list []UnknownRequest
 			for _, u := range ledger.Unknown() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/intercept/endpoint"
 	"github.com/whittle-iam/whittle/sandbox/intercept/exchange"
 	"github.com/whittle-iam/whittle/sandbox/intercept/forward"
+	"github.com/whittle-iam/whittle/sandbox/intercept/greeting"
 	"github.com/whittle-iam/whittle/sandbox/intercept/hold"
 	"github.com/whittle-iam/whittle/sandbox/intercept/spool"
 )
@@ -78,6 +80,9 @@ type flight struct {
 	// by whoever reads the end of the body.
 	trailers []string
 
+	// closed is what a WebSocket said that was closed at once, nil for all else.
+	closed []byte
+
 	seen    refusal.Exchange
 	repeats int
 }
@@ -109,11 +114,20 @@ func (f *flight) serve() {
 			f.unreachable(err)
 			return
 		}
-		if resp.StatusCode < 400 || resp.StatusCode > 499 || f.p.arbiter == nil && f.p.withhold == nil {
+		if err := f.greet(ctx, resp); err != nil {
+			resp.Body.Close()
+			f.unreachable(err)
+			return
+		}
+		refused := resp.StatusCode >= 400 && resp.StatusCode <= 499 || f.closed != nil
+		if !refused || f.p.arbiter == nil && f.p.withhold == nil {
 			f.deliver(resp, resp.Body)
 			return
 		}
-		head, whole, err := readHead(resp.Body)
+		head, whole, err := f.closed, false, error(nil)
+		if f.closed == nil {
+			head, whole, err = readHead(resp.Body)
+		}
 		if err != nil {
 			resp.Body.Close()
 			f.unreachable(err)
@@ -124,7 +138,7 @@ func (f *flight) serve() {
 			return
 		}
 		if !wait.Next(ctx) {
-			if ctx.Err() == nil && hold.Retries(f.cloud, f.r.UserAgent()) {
+			if f.closed == nil && ctx.Err() == nil && hold.Retries(f.cloud, f.r.UserAgent()) {
 				resp.Body.Close()
 				f.tryAgain(resp, head)
 			} else {
@@ -195,6 +209,24 @@ func (t *trailing) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// greet waits for the first words of a WebSocket whose server speaks first: if
+// they are its last, nothing was done, and the request was refused as a whole.
+func (f *flight) greet(ctx context.Context, resp *http.Response) error {
+	f.closed = nil
+	link, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok || resp.StatusCode != http.StatusSwitchingProtocols || !endpoint.Greets(f.host) {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { link.Close() })
+	defer stop()
+	closed, link, err := greeting.Read(link)
+	if err != nil {
+		return fmt.Errorf("first message of the WebSocket: %w", err)
+	}
+	f.closed, resp.Body = closed, link
+	return nil
+}
+
 // verdict asks the arbiter what becomes of a refused reply; what cannot be
 // repeated is delivered whatever it says.
 func (f *flight) verdict(ctx context.Context, h *hold.Hold, resp *http.Response, head []byte) refusal.Verdict {
@@ -229,7 +261,7 @@ func (f *flight) deliver(resp *http.Response, body io.Reader) {
 	if f.r.Context().Err() != nil {
 		abort() // nobody is there to get it
 	}
-	f.seen = exchange.WithReply(f.seen, resp.StatusCode, resp.Header, nil)
+	f.seen = exchange.WithReply(f.seen, resp.StatusCode, resp.Header, f.closed)
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		f.p.switchProtocols(f.w, resp)
 		return

@@ -125,6 +125,10 @@ func withheldReply(cloud refusal.Cloud, x refusal.Exchange, token string) (http.
 // refused delivers a refusal of the cloud's own, with a token in it if one is
 // wanted. Head is the start of its body, or all of it.
 func (f *flight) refused(resp *http.Response, head []byte, whole bool) {
+	if f.closed != nil {
+		f.deliver(resp, resp.Body) // what was read of it was put back, and it has no place for a token
+		return
+	}
 	if f.p.withhold == nil {
 		f.deliver(resp, rest(head, whole, resp.Body))
 		return

@@ -30,6 +30,9 @@ func Needs(method string, u *url.URL, body []byte) []request.Need {
 	if registry(strings.ToLower(u.Hostname())) {
 		return imageNeeds(method, u.EscapedPath())
 	}
+	if tunnel(u) { // IAP, "Using IAP for TCP forwarding"
+		return []request.Need{{Permission: "iap.tunnelInstances.accessViaIAP", Resource: everywhere}}
+	}
 	service, path := locate(u)
 	if service == "" {
 		return nil
@@ -268,6 +271,13 @@ func storageNeeds(method string, path []string) []request.Need {
 		return one("storage.objects.get")
 	}
 	return nil
+}
+
+// tunnel tells whether a request is one for a tunnel to an instance through
+// Identity-Aware Proxy.
+func tunnel(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	return (host == "tunnel.cloudproxy.app" || host == "mtls.tunnel.cloudproxy.app") && strings.HasSuffix(u.Path, "/connect")
 }
 
 // registry tells whether a host is one of Artifact Registry's for images.

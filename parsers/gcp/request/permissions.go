@@ -22,6 +22,9 @@ func Permissions(x refusal.Exchange) []string {
 	if GRPC(x) {
 		return grpcPermissions(x, at)
 	}
+	if Tunnel(x) { // IAP, "Using IAP for TCP forwarding"
+		return []string{"iap.tunnelInstances.accessViaIAP"}
+	}
 	switch at.Service {
 	case "compute":
 		return computePermissions(x, at)

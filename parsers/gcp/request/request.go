@@ -101,6 +101,17 @@ var (
 	identityHosts = []string{"accounts.google.com", "oauth2.googleapis.com", "sts.googleapis.com"}
 )
 
+// tunnel tells whether a host is Identity-Aware Proxy's for tunnels to instances
+// (gcloud, iap_tunnel_websocket_utils.py).
+func tunnel(host string) bool {
+	return host == "tunnel.cloudproxy.app" || host == "mtls.tunnel.cloudproxy.app"
+}
+
+// Tunnel tells whether a request is one for a tunnel to an instance.
+func Tunnel(x refusal.Exchange) bool {
+	return x.URL != nil && tunnel(strings.ToLower(x.URL.Hostname())) && strings.HasSuffix(x.URL.Path, "/connect")
+}
+
 // Host tells whether a host is one of Google Cloud's own API endpoints, whose
 // refusals are Google's own words. Hosts that serve what customers run or
 // publish (run.app, appspot.com, cloudfunctions.net, web.app) are none.
@@ -121,6 +132,8 @@ func label(host string) (string, bool) {
 		return "pkg", true
 	case registryHost.MatchString(host):
 		return "gcr", true
+	case tunnel(host):
+		return "iap", true
 	}
 	name, ours := strings.CutSuffix(host, ".googleapis.com")
 	if !ours {

@@ -44,6 +44,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/storage"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/tunnel"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
@@ -123,6 +124,7 @@ type Gate struct {
 	ledger   ledger.Ledger
 	services services
 	fleet    *guest.Fleet
+	tunnels  sync.WaitGroup // those that are open
 
 	// world is held for reading by every request, for writing while the state
 	// is kept or brought back.
@@ -200,6 +202,10 @@ func (g *Gate) Restore(_ context.Context, id string) error {
 
 // ServeHTTP answers one request.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	if tunnel.IsHost(hostOf(hr)) {
+		g.serveTunnel(w, hr)
+		return
+	}
 	g.world.RLock()
 	defer g.world.RUnlock()
 	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))

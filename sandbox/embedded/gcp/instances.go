@@ -24,7 +24,11 @@ func (g *Gate) DialInstance(ctx context.Context, addr string) (c net.Conn, ours 
 }
 
 // Close ends what runs on the instances, and takes their disks away.
-func (g *Gate) Close() error { return g.fleet.Close() }
+func (g *Gate) Close() error {
+	err := g.fleet.Close()
+	g.tunnels.Wait() // each ends with its connection to an instance
+	return err
+}
 
 // isInstance tells whether a key of the store is an instance's, or the
 // project's own, which has the metadata of all instances.

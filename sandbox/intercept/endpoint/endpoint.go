@@ -29,6 +29,7 @@ var table = []cloudDomain{
 	{refusal.GCP, "pkg.dev", packageDomain},
 	{refusal.GCP, "gcr.io", registryDomain},
 	{refusal.GCP, "accounts.google.com", itself}, // the older token endpoint
+	{refusal.GCP, "tunnel.cloudproxy.app", tunnelDomain},
 }
 
 // Of tells which cloud's API host is, if it is one whose refusals can be

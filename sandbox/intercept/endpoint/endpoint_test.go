@@ -43,7 +43,7 @@ var opened = strings.Fields(`
 var openedGoogle = strings.Fields(`
 	compute.googleapis.com www.googleapis.com storage.googleapis.com bucket.storage.googleapis.com my.dotted.bucket.storage.googleapis.com
 	oauth2.googleapis.com accounts.google.com sts.googleapis.com iamcredentials.googleapis.com openidconnect.googleapis.com iam.googleapis.com
-	us-central1-docker.pkg.dev europe-docker.pkg.dev us-docker.pkg.dev asia-docker.pkg.dev northamerica-northeast1-docker.pkg.dev
+	tunnel.cloudproxy.app mtls.tunnel.cloudproxy.app us-central1-docker.pkg.dev europe-docker.pkg.dev us-docker.pkg.dev asia-docker.pkg.dev northamerica-northeast1-docker.pkg.dev
 	gcr.io us.gcr.io eu.gcr.io asia.gcr.io us-central1-aiplatform.googleapis.com europe-west12-run.googleapis.com
 	secretmanager.us-central1.rep.googleapis.com aiplatform.eu.rep.googleapis.com compute.mtls.googleapis.com www.mtls.googleapis.com
 	cloudresourcemanager.googleapis.com serviceusage.googleapis.com certificatemanager.googleapis.com DNS.GoogleAPIs.com. c.d.storage.googleapis.com
@@ -87,7 +87,7 @@ var closed = strings.Fields(`
 	us-central1-nosuch.googleapis.com xx-central1-run.googleapis.com us-central1a-run.googleapis.com us-central-run.googleapis.com
 	x.compute.googleapis.com compute.us-central1.googleapis.com compute.nowhere.rep.googleapis.com compute.us-central1.rep.mtls.googleapis.com
 	google.com www.google.com mail.google.com x.accounts.google.com accounts.google.com.evil.com console.cloud.google.com
-	pkg.dev docker.pkg.dev x-docker.pkg.dev us-central1-maven.pkg.dev us-central1-python.pkg.dev a.us-central1-docker.pkg.dev go.pkg.dev
+	cloudproxy.app a.tunnel.cloudproxy.app x.mtls.tunnel.cloudproxy.app tunnel.cloudproxy.app.example.com pkg.dev docker.pkg.dev x-docker.pkg.dev us-central1-maven.pkg.dev us-central1-python.pkg.dev a.us-central1-docker.pkg.dev go.pkg.dev
 	mirror.gcr.io k8s.gcr.io x.us.gcr.io marketplace.gcr.io evilgcr.io
 	service-abc-uc.a.run.app project.appspot.com us-central1-project.cloudfunctions.net project.web.app metadata.google.internal
 	abc.tunnel.cloudproxy.app bucket.storage.cloud.google.com storage.cloud.google.com lh3.googleusercontent.com

@@ -99,5 +99,19 @@ func registryDomain(labels []string) bool {
 	return len(labels) == 0 || len(labels) == 1 && (labels[0] == "us" || labels[0] == "eu" || labels[0] == "asia")
 }
 
+// tunnelDomain knows Identity-Aware Proxy's hosts for tunnels to instances:
+// tunnel.cloudproxy.app and, with client certificates, mtls.tunnel.cloudproxy.app.
+// Source: gcloud's iap_tunnel_websocket_utils.py.
+func tunnelDomain(labels []string) bool {
+	return len(labels) == 0 || len(labels) == 1 && labels[0] == "mtls"
+}
+
+// Greets tells whether a host's WebSockets begin with a message of the server's,
+// or with its refusal.
+func Greets(host string) bool {
+	name, ok := Canonical(host)
+	return ok && (name == "tunnel.cloudproxy.app" || name == "mtls.tunnel.cloudproxy.app")
+}
+
 // itself knows the domain's own name and nothing below it.
 func itself(labels []string) bool { return len(labels) == 0 }

@@ -185,7 +185,7 @@ func resolve(c *api.Call, o store.Object) error {
 }
 
 func exists(c *api.Call, path string) bool {
-	if strings.Contains(path, "/images/family/") {
+	if isFamily(path) {
 		return Family(c, path) != nil
 	}
 	if _, ok := catalog.Type(path); ok {

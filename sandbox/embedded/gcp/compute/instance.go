@@ -14,10 +14,20 @@ import (
 
 func place(path string) string { return strings.Join(strings.Split(path, "/")[:4], "/") }
 
-// Family is the newest image of a family that is not deprecated, by the path
-// …/images/family/NAME; nil when there is none.
+// isFamily tells whether a path names a family of images: …/images/family/NAME or
+// zones/…/imageFamilyViews/NAME, which is the same in all zones.
+func isFamily(path string) bool {
+	return strings.Contains(path, "/images/family/") || Collection(path) == "imageFamilyViews"
+}
+
+// Family is the newest image of a family that is not deprecated; nil when there
+// is none.
 func Family(c *api.Call, path string) store.Object {
-	images, family, _ := strings.Cut(path, "/family/")
+	images, family, ok := strings.Cut(path, "/family/")
+	if !ok {
+		parts := strings.Split(path, "/")
+		images, family = "projects/"+parts[1]+"/global/images", parts[len(parts)-1]
+	}
 	var newest store.Object
 	for _, o := range c.Tx.Scan(c.KeyOf(images + "/")) {
 		if o["family"] == family && api.String(o, "deprecated.state") == "" &&
@@ -34,7 +44,7 @@ func source(c *api.Call, link string) (store.Object, error) {
 	if !ok {
 		return nil, invalid("sourceImage", link, "The URL is malformed.")
 	}
-	if strings.Contains(path, "/images/family/") {
+	if isFamily(path) {
 		if o := Family(c, path); o != nil {
 			return o, nil
 		}

@@ -23,6 +23,7 @@ func Handlers() map[string]api.Handler {
 		"compute.diskTypes.list":                     listTypes,
 		"compute.forwardingRules.setTarget":          reference("target", "target"),
 		"compute.globalForwardingRules.setTarget":    reference("target", "target"),
+		"compute.imageFamilyViews.get":               getFamilyView,
 		"compute.images.deprecate":                   change(deprecate),
 		"compute.images.getFromFamily":               getFromFamily,
 		"compute.instances.addAccessConfig":          change(addAccessConfig),
@@ -123,6 +124,15 @@ func getFromFamily(c *api.Call) (*api.Reply, error) {
 		return nil, missing(c, c.Path)
 	}
 	return api.OK(o)
+}
+
+// getFamilyView gives the image of a family as a zone sees it; all see the same.
+func getFamilyView(c *api.Call) (*api.Reply, error) {
+	o := Family(c, c.Path)
+	if o == nil {
+		return nil, missing(c, c.Path)
+	}
+	return api.OK(store.Object{"image": o})
 }
 
 func deprecate(c *api.Call, o store.Object) error {

@@ -94,10 +94,11 @@ func (f *Fleet) Changed() error {
 			f.known[a] = true
 		}
 	}
-	var gone []*guest
+	var stopped, gone []*guest
 	for id, g := range f.guests {
-		if !running[id] {
+		if !running[id] && g.ctx.Err() == nil {
 			g.cancel()
+			stopped = append(stopped, g)
 		}
 		if !there[id] {
 			delete(f.guests, id)
@@ -105,6 +106,9 @@ func (f *Fleet) Changed() error {
 		}
 	}
 	f.mu.Unlock()
+	for _, g := range stopped {
+		g.work.Wait() // who hears that it is stopped finds nobody there
+	}
 	return remove(gone)
 }
 

@@ -218,6 +218,11 @@ func Describe(c *api.Call, permission, key string) Need {
 			n.Kind, n.Name = "object", n.Name+"/objects/"+object
 		}
 		n.Shown = n.Name
+	case "compute":
+		if rest, ok := strings.CutPrefix(path, "projects/"+c.Project.ID+"/"); ok && strings.HasPrefix(permission, "iap.") {
+			// Source: IAM, "Resource attributes for conditions".
+			n.Name, n.Type = "projects/"+c.Project.Number+"/iap_tunnel/"+rest, "iap.googleapis.com/TunnelInstance"
+		}
 	case "cloudresourcemanager":
 		n.Kind = "project"
 	case "secretmanager":
