@@ -2,12 +2,13 @@
 // of a newer one: Artifact Registry's repositories and Certificate Manager's
 // certificates. It reads what is there, creates what is missing, patches what
 // differs, waits for the operations and reads back. It also copies builds to
-// their bucket, and resolves the tags of images to digests.
+// their bucket, resolves the tags of images to digests, and finds which optional
+// secrets there are.
 //
 //	deploy [flags] registry|certificates apply|plan|destroy
 //	deploy [flags] apply|plan|destroy        (both)
 //	deploy [flags] certificates attach       (to the balancer of ../infra)
-//	deploy [flags] builds | images
+//	deploy [flags] builds | images | secrets
 //
 // Credentials are those that Google's libraries find by themselves.
 package main
@@ -28,6 +29,7 @@ import (
 	"google.golang.org/api/artifactregistry/v1"
 	"google.golang.org/api/certificatemanager/v1"
 	"google.golang.org/api/compute/v1"
+	"google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/storage/v1"
 )
 
@@ -49,6 +51,7 @@ type stack struct {
 	certificates *certificatemanager.Service
 	compute      *compute.Service
 	storage      *storage.Service
+	secrets      *secretmanager.Service
 	out          io.Writer
 }
 
@@ -67,11 +70,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if s.project == "" {
 		return errors.New("no project: give -project")
 	}
-	var err [4]error
+	var err [5]error
 	s.registry, err[0] = artifactregistry.NewService(ctx)
 	s.certificates, err[1] = certificatemanager.NewService(ctx)
 	s.compute, err[2] = compute.NewService(ctx)
 	s.storage, err[3] = storage.NewService(ctx)
+	s.secrets, err[4] = secretmanager.NewService(ctx)
 	if err := errors.Join(err[:]...); err != nil {
 		return err
 	}
@@ -103,6 +107,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return s.copyBuilds(ctx)
 	case "images":
 		return s.resolveImages(ctx)
+	case "secrets":
+		return s.optionalSecrets(ctx)
 	default:
 		return fmt.Errorf("no such command: %q (see go doc)", what)
 	}

@@ -43,6 +43,7 @@ resource "google_compute_instance_template" "pool" {
   metadata = {
     startup-script = "gsutil cp gs://${module.init.buckets["setup"]}/node.sh - | bash -s ${each.key}"
     image-digest   = lookup(var.images, each.key, "none")
+    secrets        = join(",", var.optional_secrets)
   }
 
   disk {

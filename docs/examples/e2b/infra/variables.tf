@@ -28,6 +28,12 @@ variable "images" {
   default     = {}
 }
 
+variable "optional_secrets" {
+  description = "Secrets that the services can do without, and that are there. `deploy secrets` writes them to secrets.auto.tfvars.json."
+  type        = list(string)
+  default     = []
+}
+
 variable "domain_proof" {
   description = "The record that proves the domain to Certificate Manager. `deploy certificates` writes it to certificates.auto.tfvars.json."
   type        = object({ name = string, type = string, data = string })
