@@ -197,6 +197,10 @@ func TestVagueFailures(t *testing.T) {
 		if strings.Contains(said[2], cause) {
 			t.Errorf("the tool says itself what it lacks: %s", said[2])
 		}
+		_, after, _ := strings.Cut(loop.told, said[0])
+		if next := strings.SplitN(after, "\n", 3)[1]; !strings.Contains(next, "refused on the wire: ") || !strings.Contains(next, cause) {
+			t.Errorf("after %q whittle says %q, and not that %s was refused", failure, next, cause)
+		}
 		run, _ := strconv.Atoi(said[1]) // digits
 		at := slices.IndexFunc(loop.events, func(e journal.Event) bool { return e.Kind == journal.KindAttemptEnd && e.Attempt == run })
 		next := at + slices.IndexFunc(loop.events[at:], func(e journal.Event) bool { return e.Kind == journal.KindAttempt })
@@ -341,7 +345,7 @@ func TestVagueTunnel(t *testing.T) {
 	if !delivered {
 		t.Error("the loop never saw the tunnel's refusal on the wire")
 	}
-	if said := regexp.MustCompile(`grow +tunnel run 1 failed: .*`).FindString(loop.told); said == "" || strings.Contains(said, tunnelled) {
+	if said := regexp.MustCompile(`grow +tunnel run 1 failed: .*\n.*`).FindString(loop.told); !strings.Contains(said, "refused on the wire: "+tunnelled+"?, compute.instances.get") {
 		t.Errorf("of its first run the loop says %q", said)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,6 +69,8 @@ type where struct {
 	since   time.Time
 	granted int
 	runs    int
+	// seen is what the client was refused in this run, on the wire.
+	seen []string
 }
 
 // newProgress writes to w; the status line is there only if w is a terminal
@@ -130,20 +133,42 @@ func (p *progress) event(e journal.Event) {
 			*at = where{step: e.Step, since: time.Now()}
 		}
 		at.runs++
+		at.seen = nil
 		p.look(e.Pass, "")
 	case journal.KindGranted:
 		at.granted += len(e.Grants)
+	case journal.KindDelivered:
+		if name := lacked(e); e.Pass == journal.PassGrow && !slices.Contains(at.seen, name) {
+			at.seen = append(at.seen, name)
+		}
 	case journal.KindNote:
 		if e.Step == "" {
 			*at = where{}
 			p.look(e.Pass, e.Text)
 		}
 	}
-	line := p.lineOf(e)
-	p.mu.Unlock()
-	if line != "" {
-		p.line("%s", line)
+	lines := []string{p.lineOf(e)}
+	if e.Kind == journal.KindAttemptEnd && e.Pass == journal.PassGrow && !e.OK && len(at.seen) > 0 {
+		// A tool can swallow what it was refused, and fail of what came of it.
+		lines = append(lines, fmt.Sprintf("%-9s  %-*s refused on the wire: %s", e.Pass, p.width, e.Step, strings.Join(at.seen, ", ")))
 	}
+	p.mu.Unlock()
+	for _, line := range lines {
+		if line != "" {
+			p.line("%s", line)
+		}
+	}
+}
+
+// lacked names what a refusal that reached the client was about.
+func lacked(e journal.Event) string {
+	switch d := e.Denial; {
+	case d.Permission != "":
+		return d.Permission
+	case len(d.Candidates) > 0:
+		return d.Candidates[0] + "?"
+	}
+	return e.Class
 }
 
 // in is where a pass is.
