@@ -13,7 +13,7 @@ var (
 	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
 	toolKeys      = []string{"path", "version", "provider_mirror", "parallelism"}
 	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout", "reset"}
-	terraformKeys = []string{"dir", "command", "target", "var_file", "var"}
+	terraformKeys = []string{"dir", "command", "target", "var_file", "var", "lock"}
 	packerKeys    = []string{"template", "var_file", "var"}
 	succeedsKeys  = []string{"exit", "output", "stop"}
 )

@@ -115,6 +115,8 @@ type Terraform struct {
 	Target  []string
 	VarFile []string // relative to Dir
 	Var     map[string]string
+	// Unlocked makes a plan without the state's lock, which is a write.
+	Unlocked bool `json:",omitempty"`
 }
 
 // Packer is a step that runs packer build.

@@ -454,6 +454,7 @@ func (r *reader) vars(n node, at place) map[string]string {
 func (r *reader) terraform(n node, at place) *Terraform {
 	t := &Terraform{Dir: "."}
 	var files []strictyaml.Item
+	var lockAt place
 	found := r.Fields(n, at, `a step's "terraform"`, "keys with values, {dir: infra, command: apply} for one", terraformKeys, map[string]func(node, place){
 		"dir": func(n node, at place) {
 			t.Dir = r.Text(n, at, "dir")
@@ -467,7 +468,11 @@ func (r *reader) terraform(n node, at place) *Terraform {
 		},
 		"var_file": func(n node, at place) { files = r.Texts(n, at, "var_file", true, false) },
 		"var":      func(n node, at place) { t.Var = r.vars(n, at) },
+		"lock":     func(n node, at place) { t.Unlocked, lockAt = !r.Boolean(n, at, "lock"), r.In(n, at) },
 	})
+	if t.Unlocked && t.Command != "plan" && t.Command != "" {
+		r.Fail(lockAt, `"lock" can be false for a plan only: %s writes the state, and nobody else must then`, t.Command)
+	}
 	if _, ok := found["command"]; found != nil && !ok {
 		r.Fail(at, `"terraform" has no "command": %s`, strings.Join(terraformValues, ", "))
 	}

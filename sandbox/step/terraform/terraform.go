@@ -194,6 +194,7 @@ type invocation struct {
 	targets  []string
 	// parallelism is 0 where nothing is said.
 	parallelism int
+	unlocked    bool // of a plan
 }
 
 // build works out what is to be run; it reads and runs nothing.
@@ -228,7 +229,7 @@ func build(c Config) (invocation, error) {
 		varFiles: slices.Clone(c.Step.VarFile),
 		targets:  slices.Clone(c.Step.Target),
 
-		parallelism: c.Parallelism,
+		parallelism: c.Parallelism, unlocked: c.Step.Unlocked && c.Step.Command == "plan",
 	}
 	if inv.env == nil {
 		inv.env = map[string]string{} // nil would mean: inherit everything
@@ -312,6 +313,9 @@ func (inv invocation) planOptions() (opts []tfexec.PlanOption) {
 	}
 	if inv.parallelism > 0 {
 		opts = append(opts, tfexec.Parallelism(inv.parallelism))
+	}
+	if inv.unlocked {
+		opts = append(opts, tfexec.Lock(false))
 	}
 	return opts
 }

@@ -173,12 +173,12 @@ func TestBuildErrors(t *testing.T) {
 func TestArgumentsAndEnvironment(t *testing.T) {
 	t.Parallel()
 	for command, fixed := range map[string][]string{
-		"plan":    {"plan", "-input=false", "-json", "-detailed-exitcode"},
-		"apply":   {"apply", "-auto-approve", "-input=false", "-json"},
-		"destroy": {"destroy", "-auto-approve", "-input=false", "-json"},
+		"plan":    {"plan", "-input=false", "-json", "-detailed-exitcode", "-lock=false"},
+		"apply":   {"apply", "-auto-approve", "-input=false", "-json", "-lock=true"}, // which is not asked for without
+		"destroy": {"destroy", "-auto-approve", "-input=false", "-json", "-lock=true"},
 	} {
 		c, dir := fakeConfig(t, lifecycle.Terraform{Command: command, Target: []string{"module.a"}, VarFile: []string{"x.tfvars"},
-			Var: map[string]string{"b": "2", "a": "1 1"}}, map[string]string{"code": "0"})
+			Var: map[string]string{"b": "2", "a": "1 1"}, Unlocked: true}, map[string]string{"code": "0"})
 		c.Parallelism = 7
 		res, err := Run(t.Context(), c)
 		if err != nil || !res.OK {
