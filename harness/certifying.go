@@ -299,7 +299,11 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 		if link {
 			r.Proof.Chain++
 		}
-		asking.Answer(read(r.Step, out, l.difference(r, out, writes), given))
+		run := read(r.Step, out, l.difference(r, out, writes), given)
+		asking.Answer(run)
+		if err := l.tell(r, passCertify, len(names), run.String()); err != nil {
+			return nil, err
+		}
 	}
 	return asking.Findings(), nil
 }
@@ -314,6 +318,11 @@ func (l *loop) put(ctx context.Context, r *StepResult, pass string, set grant.Se
 		return err
 	}
 	return l.settle(ctx, pass, map[string]grant.Set{r.Step.Name: set})
+}
+
+// tell writes down what a run showed in which so many things were asked about.
+func (l *loop) tell(r *StepResult, pass string, asked int, showed string) error {
+	return l.Journal.Append(journal.Event{Kind: journal.KindNote, Step: r.Step.Name, Pass: pass, Text: fmt.Sprintf("asked about %d: %s", asked, showed)})
 }
 
 // trial runs the step once, for a bounded time. With short it ends sooner when the
@@ -415,11 +424,15 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 		given := m.given
 		m.mu.Unlock()
 		for _, g := range m.masked { // which carry no token
-			if slices.Contains(out, g) {
+			if slices.Contains(out, g) && !slices.ContainsFunc(given, func(p marked) bool { return slices.Contains(p.of, g) }) {
 				given = append(given, marked{of: []grant.Grant{g}})
 			}
 		}
-		rm.Answer(read(r.Step, end, l.difference(r, end, refusedOf(r, given)), given))
+		run := read(r.Step, end, l.difference(r, end, refusedOf(r, given)), given)
+		rm.Answer(run)
+		if err := l.tell(r, passRemove, len(out), run.String()); err != nil {
+			return nil, err
+		}
 	}
 	all := rm.Findings()
 	for _, g := range suspects {

@@ -47,7 +47,8 @@ func probeStack(t *testing.T, stack string, flags ...string) (probed, error) {
 	dir := t.TempDir()
 	file, work := filepath.Join(dir, "whittle.lock.json"), filepath.Join(dir, "work")
 	var stdout, stderr strings.Builder
-	args := append([]string{"probe", "--json", "--file", stack, "--record", file, "--work", work}, flags...)
+	// Growth and verification alone, unless a flag after it says otherwise.
+	args := append([]string{"probe", "--json", "--certify", "none", "--file", stack, "--record", file, "--work", work}, flags...)
 	code := run(t.Context(), args, streams{in: strings.NewReader(""), out: &stdout, err: io.MultiWriter(&stderr, testWriter{t})})
 	if code != exitDone {
 		return probed{}, fmt.Errorf("whittle %s: exit %d\n%s", strings.Join(args, " "), code, stderr.String())
@@ -188,7 +189,7 @@ func TestResumeTerraform(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file, work := filepath.Join(dir, "whittle.lock.json"), filepath.Join(dir, "work")
-	args := []string{"probe", "--file", tinyStack, "--record", file, "--work", work, "--no-reference", "--no-verify"}
+	args := []string{"probe", "--file", tinyStack, "--record", file, "--work", work, "--no-reference", "--no-verify", "--certify", "none"}
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	made := make(chan struct{})
@@ -225,6 +226,34 @@ func TestResumeTerraform(t *testing.T) {
 		if s.Runs != 1 {
 			t.Errorf("step %s took %d runs", s.Name, s.Runs)
 		}
+	}
+}
+
+// TestCertifyTerraform: the real Terraform and its provider quote every refusal
+// that is made on purpose, all grants are certified, and no step takes more runs
+// than its chain has links, and two.
+func TestCertifyTerraform(t *testing.T) {
+	t.Parallel()
+	p, err := probeStack(t, tinyStack, "--certify", "fast")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.rec.Steps {
+		for _, e := range s.Grants {
+			if e.Necessity != "certified" {
+				t.Errorf("step %s: %s is %s", s.Name, e.Permission, e.Necessity)
+			}
+		}
+	}
+	asked := 0
+	for _, s := range p.sum.Steps {
+		asked += s.Questions
+		if s.Withheld > s.Chain+2 || s.PutBack > 0 {
+			t.Errorf("step %s: %d runs withheld requests, in a chain of %d; %d grants were put back", s.Name, s.Withheld, s.Chain, s.PutBack)
+		}
+	}
+	if asked == 0 || !p.rec.Verified {
+		t.Errorf("%d questions were asked; verified %t", asked, p.rec.Verified)
 	}
 }
 

@@ -75,7 +75,7 @@ sandbox has; elsewhere grants stay observed.`,
 	f.StringVar(&o.record, "record", "", "the record `file` to write (default: whittle.lock.json beside the lifecycle file)")
 	f.StringVar(&o.work, "work", "", "the `folder` for working copies and journals (default: .whittle beside the lifecycle file)")
 	f.StringVar(&o.strategy, "strategy", string(harness.InFlight), "how roles come about: in-flight, shrink or rerun")
-	f.StringVar(&o.certify, "certify", string(harness.None), "how far to prove that nothing can be taken away: none, fast or full")
+	f.StringVar(&o.certify, "certify", string(harness.Fast), "how far to prove that nothing can be taken away: none, fast or full")
 	f.IntVar(&o.maxRuns, "max-runs", 0, "the most runs of steps that certifying may take (default: as many as it takes)")
 	f.DurationVar(&o.maxTime, "max-time", 0, "the longest that certifying may take (default: as long as it takes)")
 	f.DurationVar(&o.patience, "patience", harness.DefaultPatience, "how long a denial may outlive its grant")

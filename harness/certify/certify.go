@@ -12,7 +12,11 @@
 // swallowed in the same run is not needed in the end: see [Finding.Beside].
 package certify
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Verdict is what is known of a class or a grant.
 type Verdict string
@@ -65,6 +69,37 @@ type Run[K comparable] struct {
 	Difference string
 	// Replies are the refusals that were given on purpose, in their order.
 	Replies []Reply[K]
+}
+
+// String says what the run shows.
+func (r Run[K]) String() string {
+	needed, beside := shown(r)
+	var b strings.Builder
+	switch {
+	case r.OK && r.Difference != "":
+		b.WriteString("the step ended otherwise: " + r.Difference)
+	case r.OK:
+		b.WriteString("the step did as well")
+	default:
+		b.WriteString("the step failed")
+	}
+	list := func(what string, items []string) {
+		if len(items) > 0 {
+			slices.Sort(items)
+			b.WriteString("; " + what + ": " + strings.Join(items, ", "))
+		}
+	}
+	var names []string
+	for k, err := range needed {
+		names = append(names, fmt.Sprintf("%v (%s)", k, err))
+	}
+	list("needed", names)
+	names = nil
+	for _, k := range beside {
+		names = append(names, fmt.Sprint(k))
+	}
+	list("refused besides", names)
+	return b.String()
 }
 
 // shown reads a run: what each error shows to be needed, and what was refused
