@@ -390,6 +390,7 @@ func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n in
 	if arb.vain != nil {
 		a.Stop = arb.vain.stop
 	}
+	a.Disposable = arb.withhold != nil && l.World != nil
 	out, err := l.Executor.Attempt(ctx, a)
 	if err != nil {
 		return out, fmt.Errorf("step %s: %w", s.Name, err)

@@ -30,6 +30,9 @@ type Attempt struct {
 	// Stop ends the step when it is closed; it has then failed, as when its time is
 	// over. It may be nil.
 	Stop <-chan struct{}
+	// Disposable says that what the step makes is thrown away with the world: it
+	// need not be given time for its own clean-up.
+	Disposable bool
 	// Withhold, if not nil, is asked before a request is sent, and about what is
 	// refused without its doing.
 	Withhold Withholder

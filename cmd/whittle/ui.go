@@ -196,7 +196,7 @@ func (p *progress) lineOf(e journal.Event) string {
 		if e.Pass == journal.PassCertify && e.Step == "" && e.Text != "" && strings.HasPrefix(e.Text, "certifying") {
 			return e.Text
 		}
-		if e.Pass == journal.PassRemove && e.Step != "" && !strings.HasPrefix(e.Text, "asked about") {
+		if e.Pass == journal.PassRemove && len(e.Grants) > 0 { // what is known of a grant, and not of a run
 			return fmt.Sprintf("%-9s  %-*s %s", e.Pass, p.width, e.Step, e.Text)
 		}
 	case journal.KindAttemptEnd:

@@ -334,19 +334,22 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 		maps.Copy(env, packer.ProxyEnv(socks.Addr(), proxy.URL().User.Username(), password))
 	}
 	started := time.Now()
-	out, err := e.bounded(ctx, s, env, m, a.Stop)
+	out, err := e.bounded(ctx, s, env, m, a)
 	out.Duration = time.Since(started)
 	out.Tokens = m.printed()
 	out = scrub(out, secrets(credentials, proxy.URL()))
 	return out, err
 }
 
+// disposable is how long a tool may take to end whose work is thrown away.
+const disposable = 15 * time.Second
+
 // errStopped ends a step that is not to go on.
 var errStopped = errors.New("stopped")
 
-// bounded runs the step, and ends it when its timeout is over, or when stop is
+// bounded runs the step, and ends it when its timeout is over, or when a.Stop is
 // closed: it has then failed.
-func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks, stop <-chan struct{}) (harness.Outcome, error) {
+func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks, a harness.Attempt) (harness.Outcome, error) {
 	inner, end := context.WithCancelCause(ctx)
 	if s.Timeout != 0 {
 		timed, cancel := context.WithTimeout(inner, s.Timeout)
@@ -355,16 +358,20 @@ func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string
 	}
 	var watching sync.WaitGroup
 	defer func() { end(nil); watching.Wait() }()
-	if stop != nil {
+	if a.Stop != nil {
 		watching.Go(func() {
 			select {
-			case <-stop:
+			case <-a.Stop:
 				end(errStopped)
 			case <-inner.Done():
 			}
 		})
 	}
-	out, err := e.step(inner, s, env, m)
+	grace := time.Duration(0) // the tool's own
+	if a.Disposable {
+		grace = disposable
+	}
+	out, err := e.step(inner, s, env, m, grace)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errStopped) {
 		out.OK = false
 		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{Summary: "stopped: it did nothing but ask again for what it was refused"})
@@ -381,26 +388,26 @@ func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string
 	return out, nil
 }
 
-func (e *Executor) step(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
+func (e *Executor) step(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks, grace time.Duration) (harness.Outcome, error) {
 	switch {
 	case s.Terraform != nil:
-		return e.terraform(ctx, s, env)
+		return e.terraform(ctx, s, env, grace)
 	case s.Packer != nil:
-		return e.packerBuild(ctx, s, env, m)
+		return e.packerBuild(ctx, s, env, m, grace)
 	case len(s.Command) > 0:
-		return e.command(ctx, s, env, m)
+		return e.command(ctx, s, env, m, grace)
 	}
 	return harness.Outcome{}, errors.New("it says neither terraform nor packer nor command")
 }
 
-func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
+func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks, grace time.Duration) (harness.Outcome, error) {
 	if e.packer.Path == "" {
 		return harness.Outcome{}, errors.New("packer: not a step of the lifecycle that this run was made for")
 	}
 	stdout, stderr, done := m.streams()
 	defer done()
 	res, err := packer.Run(ctx, packer.Config{
-		Binary: e.packer, Plugins: e.own.packerPlugins, Private: e.own.packer, Dir: e.copy, Step: *s.Packer, Env: env,
+		Binary: e.packer, Plugins: e.own.packerPlugins, Private: e.own.packer, Dir: e.copy, Step: *s.Packer, Env: env, Grace: grace,
 		Stdout: stdout, Stderr: stderr,
 		Progress: func(p packer.Progress) {
 			e.c.Progress(s.Name, Progress{Kind: terraform.Running, Address: p.Build, Action: p.Text})
@@ -415,12 +422,12 @@ func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[st
 	return out, err
 }
 
-func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[string]string) (harness.Outcome, error) {
+func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[string]string, grace time.Duration) (harness.Outcome, error) {
 	if e.binary.Path == "" {
 		return harness.Outcome{}, errors.New("terraform: not a step of the lifecycle that this run was made for")
 	}
 	res, err := terraform.Run(ctx, terraform.Config{
-		Binary: e.binary, Shim: e.shim, Dir: filepath.Join(e.copy, s.Terraform.Dir), Step: *s.Terraform, Env: env,
+		Binary: e.binary, Shim: e.shim, Dir: filepath.Join(e.copy, s.Terraform.Dir), Step: *s.Terraform, Env: env, Grace: grace,
 		Parallelism: e.c.Lifecycle.Terraform.Parallelism,
 		Progress:    func(p Progress) { e.c.Progress(s.Name, p) },
 	})
@@ -431,10 +438,10 @@ func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[stri
 	return out, err
 }
 
-func (e *Executor) command(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks) (harness.Outcome, error) {
+func (e *Executor) command(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks, grace time.Duration) (harness.Outcome, error) {
 	stdout, stderr, done := m.streams()
 	defer done()
-	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env, When: s.SucceedsWhen, Stdout: stdout, Stderr: stderr})
+	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env, Grace: grace, When: s.SucceedsWhen, Stdout: stdout, Stderr: stderr})
 	out := harness.Outcome{OK: res.OK, Excused: res.Excused, Output: res.Output}
 	if res.Summary != "" {
 		out.Diagnostics = []harness.Diagnostic{{Summary: res.Summary, Detail: res.Detail}}

@@ -41,7 +41,7 @@ func (e *Executor) Reset(ctx context.Context, s lifecycle.Step) error {
 	t.Command = "destroy"
 	s.Terraform = &t
 	env["TF_CLI_CONFIG_FILE"] = e.own.cliConfig // where the step's providers are from
-	out, err := e.step(ctx, s, env, nil)
+	out, err := e.step(ctx, s, env, nil, 0)
 	if err == nil && !out.OK {
 		err = errors.New("terraform destroy as the operator failed")
 		for _, d := range out.Diagnostics {
