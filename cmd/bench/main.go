@@ -51,7 +51,7 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	file := fs.String("file", "docs/examples/aws-small/whittle.yaml", "the lifecycle to measure it on")
 	out := fs.String("out", "out/bench.json", "where the figures go")
 	requests := fs.Int("requests", 2000, "requests for the latency figures")
-	proofs := fs.String("certify", "docs/examples/aws-small/whittle.yaml", "the lifecycles to certify, with commas between them")
+	proofs := fs.String("certify", "docs/examples/e2b/whittle.yaml,docs/examples/aws-stack/whittle.yaml", "the lifecycles to certify, with commas between them")
 	only := fs.String("only", "", "measure one part alone: parse or certify")
 	if err := fs.Parse(args); err != nil {
 		return err
