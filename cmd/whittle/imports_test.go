@@ -157,7 +157,9 @@ var mayImport = map[string][]string{
 	},
 	// What answers on instances, and what runs there: a shell that knows no cloud.
 	"sandbox/embedded/gcp/guest":           {"sandbox/embedded/gcp/guest/shell"},
-	"sandbox/embedded/gcp/guest/shell":     {},
+	"sandbox/embedded/gcp/guest/shell":     {"sandbox/embedded/gcp/guest/disk", "sandbox/embedded/gcp/guest/scp"},
+	"sandbox/embedded/gcp/guest/scp":       {"sandbox/embedded/gcp/guest/disk"},
+	"sandbox/embedded/gcp/guest/disk":      {},
 	"sandbox/embedded/gcp/iam":             {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/wire"},
 	"sandbox/embedded/gcp/container":       {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/dns":             {"sandbox/embedded/gcp/..."},

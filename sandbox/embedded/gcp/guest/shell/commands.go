@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"mvdan.cc/sh/v3/interp"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/guest/disk"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/guest/scp"
 )
 
 // command runs a command, args[0] being its name, and gives its exit status.
@@ -25,7 +28,7 @@ type command func(ctx context.Context, p *process, args []string) int
 // those that it names: an option that were ignored would be a lie.
 func commands() map[string]command {
 	return map[string]command{
-		"sh": runShell, "bash": runShell, "dash": runShell, "sudo": sudo, "env": environment, "which": which, "scp": scp,
+		"sh": runShell, "bash": runShell, "dash": runShell, "sudo": sudo, "env": environment, "which": which, "scp": copyRemote,
 		"cat": files("", cat), "sha256sum": files("", sha256Sum), "touch": files("", touch), "mkdir": files("pmv", makeDir), "rm": files("rfRv", remove),
 		"ls": files("la1R", ls), "tee": files("a", tee), "chmod": chmod,
 		"cp": files("aprRfv", toTarget(false)), "mv": files("fv", toTarget(true)),
@@ -91,8 +94,8 @@ func each(p *process, operands []string, f func(name string) error) error {
 	}
 	var all error
 	for _, o := range operands {
-		if err := f(at(p.dir, o)); err != nil {
-			all = errors.Join(all, fmt.Errorf("%s: %w", o, reason(err)))
+		if err := f(disk.At(p.dir, o)); err != nil {
+			all = errors.Join(all, fmt.Errorf("%s: %w", o, disk.Reason(err)))
 		}
 	}
 	return all
@@ -111,14 +114,14 @@ func readers(p *process, operands []string, f func(name string, r io.Reader) err
 			}
 			continue
 		}
-		file, err := p.disk.open(at(p.dir, o), os.O_RDONLY, 0)
+		file, err := p.disk.Open(disk.At(p.dir, o), os.O_RDONLY, 0)
 		if err != nil {
-			return fmt.Errorf("%s: %w", o, reason(err))
+			return fmt.Errorf("%s: %w", o, disk.Reason(err))
 		}
 		err = f(o, file)
 		file.Close()
 		if err != nil {
-			return fmt.Errorf("%s: %w", o, reason(err))
+			return fmt.Errorf("%s: %w", o, disk.Reason(err))
 		}
 	}
 	return nil
@@ -144,13 +147,13 @@ func sha256Sum(p *process, _ flags, operands []string) error {
 
 func touch(p *process, _ flags, operands []string) error {
 	return each(p, operands, func(name string) error {
-		f, err := p.disk.open(name, os.O_WRONLY|os.O_CREATE, 0o644)
+		f, err := p.disk.Open(name, os.O_WRONLY|os.O_CREATE, 0o644)
 		if err != nil {
 			return err
 		}
 		f.Close()
 		now := time.Now()
-		return p.disk.root.Chtimes(inside(name), now, now)
+		return p.disk.Root.Chtimes(disk.Inside(name), now, now)
 	})
 }
 
@@ -168,9 +171,9 @@ func makeDir(p *process, set flags, operands []string) error {
 	}
 	return each(p, operands, func(name string) error {
 		if set.has("p") {
-			return p.disk.root.MkdirAll(inside(name), mode)
+			return p.disk.Root.MkdirAll(disk.Inside(name), mode)
 		}
-		return p.disk.root.Mkdir(inside(name), mode)
+		return p.disk.Root.Mkdir(disk.Inside(name), mode)
 	})
 }
 
@@ -179,18 +182,18 @@ func remove(p *process, set flags, operands []string) error {
 		return nil // Packer's shell provisioner calls it so
 	}
 	return each(p, operands, func(name string) error {
-		info, err := p.disk.stat(name, false)
+		info, err := p.disk.Stat(name, false)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && set.has("f"):
 			return nil
 		case err != nil:
 			return err
-		case inside(name) == ".":
+		case disk.Inside(name) == ".":
 			return errors.New("it is dangerous to operate on /")
 		case !info.IsDir():
-			return p.disk.root.Remove(inside(name))
+			return p.disk.Root.Remove(disk.Inside(name))
 		case set.has("r") || set.has("R"):
-			return p.disk.root.RemoveAll(inside(name))
+			return p.disk.Root.RemoveAll(disk.Inside(name))
 		}
 		return errors.New("is a directory")
 	})
@@ -211,18 +214,18 @@ func ls(p *process, set flags, operands []string) error {
 		fmt.Fprintln(p.Out, name)
 	}
 	for _, o := range operands {
-		name := at(p.dir, o)
-		info, err := p.disk.stat(name, true)
+		name := disk.At(p.dir, o)
+		info, err := p.disk.Stat(name, true)
 		if err != nil {
-			return fmt.Errorf("%s: %w", o, reason(err))
+			return fmt.Errorf("%s: %w", o, disk.Reason(err))
 		}
 		if !info.IsDir() {
 			line(o, info)
 			continue
 		}
-		entries, err := p.disk.list(name)
+		entries, err := p.disk.List(name)
 		if err != nil {
-			return fmt.Errorf("%s: %w", o, reason(err))
+			return fmt.Errorf("%s: %w", o, disk.Reason(err))
 		}
 		for _, e := range entries {
 			if info, err := e.Info(); err == nil && (set.has("a") || e.Name()[0] != '.') {
@@ -240,9 +243,9 @@ func tee(p *process, set flags, operands []string) error {
 	}
 	to := []io.Writer{p.Out}
 	for _, o := range operands {
-		f, err := p.disk.open(at(p.dir, o), os.O_WRONLY|os.O_CREATE|how, 0o644)
+		f, err := p.disk.Open(disk.At(p.dir, o), os.O_WRONLY|os.O_CREATE|how, 0o644)
 		if err != nil {
-			return fmt.Errorf("%s: %w", o, reason(err))
+			return fmt.Errorf("%s: %w", o, disk.Reason(err))
 		}
 		defer f.Close()
 		to = append(to, f)
@@ -257,8 +260,8 @@ func toTarget(move bool) func(p *process, set flags, operands []string) error {
 		if len(operands) < 2 {
 			return errors.New("missing operand")
 		}
-		sources, target := operands[:len(operands)-1], at(p.dir, operands[len(operands)-1])
-		folder := p.disk.isDir(target)
+		sources, target := operands[:len(operands)-1], disk.At(p.dir, operands[len(operands)-1])
+		folder := p.disk.IsDir(target)
 		if len(sources) > 1 && !folder {
 			return fmt.Errorf("%s: not a directory", operands[len(operands)-1])
 		}
@@ -268,12 +271,12 @@ func toTarget(move bool) func(p *process, set flags, operands []string) error {
 				to = path.Join(target, path.Base(from))
 			}
 			if move {
-				return p.disk.root.Rename(inside(from), inside(to))
+				return p.disk.Root.Rename(disk.Inside(from), disk.Inside(to))
 			}
-			if p.disk.isDir(from) && !set.has("r") && !set.has("R") && !set.has("a") {
+			if p.disk.IsDir(from) && !set.has("r") && !set.has("R") && !set.has("a") {
 				return errors.New("is a directory: use -r")
 			}
-			return p.disk.copy(from, to)
+			return p.disk.Copy(from, to)
 		})
 	}
 }
@@ -285,7 +288,7 @@ func chmod(_ context.Context, p *process, args []string) int {
 		return 1
 	}
 	err := each(p, args[2:], func(name string) error {
-		info, err := p.disk.stat(name, true)
+		info, err := p.disk.Stat(name, true)
 		if err != nil {
 			return err
 		}
@@ -293,7 +296,7 @@ func chmod(_ context.Context, p *process, args []string) int {
 		if err != nil {
 			return err
 		}
-		return p.disk.root.Chmod(inside(name), mode)
+		return p.disk.Root.Chmod(disk.Inside(name), mode)
 	})
 	if err != nil {
 		p.errf("chmod: %v", err)
@@ -387,9 +390,9 @@ func runShell(ctx context.Context, p *process, args []string) int {
 		}
 		return p.script(ctx, args[0], prefix+string(text), nil)
 	}
-	text, err := p.disk.read(at(p.dir, rest[0]))
+	text, err := p.disk.Read(disk.At(p.dir, rest[0]))
 	if err != nil {
-		p.errf("%s: %s: %v", args[0], rest[0], reason(err))
+		p.errf("%s: %s: %v", args[0], rest[0], disk.Reason(err))
 		return 127
 	}
 	return p.script(ctx, rest[0], prefix+string(text), rest[1:])
@@ -456,6 +459,23 @@ func which(_ context.Context, p *process, args []string) int {
 			return 1
 		}
 		fmt.Fprintln(p.Out, file)
+	}
+	return 0
+}
+
+// copyRemote is the remote side of scp.
+func copyRemote(_ context.Context, p *process, args []string) int {
+	set, operands, err := options(args[1:], "vrtfpd")
+	if err == nil && (len(operands) != 1 || set.has("t") == set.has("f")) {
+		err = errors.New("want -t or -f, and one path")
+	}
+	if err != nil {
+		scp.Fail(p.Out, err)
+		return 1
+	}
+	c := scp.Command{Take: set.has("t"), Path: disk.At(p.dir, operands[0]), Deep: set.has("r"), Folder: set.has("d")}
+	if err := scp.Run(p.disk, c, p.In, p.Out); err != nil {
+		return 1
 	}
 	return 0
 }

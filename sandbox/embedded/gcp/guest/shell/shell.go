@@ -24,6 +24,8 @@ import (
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/guest/disk"
 )
 
 // searchPath is where a login shell of the public images looks for programs.
@@ -31,7 +33,7 @@ const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 // Machine is one simulated machine. It is safe for use by many goroutines.
 type Machine struct {
-	disk disk
+	disk disk.Disk
 	name string
 	dir  string
 }
@@ -46,7 +48,7 @@ func New(name string) (*Machine, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("disk of the instance %s: %w", name, err), os.RemoveAll(dir))
 	}
-	m := &Machine{disk: disk{root}, name: name, dir: dir}
+	m := &Machine{disk: disk.Disk{Root: root}, name: name, dir: dir}
 	for _, d := range []string{"/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local/bin", "/usr/bin", "/var/lib", "/var/log", "/var/tmp"} {
 		err = errors.Join(err, root.MkdirAll(d[1:], 0o755))
 	}
@@ -58,7 +60,7 @@ func New(name string) (*Machine, error) {
 }
 
 // Close takes the machine and its disk away.
-func (m *Machine) Close() error { return errors.Join(m.disk.root.Close(), os.RemoveAll(m.dir)) }
+func (m *Machine) Close() error { return errors.Join(m.disk.Root.Close(), os.RemoveAll(m.dir)) }
 
 // Streams are what a command reads and writes.
 type Streams struct {
@@ -74,7 +76,7 @@ func (m *Machine) Run(ctx context.Context, user, line string, env []string, s St
 	if user == "root" {
 		home = "/root"
 	}
-	if err := m.disk.root.MkdirAll(home[1:], 0o755); err != nil {
+	if err := m.disk.Root.MkdirAll(home[1:], 0o755); err != nil {
 		fmt.Fprintln(s.Err, err)
 		return 1
 	}
@@ -127,9 +129,9 @@ func (p *process) script(ctx context.Context, name, text string, params []string
 		interp.StdIO(p.In, p.Out, p.Err),
 		interp.Params(append([]string{"--"}, params...)...),
 		interp.OpenHandler(p.open),
-		interp.ReadDirHandler2(func(_ context.Context, path string) ([]fs.DirEntry, error) { return p.disk.list(path) }),
+		interp.ReadDirHandler2(func(_ context.Context, path string) ([]fs.DirEntry, error) { return p.disk.List(path) }),
 		interp.StatHandler(func(_ context.Context, name string, follow bool) (fs.FileInfo, error) {
-			return p.disk.stat(name, follow)
+			return p.disk.Stat(name, follow)
 		}),
 		interp.AccessHandler(p.access),
 		interp.CallHandler(called),
@@ -176,15 +178,15 @@ func called(_ context.Context, args []string) ([]string, error) {
 
 // open opens a file for a redirection, or to be sourced.
 func (p *process) open(ctx context.Context, name string, flag int, perm os.FileMode) (io.ReadWriteCloser, error) {
-	name = at(interp.HandlerCtx(ctx).Dir, name)
+	name = disk.At(interp.HandlerCtx(ctx).Dir, name)
 	if name == "/dev/null" {
 		return os.OpenFile(os.DevNull, flag&^os.O_TRUNC, perm)
 	}
-	return p.disk.open(name, flag, perm)
+	return p.disk.Open(name, flag, perm)
 }
 
 func (p *process) access(_ context.Context, name string, mode interp.AccessMode) error {
-	info, err := p.disk.stat(name, true)
+	info, err := p.disk.Stat(name, true)
 	if err == nil && mode&interp.AccessExec != 0 && !info.IsDir() && info.Mode()&0o111 == 0 {
 		err = fs.ErrPermission
 	}
@@ -221,12 +223,12 @@ func (p *process) run(ctx context.Context, args []string) int {
 		p.errf("%s: not found (the simulated instance has a shell, a few commands and no network)", name)
 		return 127
 	}
-	text, err := p.disk.read(file)
+	text, err := p.disk.Read(file)
 	if err == nil {
 		err = p.access(ctx, file, interp.AccessExec)
 	}
 	if err != nil {
-		p.errf("%s: %v", name, reason(err))
+		p.errf("%s: %v", name, disk.Reason(err))
 		return 126
 	}
 	line, _, _ := bytes.Cut(text, []byte("\n"))
@@ -251,13 +253,13 @@ func (p *process) run(ctx context.Context, args []string) int {
 // find gives where a script is that is called by a name or a path.
 func (p *process) find(name string) (string, bool) {
 	if strings.Contains(name, "/") {
-		file := at(p.dir, name)
-		info, err := p.disk.stat(file, true)
+		file := disk.At(p.dir, name)
+		info, err := p.disk.Stat(file, true)
 		return file, err == nil && !info.IsDir()
 	}
 	for _, dir := range strings.Split(p.variable("PATH"), ":") {
 		file := path.Join("/", dir, name)
-		if info, err := p.disk.stat(file, true); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+		if info, err := p.disk.Stat(file, true); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
 			return file, true
 		}
 	}
@@ -284,20 +286,3 @@ func commandName(name string) string {
 }
 
 func isShell(name string) bool { return name == "sh" || name == "bash" || name == "dash" }
-
-// at is a path as seen from a folder.
-func at(dir, name string) string {
-	if path.IsAbs(name) {
-		return path.Clean(name)
-	}
-	return path.Join("/", dir, name)
-}
-
-// reason is what went wrong with a file, without the path on the real disk.
-func reason(err error) error {
-	var e *fs.PathError
-	if errors.As(err, &e) {
-		return e.Err
-	}
-	return err
-}

@@ -1,8 +1,10 @@
-package shell
+// Package scp is the remote side of the older protocol of scp, which Packer
+// speaks: `scp -t` takes files, `scp -f` gives them. Source: Jan Pechanec, "How
+// the SCP protocol works"; OpenSSH's scp.c.
+package scp
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,47 +13,54 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/guest/disk"
 )
 
 // maxLine is the longest line of the protocol that is read, in bytes.
 const maxLine = 4096
 
-// scp is the remote side of the older protocol of scp, which Packer speaks:
-// `scp -t` takes files, `scp -f` gives one. Source: Jan Pechanec, "How the SCP
-// protocol works"; OpenSSH's scp.c.
-func scp(_ context.Context, p *process, args []string) int {
-	set, operands, err := options(args[1:], "vrtfpd")
-	if err == nil && (len(operands) != 1 || set.has("t") == set.has("f")) {
-		err = errors.New("want -t or -f, and one path")
-	}
-	s := scpSide{p: p, in: bufio.NewReaderSize(p.In, maxLine)}
-	if err == nil {
-		name := at(p.dir, operands[0])
-		if set.has("t") {
-			err = s.take(name, set.has("d"))
-		} else {
-			err = s.give(name, set.has("r"))
-		}
+// Command is what a command line of scp says.
+type Command struct {
+	// Take takes what is sent to Path; else Path is given.
+	Take bool
+	Path string
+	// Deep gives folders, too; Folder takes into a folder alone.
+	Deep, Folder bool
+}
+
+// Run serves one command. What goes wrong the other side is told, and whoever
+// called.
+func Run(d disk.Disk, c Command, in io.Reader, out io.Writer) error {
+	s := side{disk: d, in: bufio.NewReaderSize(in, maxLine), out: out}
+	var err error
+	if c.Take {
+		err = s.take(c.Path, c.Folder)
+	} else {
+		err = s.give(c.Path, c.Deep)
 	}
 	if err != nil {
-		fmt.Fprintf(p.Out, "\x01scp: %v\n", reason(err))
-		return 1
+		Fail(out, err)
 	}
-	return 0
+	return err
 }
 
-type scpSide struct {
-	p  *process
-	in *bufio.Reader
+// Fail tells the other side what went wrong.
+func Fail(out io.Writer, err error) { fmt.Fprintf(out, "\x01scp: %v\n", disk.Reason(err)) }
+
+type side struct {
+	disk disk.Disk
+	in   *bufio.Reader
+	out  io.Writer
 }
 
-func (s scpSide) ok() error {
-	_, err := s.p.Out.Write([]byte{0})
+func (s side) ok() error {
+	_, err := s.out.Write([]byte{0})
 	return err
 }
 
 // answered waits for the other side's leave to go on.
-func (s scpSide) answered() error {
+func (s side) answered() error {
 	b, err := s.in.ReadByte()
 	if err != nil || b == 0 {
 		return err
@@ -60,7 +69,7 @@ func (s scpSide) answered() error {
 	return fmt.Errorf("the other side: %s", line)
 }
 
-func (s scpSide) line() (string, error) {
+func (s side) line() (string, error) {
 	line, err := s.in.ReadSlice('\n')
 	if err != nil {
 		return "", err
@@ -69,8 +78,8 @@ func (s scpSide) line() (string, error) {
 }
 
 // take takes what is sent, into the folder or the file that target names.
-func (s scpSide) take(target string, folder bool) error {
-	if folder && !s.p.disk.isDir(target) {
+func (s side) take(target string, folder bool) error {
+	if folder && !s.disk.IsDir(target) {
 		return fmt.Errorf("%s: not a directory", target)
 	}
 	if err := s.ok(); err != nil {
@@ -96,11 +105,11 @@ func (s scpSide) take(target string, folder bool) error {
 				return err
 			}
 			to := here
-			if s.p.disk.isDir(here) {
+			if s.disk.IsDir(here) {
 				to = path.Join(here, name)
 			}
 			if line[0] == 'D' {
-				if err := s.p.disk.root.MkdirAll(inside(to), mode|0o700); err != nil {
+				if err := s.disk.Root.MkdirAll(disk.Inside(to), mode|0o700); err != nil {
 					return err
 				}
 				dirs = append(dirs, to)
@@ -109,8 +118,8 @@ func (s scpSide) take(target string, folder bool) error {
 			if err := s.ok(); err != nil {
 				return err
 			}
-			if err := s.p.disk.write(to, io.LimitReader(s.in, size), mode); err != nil {
-				return fmt.Errorf("%s: %w", to, reason(err))
+			if err := s.disk.Write(to, io.LimitReader(s.in, size), mode); err != nil {
+				return fmt.Errorf("%s: %w", to, disk.Reason(err))
 			}
 			if err := s.answered(); err != nil {
 				return err
@@ -141,23 +150,23 @@ func header(line string) (mode fs.FileMode, size int64, name string, err error) 
 }
 
 // give sends a file, or a folder with all that is in it.
-func (s scpSide) give(name string, deep bool) error {
+func (s side) give(name string, deep bool) error {
 	if err := s.answered(); err != nil {
 		return err
 	}
 	return s.send(name, deep)
 }
 
-func (s scpSide) send(name string, deep bool) error {
-	info, err := s.p.disk.stat(name, true)
+func (s side) send(name string, deep bool) error {
+	info, err := s.disk.Stat(name, true)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, reason(err))
+		return fmt.Errorf("%s: %w", name, disk.Reason(err))
 	}
 	if info.IsDir() {
 		if !deep {
 			return fmt.Errorf("%s: not a regular file", name)
 		}
-		entries, err := s.p.disk.list(name)
+		entries, err := s.disk.List(name)
 		if err != nil {
 			return err
 		}
@@ -171,15 +180,15 @@ func (s scpSide) send(name string, deep bool) error {
 		}
 		return s.tell("E\n")
 	}
-	f, err := s.p.disk.open(name, os.O_RDONLY, 0)
+	f, err := s.disk.Open(name, os.O_RDONLY, 0)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, reason(err))
+		return fmt.Errorf("%s: %w", name, disk.Reason(err))
 	}
 	defer f.Close()
 	if err := s.tell("C%04o %d %s\n", info.Mode().Perm(), info.Size(), path.Base(name)); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(s.p.Out, f, info.Size()); err != nil {
+	if _, err := io.CopyN(s.out, f, info.Size()); err != nil {
 		return err
 	}
 	if err := s.ok(); err != nil {
@@ -189,8 +198,8 @@ func (s scpSide) send(name string, deep bool) error {
 }
 
 // tell says something and waits for the other side's leave.
-func (s scpSide) tell(format string, args ...any) error {
-	if _, err := fmt.Fprintf(s.p.Out, format, args...); err != nil {
+func (s side) tell(format string, args ...any) error {
+	if _, err := fmt.Fprintf(s.out, format, args...); err != nil {
 		return err
 	}
 	return s.answered()
