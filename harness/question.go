@@ -145,6 +145,8 @@ type vain struct {
 
 func newVain() *vain {
 	v := &vain{stop: make(chan struct{}), seen: map[[sha256.Size]byte]bool{}}
+	v.mu.Lock() // over uses the timer
+	defer v.mu.Unlock()
 	v.timer = time.AfterFunc(vainTime, v.over)
 	return v
 }

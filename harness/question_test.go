@@ -1,0 +1,118 @@
+package harness
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// TestVerifyRefusesToHold: no verification begins in which something would be
+// held, or answered by Whittle.
+func TestVerifyRefusesToHold(t *testing.T) {
+	l := &loop{Config: Config{Journal: nowhere{}}}
+	for name, arb := range map[string]*arbiter{
+		"holding":     {pass: passVerify, mode: hold},
+		"collecting":  {pass: passVerify, mode: collect},
+		"withholding": {pass: passVerify, mode: watch, withhold: &withholder{}},
+		"marking":     {pass: passVerify, mode: watch, withhold: &marker{}},
+	} {
+		if _, err := l.attempt(t.Context(), lifecycle.Step{Name: "apply"}, arb, 1); err == nil || !strings.Contains(err.Error(), "a fault of Whittle's") {
+			t.Errorf("%s: %v, want a refusal to start", name, err)
+		}
+	}
+}
+
+// getRole is a request about a role of IAM.
+func getRole(role string) refusal.Exchange {
+	return refusal.Exchange{
+		Method: "POST", URL: &url.URL{Scheme: "https", Host: "iam.amazonaws.com", Path: "/"},
+		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		Body:   []byte("Action=GetRole&RoleName=" + role + "&Version=2010-05-08"), Status: 403,
+	}
+}
+
+func onRole(role string) grant.Grant {
+	return grant.Grant{Permission: "iam:GetRole", Resource: "arn:aws:iam::123456789012:role/" + role}
+}
+
+// TestQuestions: requests of one class about two things are two questions, and a
+// request that was not seen before belongs to the one whose thing it names.
+func TestQuestions(t *testing.T) {
+	seen := map[[sha256.Size]byte]*wanting{}
+	for _, role := range []string{"a", "b", "b-2025"} {
+		x := getRole(role)
+		seen[requestKey(x)] = &wanting{class: "POST iam.amazonaws.com GetRole", grants: grant.Of(onRole(role)), reply: x}
+	}
+	set := grant.Of(onRole("a"), onRole("b"), onRole("b-*"))
+	rename := func(r string) string { return strings.Replace(r, "b-2025", "b-*", 1) }
+	qs := questions(seen, set, rename)
+	if len(qs) != 3 {
+		t.Fatalf("%d questions, want 3", len(qs))
+	}
+	for role, want := range map[string]grant.Grant{"a": onRole("a"), "b": onRole("b"), "b-2025": onRole("b-*")} {
+		if q := about(qs, getRole(role)); q == nil || !q.grants.Equal(grant.Of(want)) {
+			t.Errorf("a request about %s is about %v, want %v", role, q, want)
+		}
+	}
+	// Another run has another end of the name, and the same question.
+	if q := about(qs, getRole("zzz")); q == nil || !q.grants.Equal(grant.Of(onRole("b-*"))) {
+		t.Errorf("a request about a role with a made-up name is about %v", q)
+	}
+	open := qs[:0:0]
+	for _, q := range qs {
+		if !q.grants.Has(onRole("b-*")) {
+			open = append(open, q)
+		}
+	}
+	if q := about(open, getRole("zzz")); q != nil {
+		t.Errorf("a request about neither is withheld for %v", q)
+	}
+	// What is no longer granted is not asked about.
+	if qs := questions(seen, grant.Of(onRole("a")), rename); len(qs) != 1 {
+		t.Errorf("%d questions about one grant", len(qs))
+	}
+}
+
+// TestVain: a run in which the tool only asks again ends; one in which anything
+// else happens, or nothing, does not.
+func TestVain(t *testing.T) {
+	key := func(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }
+	for name, tt := range map[string]struct {
+		do   func(v *vain, i int)
+		ends bool
+	}{
+		"asks again":            {func(v *vain, _ int) { v.saw(key("a"), 403) }, true},
+		"asks for more":         {func(v *vain, i int) { v.saw(key("a"), 403); v.saw(key(string(rune(i))), 200) }, false},
+		"is busy":               {func(*vain, int) {}, false},
+		"waits for its own":     {func(v *vain, _ int) { v.saw(key("b"), 200) }, false},
+		"new ones, all refused": {func(v *vain, i int) { v.saw(key(string(rune(i))), 403) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := newVain()
+				defer v.end()
+				for i := range 100 {
+					tt.do(v, i)
+					time.Sleep(time.Second)
+				}
+				ended := false
+				select {
+				case <-v.stop:
+					ended = true
+				default:
+				}
+				if ended != tt.ends {
+					t.Errorf("ended %t, want %t", ended, tt.ends)
+				}
+			})
+		})
+	}
+}
