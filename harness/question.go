@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
@@ -122,11 +124,29 @@ func (q *question) mayNeed(x refusal.Exchange) bool {
 		text = x.URL.Host + x.URL.Path + "?" + x.URL.RawQuery + text
 	}
 	for g := range q.grants.All() {
-		if name := g.Resource[strings.LastIndexAny(g.Resource, ":/")+1:]; !strings.ContainsAny(name, "*?$") && !strings.Contains(text, name) {
+		if name := g.Resource[strings.LastIndexAny(g.Resource, ":/")+1:]; !strings.ContainsAny(name, "*?$") && !names(text, name) {
 			return false
 		}
 	}
 	return true
+}
+
+// names tells whether the name stands in the text as a whole word.
+func names(text, name string) bool {
+	wordly := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_' }
+	for at := 0; ; {
+		i := strings.Index(text[at:], name)
+		if i < 0 {
+			return false
+		}
+		i += at
+		before, _ := utf8.DecodeLastRuneInString(text[:i])
+		after, _ := utf8.DecodeRuneInString(text[i+len(name):])
+		if !wordly(before) && !wordly(after) {
+			return true
+		}
+		at = i + 1
+	}
 }
 
 // vainTime is how long a tool may do nothing but ask again for what it was
