@@ -164,11 +164,15 @@ func (r *Removal[K]) narrow(group []K, run Run[K]) {
 	} else {
 		r.pool = slices.Clone(r.pool[len(group):])
 	}
-	if len(about) == 0 {
+	r.fails = 0
+	switch len(about) {
+	case 0:
 		about, rest = group, nil
+	case 1: // the others were not missed: this run was without it alone
+		r.fails = 1
 	}
 	r.pool = append(rest, r.pool...)
-	r.hunt, r.fails = about, 0
+	r.hunt = about
 	r.size = max(1, len(group)/2)
 }
 
