@@ -3,16 +3,13 @@ package harness
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
-	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -135,65 +132,6 @@ func (l *loop) unproven(r StepResult) (n int) {
 		}
 	}
 	return n
-}
-
-// repeatable tells whether the step at i can be run again from where it started.
-// Destroying what Terraform has applied takes back more than the step if an
-// earlier one has applied the same module.
-func (l *loop) repeatable(i int) bool {
-	s := l.Lifecycle.Steps[i]
-	switch {
-	case l.World != nil:
-		return true
-	case l.Certify != Full || l.Resetter == nil:
-		return false
-	case len(s.Reset) > 0 || s.Terraform != nil && s.Terraform.Command == "plan":
-		return true
-	case s.Terraform == nil || s.Terraform.Command != "apply":
-		return false
-	}
-	return !slices.ContainsFunc(l.Lifecycle.Steps[:i], func(e lifecycle.Step) bool {
-		return e.Terraform != nil && e.Terraform.Dir == s.Terraform.Dir && e.Terraform.Command != "plan"
-	})
-}
-
-// back brings the world back to where the step begins.
-func (l *loop) back(ctx context.Context, r *StepResult, snapshot string) error {
-	if l.World != nil {
-		return l.restore(ctx, snapshot)
-	}
-	if r.Step.Terraform != nil && r.Step.Terraform.Command == "plan" && len(r.Step.Reset) == 0 {
-		return nil
-	}
-	if err := l.Resetter.Reset(ctx, r.Step); err != nil {
-		return fmt.Errorf("step %s: reset: %w", r.Step.Name, err)
-	}
-	return nil
-}
-
-// certifyInPlace certifies a step that has just grown, where its start cannot be
-// brought back later, and leaves what it makes for the steps after it.
-func (l *loop) certifyInPlace(ctx context.Context, i int) error {
-	r := &l.result.Steps[i]
-	if l.World != nil || !l.repeatable(i) || l.unproven(*r) == 0 {
-		return nil
-	}
-	began := time.Now()
-	r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
-	if err := l.certifyStep(ctx, r); err != nil {
-		return err
-	}
-	if err := l.put(ctx, r, passCertify, r.Set()); err != nil {
-		return err
-	}
-	out, err := l.trial(ctx, r, passCertify, r.Proof.Withheld+1, r.Set(), nil, false)
-	if err != nil {
-		return err
-	}
-	if !out.OK {
-		return &FailedError{Step: r.Step.Name, How: "under its final role, after a reset", Diagnostics: out.Diagnostics, Output: out.Output}
-	}
-	return l.certifiedStep(r, began)
 }
 
 // certifiedStep writes down that a step is through.
@@ -531,54 +469,6 @@ func refusedOf(r *StepResult, replies []marked) (qs []*question) {
 		}
 	}
 	return qs
-}
-
-// left is what a pass left of a step, to compare another with.
-type left struct {
-	facts map[string]string
-	calls calls
-}
-
-// difference tells what a run that succeeded lacks beside the same step in the
-// passes before. What the reference and growth do not have alike is chance. A
-// step that leaves nothing that can be compared lacks what its refused requests
-// would have changed.
-func (l *loop) difference(r *StepResult, out Outcome, refused []*question) string {
-	if !out.OK {
-		return ""
-	}
-	grown, reference := l.grown[r.Step.Name].facts, l.referred[r.Step.Name].facts
-	if grown == nil && out.Facts == nil {
-		for _, q := range refused {
-			for g := range q.grants.All() {
-				if !catalog.Level(g.Permission).Reads() {
-					return "never done: " + q.class
-				}
-			}
-		}
-		return ""
-	}
-	var differ []string
-	for _, key := range slices.Sorted(maps.Keys(grown)) {
-		value, there := out.Facts[key]
-		old, known := reference[key]
-		switch {
-		case !there && (known || reference == nil):
-			differ = append(differ, "lacks "+key)
-		case there && known && old == grown[key] && value != old:
-			differ = append(differ, key+" differs")
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(out.Facts)) {
-		_, grew := grown[key]
-		if _, known := reference[key]; !grew && !known {
-			differ = append(differ, "has "+key+" besides")
-		}
-	}
-	if len(differ) > 3 {
-		differ = append(differ[:3], fmt.Sprintf("and %d more", len(differ)-3))
-	}
-	return strings.Join(differ, ", ")
 }
 
 // doubtful gives the certified grants whose need was shown only beside the

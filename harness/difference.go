@@ -1,0 +1,58 @@
+package harness
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+)
+
+// left is what a pass left of a step, to compare another with.
+type left struct {
+	facts map[string]string
+	calls calls
+}
+
+// difference tells what a run that succeeded lacks beside the same step in the
+// passes before. What the reference and growth do not have alike is chance. A
+// step that leaves nothing that can be compared lacks what its refused requests
+// would have changed.
+func (l *loop) difference(r *StepResult, out Outcome, refused []*question) string {
+	if !out.OK {
+		return ""
+	}
+	grown, reference := l.grown[r.Step.Name].facts, l.referred[r.Step.Name].facts
+	if grown == nil && out.Facts == nil {
+		for _, q := range refused {
+			for g := range q.grants.All() {
+				if !catalog.Level(g.Permission).Reads() {
+					return "never done: " + q.class
+				}
+			}
+		}
+		return ""
+	}
+	var differ []string
+	for _, key := range slices.Sorted(maps.Keys(grown)) {
+		value, there := out.Facts[key]
+		old, known := reference[key]
+		switch {
+		case !there && (known || reference == nil):
+			differ = append(differ, "lacks "+key)
+		case there && known && old == grown[key] && value != old:
+			differ = append(differ, key+" differs")
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(out.Facts)) {
+		_, grew := grown[key]
+		if _, known := reference[key]; !grew && !known {
+			differ = append(differ, "has "+key+" besides")
+		}
+	}
+	if len(differ) > 3 {
+		differ = append(differ[:3], fmt.Sprintf("and %d more", len(differ)-3))
+	}
+	return strings.Join(differ, ", ")
+}
