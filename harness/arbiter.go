@@ -178,7 +178,7 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	class := parsers.Class(x)
 	a.count(class, x.Status)
 	if a.vain != nil {
-		a.vain.saw(requestKey(x), x.Status)
+		a.vain.saw(requestKey(x), x.Token != "")
 	}
 	if !a.identity.Credentials.Issued(x.Credential) {
 		return
@@ -202,7 +202,7 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 			}
 		}
 		a.mu.Unlock()
-		if a.mode != watch && (dec.action == add || dec.action == wait) {
+		if a.mode != watch && !d.Partial && (dec.action == add || dec.action == wait) {
 			a.wants(x, dec.grants)
 		}
 		// A whole refusal that was held has been through Refused already.

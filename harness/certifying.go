@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,12 +36,12 @@ type Budget struct {
 // spending is a budget in use.
 type spending struct {
 	Budget
-	runs  int
-	began time.Time
+	runs int
+	took time.Duration // of these runs
 }
 
 func (s *spending) left() bool {
-	return (s.Runs == 0 || s.runs < s.Runs) && (s.Time == 0 || time.Since(s.began) < s.Time)
+	return (s.Runs == 0 || s.runs < s.Runs) && (s.Time == 0 || s.took < s.Time)
 }
 
 // Proof tells how a step's grants were certified.
@@ -75,7 +76,6 @@ func (l *loop) certifyAll(ctx context.Context) error {
 	if l.Certify == None || l.World == nil {
 		return nil
 	}
-	l.spent.began = time.Now()
 	if err := l.announce(); err != nil {
 		return err
 	}
@@ -140,6 +140,23 @@ func (l *loop) certifiedStep(r *StepResult, began time.Time) error {
 	return l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: r.Step.Name, Pass: passCertify, OK: true, Text: r.Proof.String()})
 }
 
+// doubts tells of certified grants beside what their need was shown: whatever was
+// refused and swallowed in the same run, each with all that it needs. If the step
+// may do one of these now, the need has not been shown.
+type doubts map[grant.Grant][]grant.Set
+
+// of gives the step's grants that are in doubt.
+func (d doubts) of(r *StepResult) (shaky []grant.Grant) {
+	set := r.Set()
+	for g, beside := range d {
+		if set.Has(g) && slices.ContainsFunc(beside, func(b grant.Set) bool { return b.SubsetOf(set) }) {
+			shaky = append(shaky, g)
+		}
+	}
+	slices.SortFunc(shaky, grant.Compare)
+	return shaky
+}
+
 // certifyStep asks first by withholding, which changes no role, and settles
 // what that has not shown by taking grants away.
 func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
@@ -150,31 +167,52 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 		r.Proof.Short = true
 		return nil
 	}
-	qs := questions(l.wanted[r.Step.Name], r.Set(), func(s string) string { return unnamed(s, l.names) })
+	before := slices.Clone(r.Entries)
+	qs := questions(l.wanted[r.Step.Name], r.Entries, func(s string) string { return unnamed(s, l.names) })
 	found, err := l.withhold(ctx, r, qs)
 	if err != nil {
 		return err
 	}
-	if err := l.take(r, qs, found); err != nil {
-		return err
-	}
+	doubt := take(r, qs, found)
 	var suspects []grant.Grant
 	for _, e := range r.Entries {
 		if e.Necessity != Certified {
 			suspects = append(suspects, e.Grant)
 		}
 	}
-	// What was needed beside something that turned out to be needed too is asked
-	// again. Each round has less beside what it is about.
-	for range 4 {
-		again, err := l.remove(ctx, r, suspects)
-		if err != nil {
+	// What is in doubt is asked about again: together first, then one by one, when
+	// nothing can be refused beside it.
+	for round := 0; ; round++ {
+		if err := l.remove(ctx, r, suspects, doubt); err != nil {
 			return err
 		}
-		if suspects = append(again, doubtful(r, qs, found)...); len(suspects) == 0 {
+		if suspects = doubt.of(r); len(suspects) == 0 {
 			break
 		}
-		found = nil
+		if r.Proof.Short {
+			for _, g := range suspects {
+				conclude(r, g, Observed, "")
+			}
+			break
+		}
+		if round > 0 {
+			suspects = suspects[:1]
+		}
+	}
+	return l.writeFound(r, before)
+}
+
+// writeFound journals what was found of a step's grants, when nothing of it is in
+// doubt any more.
+func (l *loop) writeFound(r *StepResult, before []Entry) error {
+	for _, e := range slices.Concat(r.Entries, r.Optional) {
+		if slices.Contains(before, e) || e.Necessity == Assumed {
+			continue
+		}
+		found := journal.Event{Kind: journal.KindFound, Step: r.Step.Name, Pass: passCertify, Grants: []grant.Grant{e.Grant}, Class: e.Class, Necessity: string(e.Necessity), Text: e.Difference}
+		if err := l.Journal.Append(found); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -210,9 +248,9 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 			asking.Stop("the budget is used up")
 			break
 		}
-		w := &withholder{issued: l.identities[r.Step.Name].Credentials.Issued}
+		w := &withholder{issued: l.identities[r.Step.Name].Credentials.Issued, all: qs, open: map[string]bool{}}
 		for _, name := range names {
-			w.open = append(w.open, byName[name])
+			w.open[name] = true
 		}
 		r.Proof.Withheld++
 		if r.Proof.Withheld > 1 {
@@ -266,10 +304,12 @@ func (l *loop) tell(r *StepResult, pass string, asked int, showed string) error 
 // trial runs the step once, for a bounded time. With short it ends sooner when the
 // tool does nothing but ask again for what it was refused.
 func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set grant.Set, w Withholder, short bool) (Outcome, error) {
+	began := time.Now()
+	defer func() { l.spent.took += time.Since(began) }()
 	l.spent.runs++
 	step := r.Step
-	most := slack*r.Grow/time.Duration(max(1, r.Runs)) + grace
-	if step.Timeout == 0 || step.Timeout > most {
+	// A run in which nothing is refused on purpose takes what it takes.
+	if most := slack*l.took[step.Name] + grace; w != nil && (step.Timeout == 0 || step.Timeout > most) {
 		step.Timeout = most
 	}
 	arb := l.newArbiter(ctx, step, pass, watch, l.identities[step.Name], set)
@@ -281,59 +321,76 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 		defer arb.vain.end()
 	}
 	out, err := l.attempt(ctx, step, arb, n)
-	if m, ok := w.(*marker); ok && err == nil {
-		m.masked = l.masked(r, arb)
+	if err != nil {
+		return out, err
 	}
-	return out, err
+	masked, strange := l.masked(r, arb)
+	if m, ok := w.(*marker); ok {
+		m.masked = masked
+	}
+	// What the tool failed of may be that, and not what the lifecycle excuses.
+	if out.Excused && strange {
+		out.OK = false
+	}
+	return out, nil
 }
 
-// take notes what the questions have shown. A grant is certified by any class
-// that the step failed of.
-func (l *loop) take(r *StepResult, qs []*question, found map[string]certify.Finding[string]) error {
+// take notes what the questions have shown, and beside what. A grant is certified
+// by any class that the step failed of.
+func take(r *StepResult, qs []*question, found map[string]certify.Finding[string]) doubts {
+	byName := map[string]*question{}
+	for _, q := range qs {
+		byName[q.name] = q
+	}
+	doubt, sure := doubts{}, map[grant.Grant]bool{}
 	for _, q := range qs {
 		f := found[q.name]
 		if f.Verdict != certify.Needed {
 			continue
 		}
+		var beside []grant.Set
+		for _, b := range f.Beside {
+			beside = append(beside, byName[b].grants)
+		}
 		for g := range q.grants.All() {
-			if err := l.conclude(r, g, Certified, q.class, f.Error, ""); err != nil {
-				return err
+			conclude(r, g, Certified, "")
+			if len(beside) == 0 {
+				sure[g] = true
+			} else if _, ok := doubt[g]; !ok {
+				doubt[g] = beside
 			}
 		}
 	}
-	return nil
+	maps.DeleteFunc(doubt, func(g grant.Grant, _ []grant.Set) bool { return sure[g] })
+	return doubt
 }
 
-// conclude writes down what was found of a grant of the step.
-func (l *loop) conclude(r *StepResult, g grant.Grant, n Necessity, class, why, difference string) error {
+// conclude notes what was found of a grant of the step.
+func conclude(r *StepResult, g grant.Grant, n Necessity, difference string) {
 	i := slices.IndexFunc(r.Entries, func(e Entry) bool { return e.Grant == g })
-	if i < 0 || r.Entries[i].Necessity == n && difference == "" {
-		return nil
+	if i < 0 {
+		return
 	}
 	e := &r.Entries[i]
+	guess := e.Guess
 	e.Necessity, e.Difference = n, difference
-	if n == Certified {
+	switch n {
+	case Certified:
 		e.Guess = false
-	}
-	if class != "" && e.Class == "" {
-		e.Class = class
-	}
-	found := journal.Event{Kind: journal.KindFound, Step: r.Step.Name, Pass: passCertify, Grants: []grant.Grant{g}, Class: e.Class, Necessity: string(n), Text: why}
-	if n == Optional {
+	case Optional:
 		gone := *e
 		r.Entries = slices.Delete(r.Entries, i, i+1)
-		if !gone.Guess { // a guess that was wrong is not optional: nothing refused it
+		if !guess { // a guess that was wrong is not optional: nothing refused it
 			r.Optional = append(r.Optional, gone)
 		}
 	}
-	return l.Journal.Append(found)
 }
 
-// remove takes the suspects away in earnest, and gives those that have to be
-// asked about again.
-func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant) (again []grant.Grant, err error) {
+// remove takes the suspects away in earnest, and notes beside what their need was
+// shown.
+func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant, doubt doubts) error {
 	if len(suspects) == 0 {
-		return nil, nil
+		return nil
 	}
 	rm := certify.Remove(suspects)
 	whole := r.Set()
@@ -349,14 +406,14 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 		}
 		less := whole.Without(out...)
 		if err := l.put(ctx, r, passRemove, less); err != nil {
-			return nil, err
+			return err
 		}
 		m := &marker{about: l.missing(r, less, out)}
 		r.Proof.Removed++
 		// What is asked about alone may take its time: how it ends is the answer.
 		end, err := l.trial(ctx, r, passRemove, r.Proof.Removed, less, m, rm.Asking() > 1)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		m.mu.Lock()
 		given := m.given
@@ -369,38 +426,36 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 		run := read(r.Step, end, l.difference(r, end, refusedOf(r, given)), given)
 		rm.Answer(run)
 		if err := l.tell(r, passRemove, len(out), run.String()); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	all := rm.Findings()
 	for _, g := range suspects {
+		delete(doubt, g)
 		switch f := all[g]; f.Verdict {
 		case certify.Spare:
-			err = l.conclude(r, g, Optional, "", "the step does as well without it", "")
+			conclude(r, g, Optional, "")
 		case certify.Needed:
-			n, why := Certified, f.Error
-			if f.Error == "" {
-				why = "the step fails without it, each time"
-			}
+			n := Certified
 			if f.Difference != "" {
-				n, why = Observed, f.Difference
+				n = Observed
 			}
-			err = l.conclude(r, g, n, "", why, f.Difference)
+			conclude(r, g, n, f.Difference)
+			for _, b := range f.Beside {
+				doubt[g] = append(doubt[g], grant.Of(b))
+			}
 		default:
-			// What is certified already was so beside what may be needed too.
-			if i := slices.IndexFunc(r.Entries, func(e Entry) bool { return e.Grant == g && e.Necessity == Certified }); i >= 0 {
-				if err := l.conclude(r, g, Observed, "", f.Why, ""); err != nil {
-					return nil, err
-				}
+			// What was certified was so beside what may be needed, too.
+			if slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Grant == g && e.Necessity == Certified }) {
+				conclude(r, g, Observed, "")
 			}
 			note := journal.Event{Kind: journal.KindNote, Step: r.Step.Name, Pass: passRemove, Grants: []grant.Grant{g}, Text: g.Permission + ": not certified: " + f.Why}
-			err = l.Journal.Append(note)
-		}
-		if err != nil {
-			return nil, err
+			if err := l.Journal.Append(note); err != nil {
+				return err
+			}
 		}
 	}
-	return certify.Doubtful(all), nil
+	return nil
 }
 
 // missing gives what a refusal is about, of what was taken away.
@@ -410,7 +465,9 @@ func (l *loop) missing(r *StepResult, less grant.Set, out []grant.Grant) func(re
 		if !arb.identity.Credentials.Issued(x.Credential) {
 			return nil
 		}
-		denials, _ := arb.denials(context.Background(), x)
+		ctx, cancel := context.WithTimeout(context.Background(), putTimeout)
+		defer cancel()
+		denials, _ := arb.denials(ctx, x)
 		var all []grant.Grant
 		for _, d := range denials {
 			for _, g := range arb.decide(x, d).grants {
@@ -432,19 +489,21 @@ func covers(a, b grant.Grant) bool {
 }
 
 // masked gives the grants whose request was answered as it never was while they
-// were held, with an error that does not say that it is a refusal.
-func (l *loop) masked(r *StepResult, arb *arbiter) (grants []grant.Grant) {
+// were held, with an error that does not say that it is a refusal. Strange tells
+// that there was such an answer, whatever it was about.
+func (l *loop) masked(r *StepResult, arb *arbiter) (grants []grant.Grant, strange bool) {
 	arb.mu.Lock()
 	defer arb.mu.Unlock()
 	before := l.grown[r.Step.Name].calls
 	if before == nil {
-		return nil
+		return nil, false
 	}
 	for class, statuses := range arb.calls {
 		for status := range statuses {
 			if status < 400 || before[class][status] > 0 {
 				continue
 			}
+			strange = true
 			for _, e := range r.Entries {
 				if e.Class == class && !slices.Contains(grants, e.Grant) {
 					grants = append(grants, e.Grant)
@@ -453,7 +512,7 @@ func (l *loop) masked(r *StepResult, arb *arbiter) (grants []grant.Grant) {
 		}
 	}
 	slices.SortFunc(grants, grant.Compare)
-	return grants
+	return grants, strange
 }
 
 // refusedOf gives what refusals were about as questions, for what the requests
@@ -469,36 +528,4 @@ func refusedOf(r *StepResult, replies []marked) (qs []*question) {
 		}
 	}
 	return qs
-}
-
-// doubtful gives the certified grants whose need was shown only beside the
-// refusal of a class that the step may send now: all that it needs was kept.
-func doubtful(r *StepResult, qs []*question, found map[string]certify.Finding[string]) (grants []grant.Grant) {
-	set := r.Set()
-	byName := map[string]*question{}
-	for _, q := range qs {
-		byName[q.name] = q
-	}
-	sure := map[grant.Grant]bool{}
-	var doubt []grant.Grant
-	for _, q := range qs {
-		f := found[q.name]
-		if f.Verdict != certify.Needed {
-			continue
-		}
-		shaky := slices.ContainsFunc(f.Beside, func(b string) bool { return byName[b].grants.SubsetOf(set) })
-		for g := range q.grants.All() {
-			if shaky {
-				doubt = append(doubt, g)
-			} else {
-				sure[g] = true
-			}
-		}
-	}
-	for g := range grant.Of(doubt...).All() {
-		if !sure[g] {
-			grants = append(grants, g)
-		}
-	}
-	return grants
 }

@@ -191,6 +191,7 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 		x := one.exchange(a.Identity)
 		if a.Withhold != nil {
 			if reply, token, ok := a.Withhold.Withheld(x); ok {
+				x.Token = token
 				x.Status, x.Reply, x.ReplyBody = reply.Status, reply.Reply, stamped(reply.ReplyBody, token)
 				a.Arbiter.Observed(x, 0)
 				c.mu.Lock()
@@ -217,7 +218,7 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 		if !a.Held || a.Arbiter.Refused(ctx, x) == refusal.Deliver {
 			if a.Withhold != nil {
 				if token, ok := a.Withhold.Marked(x); ok {
-					x.ReplyBody = stamped(x.ReplyBody, token)
+					x.ReplyBody, x.Token = stamped(x.ReplyBody, token), token
 				}
 			}
 			a.Arbiter.Observed(x, repeats)

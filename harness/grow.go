@@ -144,6 +144,7 @@ func (l *loop) learn(step string, arb *arbiter, out Outcome) {
 		}
 		l.wanted[step][key] = w
 	}
+	l.took[step] = out.Duration
 	l.grown[step] = left{facts: out.Facts, calls: arb.calls}
 }
 

@@ -184,10 +184,11 @@ type Result struct {
 // loop is one run; its fields but the configuration are the run's findings.
 type loop struct {
 	Config
-	identities map[string]Identity // by step name
-	calls      map[string]calls    // the reference's calls, by step name
-	referred   map[string]left     // what the reference left, by step name
-	grown      map[string]left     // what growth's last run left, by step name
+	identities map[string]Identity      // by step name
+	calls      map[string]calls         // the reference's calls, by step name
+	referred   map[string]left          // what the reference left, by step name
+	grown      map[string]left          // what growth's last run left, by step name
+	took       map[string]time.Duration // growth's last run, by step name
 	wanted     map[string]map[[sha256.Size]byte]*wanting
 	spent      spending
 	flukes     int               // verifications that failed for no refusal
@@ -215,7 +216,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	l := newLoop(c)
-	l.spent = spending{Budget: c.Budget, began: time.Now()}
+	l.spent = spending{Budget: c.Budget}
 	if err := l.checkRepeatable(); err != nil {
 		return l.result, err
 	}
@@ -236,7 +237,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 
 func newLoop(c Config) *loop {
 	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
-		referred: map[string]left{}, grown: map[string]left{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
+		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {
 		l.result.Steps = append(l.result.Steps, StepResult{Step: s})
@@ -421,7 +422,7 @@ func inexcusable(out Outcome, arb *arbiter) Outcome {
 	if !out.OK || !out.Excused || len(arb.delivered) == 0 {
 		return out
 	}
-	out.OK, out.Excused = false, false
+	out.OK, out.Excused, out.Stopped = false, false, true // it is not known how it would have ended
 	out.Diagnostics = append(out.Diagnostics, Diagnostic{
 		Summary: "refused, so that succeeds_when cannot excuse it: " + arb.delivered[0].class,
 	})

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -25,7 +26,7 @@ func (l *loop) repeatable(i int) bool {
 		return false
 	}
 	return !slices.ContainsFunc(l.Lifecycle.Steps[:i], func(e lifecycle.Step) bool {
-		return e.Terraform != nil && e.Terraform.Dir == s.Terraform.Dir && e.Terraform.Command != "plan"
+		return e.Terraform != nil && filepath.Clean(e.Terraform.Dir) == filepath.Clean(s.Terraform.Dir) && e.Terraform.Command != "plan"
 	})
 }
 
@@ -47,20 +48,26 @@ func (l *loop) back(ctx context.Context, r *StepResult, snapshot string) error {
 // brought back later, and leaves what it makes for the steps after it.
 func (l *loop) certifyInPlace(ctx context.Context, i int) error {
 	r := &l.result.Steps[i]
-	if l.World != nil || !l.repeatable(i) || l.unproven(*r) == 0 {
+	if l.World != nil || !l.repeatable(i) || l.unproven(*r) == 0 || !l.spent.left() {
 		return nil
+	}
+	if _, grew := l.grown[r.Step.Name]; !grew {
+		return nil // an interrupted run has grown it, and what it left is not known
 	}
 	began := time.Now()
 	r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
 	if err := l.certifyStep(ctx, r); err != nil {
 		return err
 	}
-	if err := l.put(ctx, r, passCertify, r.Set()); err != nil {
-		return err
-	}
-	out, err := l.trial(ctx, r, passCertify, r.Proof.Withheld+1, r.Set(), nil, false)
-	if err != nil {
-		return err
+	var out Outcome
+	for n := 1; n <= 2 && !out.OK; n++ { // a tool can fail by itself
+		if err := l.put(ctx, r, passCertify, r.Set()); err != nil {
+			return err
+		}
+		var err error
+		if out, err = l.trial(ctx, r, passCertify, r.Proof.Withheld+n, r.Set(), nil, false); err != nil {
+			return err
+		}
 	}
 	if !out.OK {
 		return &FailedError{Step: r.Step.Name, How: "under its final role, after a reset", Diagnostics: out.Diagnostics, Output: out.Output}

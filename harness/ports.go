@@ -68,6 +68,9 @@ type Arbiter interface {
 // Outcome is how an attempt ended.
 type Outcome struct {
 	OK bool
+	// Stopped is set where the step did not come to its own end: its time was over,
+	// or Attempt.Stop was closed.
+	Stopped bool
 	// Excused is set where OK is the lifecycle's word and not the tool's: its
 	// exit code says that it failed, or it was stopped.
 	Excused bool

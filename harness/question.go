@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,6 +38,9 @@ type wanting struct {
 	class  string
 	grants grant.Set        // all that it was refused for
 	reply  refusal.Exchange // one of its refusals
+	// opaque: a refusal that named none of the grants; only those count of which
+	// the held request has shown that it needs them.
+	opaque bool
 }
 
 // wants notes what a refused request was refused for. a.mu is not held.
@@ -50,6 +54,7 @@ func (a *arbiter) wants(x refusal.Exchange, grants []grant.Grant) {
 		a.wanting[key] = w
 	}
 	w.grants = w.grants.With(grants...)
+	w.opaque = w.opaque || len(grants) > 1
 }
 
 // question is what is asked by withholding: the requests of one class that were
@@ -63,9 +68,13 @@ type question struct {
 	requests map[[sha256.Size]byte]bool
 }
 
-// questions gathers what growth saw refused into questions, of what is in set.
-// Rename gives a resource as the set has it.
-func questions(seen map[[sha256.Size]byte]*wanting, set grant.Set, rename func(string) string) []*question {
+// questions gathers what growth saw refused into questions, of what the step was
+// granted. Rename gives a resource as the entries have it.
+func questions(seen map[[sha256.Size]byte]*wanting, entries []Entry, rename func(string) string) []*question {
+	granted := map[grant.Grant]Entry{}
+	for _, e := range entries {
+		granted[e.Grant] = e
+	}
 	all := map[string]*question{}
 	for key, w := range seen {
 		if w.reply.Status == http.StatusSwitchingProtocols {
@@ -74,7 +83,7 @@ func questions(seen map[[sha256.Size]byte]*wanting, set grant.Set, rename func(s
 		var grants []grant.Grant
 		for g := range w.grants.All() {
 			g.Resource = rename(g.Resource)
-			if set.Has(g) {
+			if e, ok := granted[g]; ok && (!w.opaque || !e.Guess && e.Class == w.class) {
 				grants = append(grants, g)
 			}
 		}
@@ -99,21 +108,24 @@ func questions(seen map[[sha256.Size]byte]*wanting, set grant.Set, rename func(s
 }
 
 // about tells which of the questions a request is about: the one that the same
-// request was refused in, else the one whose grants are all about what the
-// request names, of several the one with the most grants.
+// request was refused in, else the only one whose grants are all about what the
+// request names. Where there are several nobody knows, and it is about none.
 func about(qs []*question, x refusal.Exchange) *question {
 	class, key := parsers.Class(x), requestKey(x)
-	var best *question
+	var fit []*question
 	for _, q := range qs {
 		switch {
 		case q.class != class:
 		case q.requests[key]:
 			return q
-		case (best == nil || q.grants.Len() > best.grants.Len()) && q.mayNeed(x):
-			best = q
+		case q.mayNeed(x):
+			fit = append(fit, q)
 		}
 	}
-	return best
+	if len(fit) != 1 {
+		return nil
+	}
+	return fit[0]
 }
 
 // mayNeed tells whether every resource of the question that has a name of its
@@ -171,15 +183,15 @@ func newVain() *vain {
 	return v
 }
 
-// saw takes the end of a request.
-func (v *vain) saw(key [sha256.Size]byte, status int) {
+// saw takes the end of a request; meant tells that it was refused on purpose.
+func (v *vain) saw(key [sha256.Size]byte, meant bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if status >= 400 && v.seen[key] {
+	if meant && v.seen[key] {
 		v.again++
 		return
 	}
-	v.seen[key] = v.seen[key] || status >= 400
+	v.seen[key] = v.seen[key] || meant
 	v.again = 0
 	v.timer.Reset(vainTime)
 }
@@ -212,7 +224,8 @@ type given[K comparable] struct {
 // withholder answers the requests that are asked about.
 type withholder struct {
 	issued func(credential string) bool
-	open   []*question
+	all    []*question
+	open   map[string]bool // by name: those that are withheld
 
 	mu    sync.Mutex
 	given []given[string]
@@ -223,8 +236,8 @@ func (w *withholder) Withheld(x refusal.Exchange) (reply refusal.Exchange, token
 	if !w.issued(x.Credential) {
 		return reply, "", false
 	}
-	q := about(w.open, x)
-	if q == nil {
+	q := about(w.all, x)
+	if q == nil || !w.open[q.name] {
 		return reply, "", false
 	}
 	token = newToken()
@@ -274,12 +287,12 @@ func (m *marker) Marked(x refusal.Exchange) (token string, ok bool) {
 // read puts together how a run ended and which of the refusals its errors show.
 // A refusal that may be about several things shows none of them to be needed.
 func read[K comparable](s lifecycle.Step, out Outcome, difference string, replies []given[K]) certify.Run[K] {
-	run := certify.Run[K]{OK: out.OK, Difference: difference}
+	run := certify.Run[K]{OK: out.OK, Stopped: out.Stopped, Difference: difference}
 	for _, g := range replies {
 		for _, of := range g.of {
 			p := certify.Reply[K]{Of: of, Request: string(g.request[:])}
 			if len(g.of) == 1 && g.token != "" {
-				p.Error = errorWith(s, out, g.token)
+				p.Error, p.Weak = errorWith(s, out, g.token)
 			}
 			run.Replies = append(run.Replies, p)
 		}
@@ -289,19 +302,28 @@ func read[K comparable](s lifecycle.Step, out Outcome, difference string, replie
 
 // errorWith names the error of the tool that shows the token; empty if none
 // does. Errors about the same resource are one: a provider can go another way
-// when it is refused, and tell of both.
-func errorWith(s lifecycle.Step, out Outcome, token string) string {
+// when it is refused, and tell of both. What a command prints on stderr is weak,
+// unless it is its last word: it may be a warning. Of one that was stopped it is
+// nothing.
+func errorWith(s lifecycle.Step, out Outcome, token string) (name string, weak bool) {
+	const tools = "an error of the tool"
+	if len(s.Command) > 0 {
+		for _, d := range out.Diagnostics {
+			said := strings.TrimSpace(d.Summary + "\n" + d.Detail)
+			if last := said[strings.LastIndexByte(said, '\n')+1:]; strings.Contains(last, token) && !out.Stopped {
+				return cmp.Or(d.Address, tools), false
+			}
+		}
+		printed := slices.ContainsFunc(out.Tokens, func(t Token) bool { return t.Text == token && t.Stream == "stderr" })
+		if printed && !out.OK && !out.Stopped {
+			return tools, true
+		}
+		return "", false
+	}
 	for _, d := range out.Diagnostics {
 		if strings.Contains(d.Summary, token) || strings.Contains(d.Detail, token) {
-			if d.Address == "" {
-				return "an error of the tool"
-			}
-			return d.Address
+			return cmp.Or(d.Address, tools), false
 		}
 	}
-	// A tool whose errors have no form of their own prints them on stderr.
-	if len(s.Command) > 0 && slices.ContainsFunc(out.Tokens, func(t Token) bool { return t.Text == token && t.Stream == "stderr" }) {
-		return "an error of the tool"
-	}
-	return ""
+	return "", false
 }

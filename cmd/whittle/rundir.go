@@ -91,6 +91,12 @@ func resumable(dir, what string, events []journal.Event) error {
 func knownOf(events []journal.Event) map[string]harness.Known {
 	known := map[string]harness.Known{}
 	for _, e := range events {
+		if e.Kind == journal.KindEnd && e.OK {
+			for step, k := range known { // it has been through to its teardown
+				k.Done = false
+				known[step] = k
+			}
+		}
 		if e.Kind == journal.KindFound {
 			known[e.Step] = concluded(known[e.Step], e)
 			continue

@@ -58,12 +58,17 @@ type Reply[K comparable] struct {
 	// Error names the tool's error that shows the reply's token, empty if none
 	// does. Replies with the same name are in one error.
 	Error string
+	// Weak: what shows the token may be no error (a warning of a tool that failed
+	// of something else). It counts when it has been seen twice.
+	Weak bool
 }
 
 // Run is how a run of the step ended.
 type Run[K comparable] struct {
 	// OK: the step succeeded.
 	OK bool
+	// Stopped: it did not come to its own end.
+	Stopped bool
 	// Difference tells how the outcome of a step that succeeded differs from what
 	// it should be; empty if it does not.
 	Difference string
@@ -103,8 +108,8 @@ func (r Run[K]) String() string {
 }
 
 // shown reads a run: what each error shows to be needed, and what was refused
-// besides. A request that was refused, sent again, and is in an error then was
-// only retried.
+// besides. A request that was refused, sent again at once, and is in an error
+// then was only retried.
 func shown[K comparable](r Run[K]) (needed map[K]string, beside []K) {
 	needed = map[K]string{}
 	if r.OK {
@@ -116,27 +121,38 @@ func shown[K comparable](r Run[K]) (needed map[K]string, beside []K) {
 			last[p.Error] = p.Of
 		}
 	}
-	type sent struct {
-		of      K
-		request string
-	}
-	fatal := map[sent]bool{}
-	for _, p := range r.Replies {
-		if p.Error == "" || last[p.Error] != p.Of {
-			continue
-		}
-		fatal[sent{p.Of, p.Request}] = true
-		if old, ok := needed[p.Of]; !ok || p.Error < old {
-			needed[p.Of] = p.Error
-		}
-	}
-	for _, p := range r.Replies {
-		shown := fatal[sent{p.Of, p.Request}] && (p.Error == "" || last[p.Error] == p.Of)
-		if !shown && !slices.Contains(beside, p.Of) {
+	fatal := func(p Reply[K]) bool { return p.Error != "" && last[p.Error] == p.Of }
+	for i, p := range r.Replies {
+		switch {
+		case fatal(p):
+			if old, ok := needed[p.Of]; !ok || p.Error < old {
+				needed[p.Of] = p.Error
+			}
+		case p.Error == "" && retried(r.Replies[i:], fatal):
+		case !slices.Contains(beside, p.Of):
 			beside = append(beside, p.Of)
 		}
 	}
 	return needed, beside
+}
+
+// retried tells whether the first of the replies was followed by the same request,
+// and by nothing else, until one that is in an error.
+func retried[K comparable](replies []Reply[K], fatal func(Reply[K]) bool) bool {
+	for _, p := range replies[1:] {
+		if p.Of != replies[0].Of || p.Request != replies[0].Request {
+			return false
+		}
+		if fatal(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// weakly tells whether every reply that shows k to be needed is weak.
+func weakly[K comparable](r Run[K], k K) bool {
+	return !slices.ContainsFunc(r.Replies, func(p Reply[K]) bool { return p.Of == k && p.Error != "" && !p.Weak })
 }
 
 // insistent is how often the same refused request must come in a run for the

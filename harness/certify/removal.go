@@ -4,7 +4,8 @@ import "slices"
 
 // Why a grant is unsure.
 const (
-	unseen = "the step fails without it, and nothing that was refused is about it"
+	tooLong = "the step did not come to its end without it"
+	unseen  = "the step fails without it, and nothing that was refused is about it"
 )
 
 // confirm is how many runs without one grant must fail before it counts as
@@ -21,8 +22,10 @@ type Removal[K comparable] struct {
 	size  int // of the next group from the pool
 	later []K // what the tool waits for, in vain: asked about alone, at the end
 	fails int // runs without the only one of hunt that failed
+	cut   int // of these, those that did not come to their own end
 	idle  int // runs in which nothing was refused, in a row
 	found map[K]Finding[K]
+	weak  map[K]bool // shown once by what may be no error
 	order []K
 	runs  int
 	// blind: refusals cannot be seen, so that a run in which nothing was refused
@@ -33,7 +36,7 @@ type Removal[K comparable] struct {
 // Remove makes a Removal of the suspects. That the refusals of a step cannot be
 // seen it finds out itself: it fails, again and again, of none.
 func Remove[K comparable](suspects []K) *Removal[K] {
-	r := &Removal[K]{found: map[K]Finding[K]{}}
+	r := &Removal[K]{found: map[K]Finding[K]{}, weak: map[K]bool{}}
 	for _, k := range suspects {
 		if _, ok := r.found[k]; !ok {
 			r.found[k] = Finding[K]{}
@@ -91,7 +94,7 @@ func (r *Removal[K]) Answer(run Run[K]) {
 	group := slices.Clone(r.group())
 	if run.OK && run.Difference == "" {
 		r.settle(group, Finding[K]{Verdict: Spare})
-		r.fails, r.idle = 0, 0
+		r.fails, r.cut, r.idle = 0, 0, 0
 		if r.size < len(r.pool) {
 			r.size *= 2
 		}
@@ -99,6 +102,16 @@ func (r *Removal[K]) Answer(run Run[K]) {
 	}
 	late := r.putOff(group, run)
 	needed, beside := shown(run)
+	again := false
+	for k := range needed {
+		if weakly(run, k) && !r.weak[k] {
+			r.weak[k], again = true, true
+			delete(needed, k)
+		}
+	}
+	if again && len(needed) == 0 {
+		return
+	}
 	if !run.OK && len(needed) > 0 {
 		r.idle = 0
 		for k, err := range needed {
@@ -164,7 +177,7 @@ func (r *Removal[K]) narrow(group []K, run Run[K]) {
 	} else {
 		r.pool = slices.Clone(r.pool[len(group):])
 	}
-	r.fails = 0
+	r.fails, r.cut = 0, 0
 	switch len(about) {
 	case 0:
 		about, rest = group, nil
@@ -181,12 +194,20 @@ func (r *Removal[K]) alone(k K, refused bool, run Run[K]) {
 	if len(r.hunt) == 0 {
 		r.hunt, r.pool, r.later = []K{k}, without(r.pool, k), without(r.later, k)
 	}
-	if r.fails++; r.fails < confirm && !slices.Contains(waitedFor(run), k) {
+	waits := slices.Contains(waitedFor(run), k)
+	if run.Stopped && !waits {
+		r.cut++
+	}
+	if r.fails++; r.fails < confirm && !waits {
 		return
 	}
-	r.fails = 0
+	late := r.cut > 0 && !waits
+	r.fails, r.cut = 0, 0
 	f := Finding[K]{Verdict: Unsure, Why: unseen, Difference: run.Difference}
-	if refused || run.Difference != "" {
+	switch {
+	case late:
+		f.Why = tooLong
+	case refused || run.Difference != "":
 		f.Verdict, f.Why = Needed, ""
 	}
 	r.settle([]K{k}, f)

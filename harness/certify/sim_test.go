@@ -21,6 +21,9 @@ type life struct {
 	rand  *rand.Rand
 	// mute: no error shows a token. lone: all errors are one.
 	mute, lone bool
+	// alike: the same request comes from different nodes. warns: the tool tells of
+	// what it swallows in the same place as of its errors.
+	alike, warns bool
 }
 
 type node struct {
@@ -58,7 +61,11 @@ func (l *life) run(out []string) certify.Run[string] {
 		if !slices.Contains(out, class) {
 			return 0, false
 		}
-		r.Replies = append(r.Replies, certify.Reply[string]{Of: class, Request: fmt.Sprint(class, " of ", n)})
+		p := certify.Reply[string]{Of: class, Request: fmt.Sprint(class, " of ", n), Weak: l.warns}
+		if l.alike {
+			p.Request = class
+		}
+		r.Replies = append(r.Replies, p)
 		return len(r.Replies) - 1, true
 	}
 	flake := -1
@@ -105,6 +112,11 @@ func (l *life) run(out []string) certify.Run[string] {
 	}
 	if !r.OK {
 		r.Difference = ""
+	}
+	if l.warns && !l.mute {
+		for i := range r.Replies {
+			r.Replies[i].Error = "the tool's"
+		}
 	}
 	return r
 }
@@ -299,6 +311,8 @@ func TestPlanted(t *testing.T) {
 		l := draw(t, planted{swallow: true, lost: true, instead: true, alters: true})
 		l.mute = rapid.IntRange(0, 4).Draw(t, "mute") == 0
 		l.lone = rapid.IntRange(0, 4).Draw(t, "lone") == 0
+		l.alike = rapid.Bool().Draw(t, "alike")
+		l.warns = rapid.IntRange(0, 4).Draw(t, "warns") == 0
 		final, _, _ := whole(l)
 		least(t, l, final)
 		for c, f := range final {
@@ -320,6 +334,7 @@ func TestFlaky(t *testing.T) {
 	for seed := range 100 {
 		l := lives.Example(seed)
 		l.flaky, l.rand = 50, rand.New(rand.NewPCG(uint64(seed), 1))
+		l.alike, l.warns = seed%2 == 0, seed%5 == 0
 		final, _, _ := whole(l)
 		var spare []string
 		for c, f := range final {

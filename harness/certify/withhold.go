@@ -32,16 +32,17 @@ type Questions struct {
 	order    []string
 	found    map[string]Finding[string]
 	runs     int
-	muted    map[string]int // runs that failed in which the class was refused and not shown
-	repeated int            // questions that were asked again
-	idle     int            // runs that failed before anything was refused
+	muted    map[string]int  // runs that failed in which the class was refused and not shown
+	weak     map[string]bool // shown once by what may be no error
+	repeated int             // questions that were asked again
+	idle     int             // runs that failed before anything was refused
 	done     bool
 }
 
 // Ask makes the questions about the classes. Those that are not asked about
 // belong to nobody's question and are let through.
 func Ask(classes []string) *Questions {
-	q := &Questions{found: map[string]Finding[string]{}, muted: map[string]int{}}
+	q := &Questions{found: map[string]Finding[string]{}, muted: map[string]int{}, weak: map[string]bool{}}
 	for _, c := range classes {
 		if _, ok := q.found[c]; !ok {
 			q.order = append(q.order, c)
@@ -78,6 +79,10 @@ func (q *Questions) Answer(r Run[string]) {
 	}
 	needed, beside := shown(r)
 	for c, err := range needed {
+		if weakly(r, c) && !q.weak[c] {
+			q.weak[c] = true
+			continue
+		}
 		q.found[c] = Finding[string]{Verdict: Needed, Error: err, Beside: without(beside, c)}
 	}
 	// What the tool waits for costs as much in every run to come.

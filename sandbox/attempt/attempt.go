@@ -373,14 +373,14 @@ func (e *Executor) bounded(ctx context.Context, s lifecycle.Step, env map[string
 	}
 	out, err := e.step(inner, s, env, m, grace)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errStopped) {
-		out.OK = false
+		out.OK, out.Stopped = false, true
 		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{Summary: "stopped: it did nothing but ask again for what it was refused"})
 		return out, nil
 	}
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return out, err
 	}
-	out.OK = false
+	out.OK, out.Stopped = false, true
 	out.Diagnostics = append(out.Diagnostics, harness.Diagnostic{
 		Summary: fmt.Sprintf("stopped: its timeout of %s is over", s.Timeout),
 		Detail:  "The time in which refused requests are held counts. Raise timeout, or leave it out; a tool that waits for something that the sandbox has not is ended by succeeds_when.",

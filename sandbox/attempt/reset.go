@@ -7,6 +7,8 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/hashicorp/terraform-exec/tfexec"
+
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/sandbox/proc"
@@ -30,7 +32,8 @@ func (e *Executor) Reset(ctx context.Context, s lifecycle.Step) error {
 		maps.Copy(env, s.Env)
 		res, err := proc.Run(ctx, proc.Command{Path: s.Reset[0], Args: s.Reset[1:], Dir: e.copy, Env: env})
 		if err == nil && res.ExitCode != 0 {
-			err = fmt.Errorf("%s ended with exit code %d: %s", s.Reset[0], res.ExitCode, strings.TrimSpace(res.Stderr))
+			// What it printed as the operator is nobody else's.
+			err = fmt.Errorf("%s ended with exit code %d", s.Reset[0], res.ExitCode)
 		}
 		return err
 	}
@@ -40,6 +43,10 @@ func (e *Executor) Reset(ctx context.Context, s lifecycle.Step) error {
 	t := *s.Terraform
 	t.Command = "destroy"
 	s.Terraform = &t
+	for _, key := range tfexec.ProhibitedEnv(env) { // TF_VAR_ and the like, which the step says itself
+		delete(env, key)
+	}
+	maps.Copy(env, s.Env)
 	env["TF_CLI_CONFIG_FILE"] = e.own.cliConfig // where the step's providers are from
 	out, err := e.step(ctx, s, env, nil, 0)
 	if err == nil && !out.OK {
