@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -320,8 +321,12 @@ func errorWith(s lifecycle.Step, out Outcome, token string) (name string, weak b
 		}
 		return "", false
 	}
-	for _, d := range out.Diagnostics {
-		if strings.Contains(d.Summary, token) || strings.Contains(d.Detail, token) {
+	for i, d := range out.Diagnostics {
+		switch {
+		case !strings.Contains(d.Summary, token) && !strings.Contains(d.Detail, token):
+		case d.Address == "" && s.Terraform != nil: // what it destroys it does not name
+			return fmt.Sprintf("error %d of the tool", i+1), false
+		default:
 			return cmp.Or(d.Address, tools), false
 		}
 	}
