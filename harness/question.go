@@ -301,6 +301,18 @@ func read[K comparable](s lifecycle.Step, out Outcome, difference string, replie
 	return run
 }
 
+// lastWord is the last line of a text, with the lines that go on with it: what is
+// indented, and the details that Google's clients print of an error.
+func lastWord(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := len(lines) - 1; i > 0; i-- {
+		if l := lines[i]; l != "" && l != "Details:" && !strings.ContainsRune(" \t[]{}", rune(l[0])) {
+			return strings.Join(lines[i:], "\n")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // errorWith names the error of the tool that shows the token; empty if none
 // does. Errors about the same resource are one: a provider can go another way
 // when it is refused, and tell of both. What a command prints on stderr is weak,
@@ -310,8 +322,7 @@ func errorWith(s lifecycle.Step, out Outcome, token string) (name string, weak b
 	const tools = "an error of the tool"
 	if len(s.Command) > 0 {
 		for _, d := range out.Diagnostics {
-			said := strings.TrimSpace(d.Summary + "\n" + d.Detail)
-			if last := said[strings.LastIndexByte(said, '\n')+1:]; strings.Contains(last, token) && !out.Stopped {
+			if strings.Contains(lastWord(d.Summary+"\n"+d.Detail), token) && !out.Stopped {
 				return cmp.Or(d.Address, tools), false
 			}
 		}

@@ -118,3 +118,18 @@ func TestVain(t *testing.T) {
 		})
 	}
 }
+
+func TestLastWord(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                       "",
+		"one\n":                  "one",
+		"warning: a\nfatal: b\n": "fatal: b",
+		"warning: a\ndeploy: googleapi: Error 403: b\nDetails:\n[\n  {\n    \"reason\": \"c\"\n  }\n]\n": "deploy: googleapi: Error 403: b\nDetails:\n[\n  {\n    \"reason\": \"c\"\n  }\n]",
+		"fatal: b\n  at c\n\tat d":          "fatal: b\n  at c\n\tat d",
+		"fatal: b\nmake: *** [all] Error 1": "make: *** [all] Error 1",
+	} {
+		if got := lastWord(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
