@@ -324,6 +324,9 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 	if err != nil {
 		return out, err
 	}
+	arb.mu.Lock()
+	l.tried = arb.calls
+	arb.mu.Unlock()
 	masked, strange := l.masked(r, arb)
 	if m, ok := w.(*marker); ok {
 		m.masked = masked

@@ -105,6 +105,30 @@ func TestKeepsWhatChangesTheOutcome(t *testing.T) {
 	})
 }
 
+// TestKeepsWhatLeadsToAChange: a tool that may not see a thing leaves it alone, and
+// has not done as well.
+func TestKeepsWhatLeadsToAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		drop := ec2("DeleteKeyPair", "*")
+		look := ec2("DescribeKeyPairs", "*")
+		look.optional, look.then = true, &drop
+		calls := stack()
+		calls["destroy"] = append(calls["destroy"], []call{look})
+		c, j := &cloud{steps: calls}, &memory{}
+		got, err := harness.Run(t.Context(), certifying(c, j))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := got.Steps[1]
+		for _, want := range []string{look.action, drop.action} {
+			i := slices.IndexFunc(r.Entries, func(e harness.Entry) bool { return e.Grant.Permission == want })
+			if i < 0 || !strings.Contains(r.Entries[i].Difference, "DeleteKeyPair") {
+				t.Errorf("%s: %v, optional %v", want, r.Entries, r.Optional)
+			}
+		}
+	})
+}
+
 // TestBudget: at its end the run stops, and what was not asked is observed.
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -32,7 +32,7 @@ func (l *loop) difference(r *StepResult, out Outcome, refused []*question) strin
 				}
 			}
 		}
-		return ""
+		return l.undone(r.Step.Name)
 	}
 	var differ []string
 	for _, key := range slices.Sorted(maps.Keys(grown)) {
@@ -55,4 +55,29 @@ func (l *loop) difference(r *StepResult, out Outcome, refused []*question) strin
 		differ = append(differ[:3], fmt.Sprintf("and %d more", len(differ)-3))
 	}
 	return strings.Join(differ, ", ")
+}
+
+// undone tells of something that the step changed when it had grown and did not
+// change in the last trial: a tool that may not see a thing leaves it alone.
+func (l *loop) undone(step string) string {
+	did := func(statuses map[int]int) bool {
+		for status := range statuses {
+			if status >= 200 && status < 300 {
+				return true
+			}
+		}
+		return false
+	}
+	writes := map[string]bool{}
+	for _, w := range l.wanted[step] {
+		for g := range w.grants.All() {
+			writes[w.class] = writes[w.class] || !catalog.Level(g.Permission).Reads()
+		}
+	}
+	for _, class := range slices.Sorted(maps.Keys(writes)) {
+		if writes[class] && did(l.grown[step].calls[class]) && !did(l.tried[class]) {
+			return "never done: " + class
+		}
+	}
+	return ""
 }

@@ -31,6 +31,7 @@ type call struct {
 	stubborn bool          // refused for its first grant whatever is granted
 	lost     bool          // the tool's error does not quote the refusal
 	instead  *call         // made when this one is refused
+	then     *call         // made when this one is let through
 	masked   bool          // answered with 404 when it is refused
 	header   http.Header
 }
@@ -211,6 +212,9 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 				c.mu.Lock()
 				c.held++
 				c.mu.Unlock()
+			}
+			if one.then != nil {
+				return c.do(ctx, a, *one.then)
 			}
 			return nil
 		}

@@ -188,6 +188,7 @@ type loop struct {
 	calls      map[string]calls         // the reference's calls, by step name
 	referred   map[string]left          // what the reference left, by step name
 	grown      map[string]left          // what growth's last run left, by step name
+	tried      calls                    // of the last trial
 	took       map[string]time.Duration // growth's last run, by step name
 	wanted     map[string]map[[sha256.Size]byte]*wanting
 	spent      spending
