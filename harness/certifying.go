@@ -94,8 +94,14 @@ func (l *loop) certifyAll(ctx context.Context) error {
 
 // String says in a line what it took.
 func (p Proof) String() string {
-	s := fmt.Sprintf("%d questions, a chain of %d, %d runs withholding, %d runs without grants, %.1fs",
-		p.Questions, p.Chain, p.Withheld, p.Removed, p.Time.Seconds())
+	count := func(n int, noun string) string {
+		if n != 1 {
+			noun += "s"
+		}
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	s := fmt.Sprintf("%s, a chain of %d, %s withholding, %s without grants, %.1fs",
+		count(p.Questions, "question"), p.Chain, count(p.Withheld, "run"), count(p.Removed, "run"), p.Time.Seconds())
 	if p.Short {
 		s += "; the budget is used up"
 	}

@@ -243,15 +243,3 @@ func (r *Removal[K]) Findings() map[K]Finding[K] {
 	}
 	return all
 }
-
-// Doubtful gives what was shown to be needed beside something that is needed
-// too, or may be: it is to be asked about again, alone.
-func Doubtful[K comparable](all map[K]Finding[K]) []K {
-	var ks []K
-	for k, f := range all {
-		if f.Verdict == Needed && slices.ContainsFunc(f.Beside, func(b K) bool { return all[b].Verdict != Spare }) {
-			ks = append(ks, k)
-		}
-	}
-	return ks
-}

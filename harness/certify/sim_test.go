@@ -249,7 +249,7 @@ func whole(l *life) (final map[string]certify.Finding[string], asked, removed in
 		for c, f := range rm.Findings() {
 			final[c] = f
 		}
-		doubt := certify.Doubtful(final)
+		doubt := doubtful(final)
 		if len(doubt) == 0 {
 			return final, q.Runs(), removed
 		}
@@ -400,4 +400,15 @@ func TestBroad(t *testing.T) {
 			t.Errorf("blind %t: kept %d in %d runs, want 20 in %d at most", blind, kept, rm.Runs(), most)
 		}
 	}
+}
+
+// doubtful gives what was shown to be needed beside something that is needed
+// too, or may be.
+func doubtful(all map[string]certify.Finding[string]) (ks []string) {
+	for k, f := range all {
+		if f.Verdict == certify.Needed && slices.ContainsFunc(f.Beside, func(b string) bool { return all[b].Verdict != certify.Spare }) {
+			ks = append(ks, k)
+		}
+	}
+	return ks
 }
