@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -443,7 +444,7 @@ func (a *arbiter) overdue(x refusal.Exchange, d refusal.Denial, grants []grant.G
 }
 
 // named puts the step's name, and the request class, into an error that a
-// decision made without knowing them.
+// decision made without knowing them. No class leaves the one that is there.
 func named(why error, step, class string) error {
 	switch e := why.(type) {
 	case *StuckError:
@@ -451,9 +452,9 @@ func named(why error, step, class string) error {
 	case *BlockedError:
 		e.Step = step
 	case *ForbiddenError:
-		e.Step = step
+		e.Step, e.Class = step, cmp.Or(class, e.Class)
 	case *UnreadError:
-		e.Step, e.Class = step, class
+		e.Step, e.Class = step, cmp.Or(class, e.Class)
 	}
 	return why
 }

@@ -93,12 +93,17 @@ func (e *BlockedError) Hints() []string {
 type ForbiddenError struct {
 	Step       string
 	Permission string
+	Class      string // of the request that was refused without it
 	Rule       string
 	Hint       string
 }
 
 func (e *ForbiddenError) Error() string {
-	return fmt.Sprintf("step %s needs %s, which %s in whittle.yaml does not allow", e.Step, e.Permission, e.Rule)
+	request := ""
+	if e.Class != "" {
+		request = " for the request " + e.Class
+	}
+	return fmt.Sprintf("step %s needs %s%s, which %s in whittle.yaml does not allow", e.Step, e.Permission, request, e.Rule)
 }
 
 // Hints says which line to change.

@@ -151,7 +151,7 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 		case late != nil: // the canary was ahead of it
 			return &StuckError{Step: r.Step.Name, Class: late.class, Denial: late.denial, Grants: late.grants, Waited: out.Duration}, nil
 		case stopped != nil:
-			return nil, named(stopped, r.Step.Name, "")
+			return nil, named(stopped, r.Step.Name, "") // of the class that it has
 		}
 		if l.World != nil && l.flukes < maxFlukes && len(arb.delivered) == 0 {
 			l.flukes++ // nothing was refused: a tool can fail by itself
@@ -170,7 +170,7 @@ func putBack(held grant.Set, delivered []refused) (back []Entry, late *refused, 
 	for _, d := range delivered {
 		switch d.action {
 		case stop:
-			stopped = d.why
+			stopped = named(d.why, "", d.class)
 		case wait:
 			late = &d
 		case add:
