@@ -302,16 +302,22 @@ const snapshotStart = "start"
 // ever held what it must not.
 const referenceIdentity = "_reference" // no step is called so
 
-// acquire makes all identities before the first snapshot, so that they are in it.
-func (l *loop) acquire(ctx context.Context) error {
-	names := []string{}
-	if l.Lifecycle.Reference && l.Beside == nil {
+// IdentityNames are the names of the identities that a run acquires; beside says
+// that its reference runs elsewhere.
+func IdentityNames(lc lifecycle.Lifecycle, beside bool) []string {
+	var names []string
+	if lc.Reference && !beside {
 		names = append(names, referenceIdentity)
 	}
-	for _, s := range l.Lifecycle.Steps {
+	for _, s := range lc.Steps {
 		names = append(names, s.Name)
 	}
-	for _, name := range names {
+	return names
+}
+
+// acquire makes all identities before the first snapshot, so that they are in it.
+func (l *loop) acquire(ctx context.Context) error {
+	for _, name := range IdentityNames(l.Lifecycle, l.Beside != nil) {
 		id, err := l.Pool.Acquire(ctx, name)
 		if err != nil {
 			return fmt.Errorf("step %s: probe identity: %w", name, err)

@@ -104,6 +104,12 @@ func googleCall(ctx context.Context, opts []option.ClientOption, verb string, ar
 			policy.Bindings = append(policy.Bindings, &cloudresourcemanager.Binding{Role: arg[0], Members: []string{arg[1]}})
 			_, err = manager.Projects.SetIamPolicy(project, &cloudresourcemanager.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
 		}
+	case "label": // the project
+		project, perr := manager.Projects.Get(project).Context(ctx).Do()
+		if err = perr; err == nil {
+			project.Labels = map[string]string{arg[0]: arg[1]}
+			_, err = manager.Projects.Update(project.ProjectId, project).Context(ctx).Do()
+		}
 	case "no-token": // fails, and tells, if what the step holds is a live token
 		return noToken(ctx)
 	case "env": // fails, and tells, if the variable has another value

@@ -116,14 +116,16 @@ var mayImport = map[string][]string{
 		"harness", "harness/lifecycle", "parsers/refusal",
 		"sandbox/intercept", "sandbox/proc", "sandbox/step/terraform", "sandbox/step/packer", "sandbox/step/command",
 	},
-	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/..."},
+	// Whether a place may be probed: a decision about what a cloud says of it.
+	"sandbox/role/guard":        {},
+	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/...", "sandbox/role/guard"},
 	"sandbox/role/aws/owned":    {},
 	"sandbox/role/aws/content":  {"harness/grant", "harness/policy", "sandbox/role/aws/owned"},
 	"sandbox/role/aws/canary":   {"harness/grant", "harness/policy", "harness/policy/evaluate", "sandbox/role/aws/owned"},
 	"sandbox/role/aws/decode":   {},
 	"sandbox/role/aws/endpoint": {},
-	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy"},
-	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy"},
+	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "sandbox/role/guard"},
+	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard"},
 
 	// A program that an example's steps run: it is a user's, and knows nothing of
 	// ours.

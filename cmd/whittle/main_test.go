@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -152,6 +153,29 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 		if err == nil {
 			err = os.WriteFile(arg+".env", fmt.Appendf(nil, "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", *key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey), 0o600)
 		}
+	case "alias": // of the account
+		_, err = iam.NewFromConfig(cfg).CreateAccountAlias(ctx, &iam.CreateAccountAliasInput{AccountAlias: &arg})
+	case "no-alias":
+		_, err = iam.NewFromConfig(cfg).DeleteAccountAlias(ctx, &iam.DeleteAccountAliasInput{AccountAlias: &arg})
+	case "details": // all that IAM holds besides Whittle's, into a file
+		out, derr := iam.NewFromConfig(cfg).GetAccountAuthorizationDetails(ctx, &iam.GetAccountAuthorizationDetailsInput{})
+		if err = derr; err == nil {
+			err = os.WriteFile(arg, details(out), 0o600)
+		}
+	case "roles": // their ARNs, into a file
+		out, lerr := iam.NewFromConfig(cfg).ListRoles(ctx, &iam.ListRolesInput{})
+		if err = lerr; err == nil {
+			var list strings.Builder
+			for _, r := range out.Roles {
+				fmt.Fprintln(&list, aws.ToString(r.Arn))
+			}
+			err = os.WriteFile(arg, []byte(list.String()), 0o600)
+		}
+	case "attach-user-policy": // to a user; any policy of AWS's
+		_, err = iam.NewFromConfig(cfg).AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &arg, PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")})
+	case "create-role": // for EC2
+		doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+		_, err = iam.NewFromConfig(cfg).CreateRole(ctx, &iam.CreateRoleInput{RoleName: &arg, AssumeRolePolicyDocument: &doc})
 	case "put-role-policy": // role; any document
 		doc := `{"Version":"2012-10-17","Statement":[]}`
 		_, err = iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &arg, PolicyName: aws.String("p"), PolicyDocument: &doc})
@@ -180,4 +204,23 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 		return errors.New("no such verb")
 	}
 	return err
+}
+
+// details is what IAM holds besides what Whittle made.
+func details(out *iam.GetAccountAuthorizationDetailsOutput) []byte {
+	type object struct {
+		ARN, Document          string
+		Inline, Attached, Tags any
+	}
+	var list []object
+	for _, r := range out.RoleDetailList {
+		if !strings.HasPrefix(aws.ToString(r.Path), "/whittle/") {
+			list = append(list, object{ARN: aws.ToString(r.Arn), Document: aws.ToString(r.AssumeRolePolicyDocument), Inline: r.RolePolicyList, Attached: r.AttachedManagedPolicies, Tags: r.Tags})
+		}
+	}
+	for _, u := range out.UserDetailList {
+		list = append(list, object{ARN: aws.ToString(u.Arn), Inline: u.UserPolicyList, Attached: u.AttachedManagedPolicies, Tags: u.Tags})
+	}
+	text, _ := json.MarshalIndent(list, "", " ") // texts and lists of texts
+	return append(text, '\n')
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/sandbox/attempt"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
+	"github.com/whittle-iam/whittle/sandbox/role/guard"
 )
 
 // place is the cloud a lifecycle runs on: the embedded sandbox, or an account or
@@ -42,6 +43,10 @@ type operator interface {
 type identities interface {
 	harness.Pool
 	Account() string
+	// Target is what the identities are made in, with its marks.
+	Target(ctx context.Context) (guard.Target, error)
+	// Makes names what is made for an identity.
+	Makes(identity string) []string
 }
 
 // poolConfig says under which names identities are made.

@@ -40,6 +40,7 @@ type probeOptions struct {
 	olderForms  bool
 	names       map[string]string
 	trace       string
+	consent     consent
 }
 
 func newProbe(g *globals) *cobra.Command {
@@ -84,6 +85,7 @@ sandbox has; elsewhere grants stay observed.`,
 	f.BoolVar(&o.resume, "resume", false, "go on where the last run was interrupted")
 	f.DurationVar(&o.propagation, "propagation", 0, "let the embedded sandbox take this long to bring a change of a policy into force")
 	f.StringToStringVar(&o.names, "name", nil, "another value for one of the lifecycle's names, `KEY=VALUE`")
+	o.consent.flags(c)
 	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
 	f.BoolVar(&o.olderForms, "older-forms", false, "embedded sandbox: refuse as EC2 did until 2024, with an encoded message only")
 	f.StringVar(&o.trace, "trace", "", "embedded sandbox: write what the gate made of each request to this `file`, a line of JSON each")
@@ -229,6 +231,13 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest str
 	}
 	if err := rightAccount(o.file, lc.Sandbox, pool.Account()); err != nil {
 		return err
+	}
+	if p.embedded == nil {
+		show.close() // what is typed belongs on a line of its own
+		if err := o.consent.ask(ctx, pool, harness.IdentityNames(lc, false), g, show.line); err != nil {
+			return err
+		}
+		show.spin()
 	}
 
 	steps, err := attempt.New(ctx, attempt.Config{

@@ -55,9 +55,11 @@ type progress struct {
 	out   io.Writer
 	width int // of the longest step's name
 
+	turn sync.Mutex    // guards bars and bar, and is not held while they work
+	bars *mpb.Progress // nil when the output is no terminal
+	bar  *mpb.Bar
+
 	mu    sync.Mutex
-	bars  *mpb.Progress // nil when the output is no terminal
-	bar   *mpb.Bar
 	at    map[string]*where // where each pass is; a reference can run beside another
 	pass  string            // the one that the status line shows
 	doing string
@@ -80,13 +82,22 @@ func newProgress(w io.Writer, steps []lifecycle.Step) *progress {
 	for _, s := range steps {
 		p.width = max(p.width, len(s.Name))
 	}
-	kind := os.Getenv("TERM")
-	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) && kind != "" && kind != "dumb" {
-		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(150*time.Millisecond))
-		p.bar = p.bars.New(0, mpb.SpinnerStyle("⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏").PositionLeft(),
-			mpb.BarWidth(1), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(p.status)))
-	}
+	p.spin()
 	return p
+}
+
+// spin shows the status line, if there is a terminal to show it on.
+func (p *progress) spin() {
+	kind := os.Getenv("TERM")
+	f, ok := p.out.(interface{ Fd() uintptr })
+	if !ok || !term.IsTerminal(int(f.Fd())) || kind == "" || kind == "dumb" {
+		return
+	}
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	p.bars = mpb.New(mpb.WithOutput(p.out), mpb.WithRefreshRate(150*time.Millisecond))
+	p.bar = p.bars.New(0, mpb.SpinnerStyle("⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏").PositionLeft(),
+		mpb.BarWidth(1), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(p.status)))
 }
 
 func (p *progress) status(decor.Statistics) string {
@@ -109,11 +120,14 @@ func (p *progress) status(decor.Statistics) string {
 // line prints a finished line above the status line.
 func (p *progress) line(format string, args ...any) {
 	text := fmt.Sprintf(format, args...) + "\n"
-	if p.bars == nil {
+	p.turn.Lock()
+	bars := p.bars
+	p.turn.Unlock()
+	if bars == nil {
 		io.WriteString(p.out, text)
 		return
 	}
-	p.bars.Write([]byte(text))
+	bars.Write([]byte(text))
 }
 
 // now says what is going on, for the status line only.
@@ -222,13 +236,17 @@ func (p *progress) lineOf(e journal.Event) string {
 	return ""
 }
 
-// close takes the status line away.
+// close takes the status line away; spin brings it back.
 func (p *progress) close() {
-	if p.bars == nil {
+	p.turn.Lock()
+	bars, bar := p.bars, p.bar
+	p.bars, p.bar = nil, nil
+	p.turn.Unlock()
+	if bars == nil {
 		return
 	}
-	p.bar.Abort(true)
-	p.bars.Wait()
+	bar.Abort(true)
+	bars.Wait()
 }
 
 // firstLine is the first line of a tool's error, cut to what a line can hold.

@@ -37,6 +37,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/role/aws/content"
 	"github.com/whittle-iam/whittle/sandbox/role/aws/endpoint"
 	"github.com/whittle-iam/whittle/sandbox/role/aws/owned"
+	"github.com/whittle-iam/whittle/sandbox/role/guard"
 )
 
 // The kinds of objects that [Config].Announce is told of.
@@ -166,6 +167,28 @@ func (p *Pool) Region() string { return p.cfg.SDK.Region }
 // Operator is the operator's ARN.
 func (p *Pool) Operator() string { return p.own.Operator }
 
+// Target is the account, with its alias, for [guard.Check].
+func (p *Pool) Target(ctx context.Context) (guard.Target, error) {
+	t := guard.Target{Kind: "account", Name: p.own.Number}
+	pages := iam.NewListAccountAliasesPaginator(p.own.IAM, &iam.ListAccountAliasesInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return t, p.own.Explain("read the alias of account "+t.Name, "iam:ListAccountAliases", err)
+		}
+		t.Aliases = append(t.Aliases, page.AccountAliases...)
+	}
+	return t, nil
+}
+
+// Makes names what [Pool.Acquire] makes for an identity, where it is not there.
+// The content of a role that grows large goes into policies beside it.
+func (p *Pool) Makes(identity string) []string {
+	return []string{p.own.ARN("role", p.roleName(identity))}
+}
+
+func (p *Pool) roleName(identity string) string { return owned.Slug(p.cfg.Prefix+identity, 64) }
+
 // trustee is the operator as a trust policy names it: a user is itself, the
 // root is the account, and a session is its role, since a session's ARN does
 // not outlive it (IAM user guide, elements_principal).
@@ -218,7 +241,7 @@ func (p *Pool) Acquire(ctx context.Context, name string) (harness.Identity, erro
 }
 
 func (p *Pool) make(ctx context.Context, name string, m *member) error {
-	roleName := owned.Slug(p.cfg.Prefix+name, 64)
+	roleName := p.roleName(name)
 	arn, err := p.ensureRole(ctx, roleName, name)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/role/guard"
 )
 
 // The kinds of objects that [Config].Announce is told of.
@@ -106,7 +107,8 @@ func (p Poll) backoff() *backoff.ExponentialBackOff {
 // and can be used from many goroutines.
 type Pool struct {
 	cfg      Config
-	operator string // as a policy names him
+	operator string            // as a policy names him
+	labels   map[string]string // the project's, when the pool was opened
 	iam      *iam.Service
 	crm      *cloudresourcemanager.Service
 	creds    *iamcredentials.Service
@@ -165,9 +167,11 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if strings.HasSuffix(info.Email, ".gserviceaccount.com") {
 		p.operator = "serviceAccount:" + info.Email
 	}
-	if _, e := p.crm.Projects.Get(cfg.Project).Context(ctx).Do(); e != nil {
+	project, e := p.crm.Projects.Get(cfg.Project).Context(ctx).Do()
+	if e != nil {
 		return nil, p.explain("read project "+cfg.Project, "resourcemanager.projects.get", e)
 	}
+	p.labels = project.Labels
 	return p, nil
 }
 
@@ -176,6 +180,25 @@ func (p *Pool) Account() string { return p.cfg.Project }
 
 // Operator is the operator as a policy names him.
 func (p *Pool) Operator() string { return p.operator }
+
+// Target is the project, with the labels that it had when the pool was opened,
+// for [guard.Check].
+func (p *Pool) Target(context.Context) (guard.Target, error) {
+	return guard.Target{Kind: "project", Name: p.cfg.Project, Labels: p.labels}, nil
+}
+
+// Makes names what [Pool.Acquire] makes for an identity, where it is not there.
+func (p *Pool) Makes(identity string) []string {
+	account, role := p.id(identity)
+	return []string{
+		p.parent() + "/serviceAccounts/" + p.email(account),
+		p.parent() + "/roles/" + role + ", bound to it on the project",
+	}
+}
+
+func (p *Pool) email(account string) string {
+	return account + "@" + p.cfg.Project + ".iam.gserviceaccount.com"
+}
 
 func (p *Pool) announce(kind, id string) error {
 	if p.cfg.Announce == nil {

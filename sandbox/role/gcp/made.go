@@ -65,7 +65,7 @@ func (p *Pool) parent() string { return "projects/" + p.cfg.Project }
 // if it is not there.
 func (p *Pool) ensureAccount(ctx context.Context, identity string) (string, error) {
 	id, _ := p.id(identity)
-	email := id + "@" + p.cfg.Project + ".iam.gserviceaccount.com"
+	email := p.email(id)
 	name := p.parent() + "/serviceAccounts/" + email
 	got, err := p.iam.Projects.ServiceAccounts.Get(name).Context(ctx).Do()
 	if isMissing(err) {

@@ -50,6 +50,7 @@ func Handlers() map[string]api.Handler {
 		"iam.roles.get":                             getPredefined,
 		"iam.permissions.queryTestablePermissions":  testable,
 		"cloudresourcemanager.projects.get":         getProject,
+		"cloudresourcemanager.projects.update":      updateProject,
 		"cloudresourcemanager.projects.list":        listProjects,
 		"cloudresourcemanager.projects.search":      listProjects,
 		"cloudresourcemanager.projects.getAncestry": ancestry,
@@ -395,6 +396,24 @@ func getProject(c *api.Call) (*api.Reply, error) {
 	if !ok {
 		return nil, wire.New(404, "Project '%s' was not found", c.Path)
 	}
+	return api.OK(project(c, o))
+}
+
+// updateProject takes over the project's name and labels, the only ones of its
+// attributes that projects.update changes (Resource Manager v1).
+func updateProject(c *api.Call) (*api.Reply, error) {
+	o, ok := c.Tx.Get(c.Key())
+	if !ok {
+		return nil, wire.New(404, "Project '%s' was not found", c.Path)
+	}
+	o = store.Clone(o)
+	for _, name := range []string{"name", "labels"} {
+		delete(o, name)
+		if v, ok := c.Body[name]; ok {
+			o[name] = v
+		}
+	}
+	c.Tx.Put(c.Key(), o)
 	return api.OK(project(c, o))
 }
 
