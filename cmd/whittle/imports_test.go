@@ -57,7 +57,11 @@ var mayImport = map[string][]string{
 
 	// Deciding. Nothing here knows a process or a cloud's API: harness never
 	// imports sandbox.
-	"harness/policy": {"harness/grant"},
+	"harness/policy": {"harness/grant", "harness/policy/jsontree"},
+	// JSON with the place of each value; the documents of the other clouds.
+	"harness/policy/jsontree": {},
+	"harness/policy/gcp":      {"harness/policy/jsontree"},
+	"harness/policy/azure":    {"harness/policy/jsontree"},
 	// What documents allow.
 	"harness/policy/evaluate": {"harness/policy"},
 	// Conditions on tags that their own holder gets round.
@@ -80,8 +84,11 @@ var mayImport = map[string][]string{
 	"harness/journal":              {"harness/grant", "parsers/refusal"},
 	"harness/certify":              {"harness/grant", "parsers/refusal"},
 	"harness/record":               {"harness/grant"},
-	"harness/rolefile":             {"harness/grant", "harness/policy"},
-	"harness/report":               {"harness/grant", "harness/catalog", "harness/record", "harness/journal"},
+	"harness/rolefile":             {"harness/grant", "harness/policy", "harness/policy/...", "harness/rolefile/hcl"},
+	"harness/rolefile/hcl":         {"harness/policy", "harness/policy/azure", "harness/policy/gcp"},
+	// A role file beside the record.
+	"harness/compare": {"harness/grant", "harness/record", "harness/rolefile"},
+	"harness/report":  {"harness/grant", "harness/catalog", "harness/record", "harness/journal"},
 	"harness": {
 		"parsers", "parsers/refusal",
 		"harness/grant", "harness/catalog", "harness/lifecycle", "harness/journal", "harness/certify",

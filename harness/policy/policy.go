@@ -16,11 +16,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/whittle-iam/whittle/harness/policy/jsontree"
 )
 
 // The versions of the policy language (elements_version). A document without
@@ -68,8 +68,9 @@ type Statement struct {
 // Parse reads a document. It is strict: an element it does not know, one that
 // is there twice, an empty list, both of a pair X and NotX, or an action or
 // resource that cannot be one is an error, since a document that is not
-// understood in full must not be evaluated. Undoing the URL encoding in which
-// IAM returns documents is the caller's.
+// understood in full must not be evaluated. Errors hold a [*jsontree.Error],
+// which says where. Undoing the URL encoding in which IAM returns documents is
+// the caller's.
 func Parse(data []byte) (Document, error) {
 	d, err := parse(data)
 	if err != nil {
@@ -79,91 +80,89 @@ func Parse(data []byte) (Document, error) {
 }
 
 func parse(data []byte) (Document, error) {
-	// encoding/json would replace what is not UTF-8, and so change a name.
-	if !utf8.Valid(data) {
-		return Document{}, errors.New("not UTF-8 text")
+	root, err := jsontree.Parse(data)
+	if err != nil {
+		return Document{}, err
 	}
-	elements, err := members(data)
+	elements, err := members(root)
 	if err != nil {
 		return Document{}, err
 	}
 	var d Document
 	seen := false
 	for _, e := range elements {
-		switch e.key {
+		switch e.Key {
 		case "Version":
-			if d.Version, err = str(e.value); err == nil && d.Version != Version2012 && d.Version != Version2008 {
+			if d.Version, err = str(e.Value); err == nil && d.Version != Version2012 && d.Version != Version2008 {
 				err = fmt.Errorf("%q is none of %q and %q", d.Version, Version2012, Version2008)
 			}
 		case "Id":
-			d.ID, err = str(e.value)
+			d.ID, err = str(e.Value)
 		case "Statement":
 			seen = true
-			d.Statements, err = parseStatements(e.value)
+			d.Statements, err = parseStatements(e.Value)
 		default:
 			err = errors.New("unknown element; IAM knows Version, Id and Statement here")
 		}
 		if err != nil {
-			return Document{}, fmt.Errorf("%s: %w", e.key, err)
+			return Document{}, jsontree.Place(e.At, fmt.Errorf("%s: %w", e.Key, err))
 		}
 	}
 	if !seen {
-		return Document{}, errors.New("has no Statement")
+		return Document{}, jsontree.Place(root.At, errors.New("has no Statement"))
 	}
 	return d, nil
 }
 
 // parseStatements reads a statement or a list of them (grammar). An empty
 // list is taken: it allows nothing, and a role that holds nothing is written so.
-func parseStatements(raw json.RawMessage) ([]Statement, error) {
-	items := []json.RawMessage{raw}
-	if bytes.HasPrefix(raw, []byte("[")) {
-		if err := json.Unmarshal(raw, &items); err != nil {
-			return nil, err
-		}
+func parseStatements(n jsontree.Node) ([]Statement, error) {
+	items := []jsontree.Node{n}
+	if n.Kind == jsontree.List {
+		items = n.Items
 	}
 	var list []Statement
 	for i, item := range items {
 		s, err := parseStatement(item)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.Place(i), err)
+			return nil, jsontree.Place(item.At, fmt.Errorf("%s: %w", s.Place(i), err))
 		}
 		list = append(list, s)
 	}
 	return list, nil
 }
 
-func parseStatement(raw json.RawMessage) (Statement, error) {
-	elements, err := members(raw)
+func parseStatement(n jsontree.Node) (Statement, error) {
+	elements, err := members(n)
 	if err != nil {
 		return Statement{}, err
 	}
 	var s Statement
 	for _, e := range elements {
-		switch e.key {
+		switch e.Key {
 		case "Sid":
-			s.Sid, err = str(e.value)
+			s.Sid, err = str(e.Value)
 		case "Effect":
-			s.Effect, err = str(e.value)
+			s.Effect, err = str(e.Value)
 		case "Principal":
-			s.Principal, err = parsePrincipal(e.value)
+			s.Principal, err = parsePrincipal(e.Value)
 		case "NotPrincipal":
-			s.NotPrincipal, err = parsePrincipal(e.value)
+			s.NotPrincipal, err = parsePrincipal(e.Value)
 		case "Action":
-			s.Action, err = parseList(e.value, checkAction)
+			s.Action, err = parseList(e.Value, checkAction)
 		case "NotAction":
-			s.NotAction, err = parseList(e.value, checkAction)
+			s.NotAction, err = parseList(e.Value, checkAction)
 		case "Resource":
-			s.Resource, err = parseList(e.value, checkResource)
+			s.Resource, err = parseList(e.Value, checkResource)
 		case "NotResource":
-			s.NotResource, err = parseList(e.value, checkResource)
+			s.NotResource, err = parseList(e.Value, checkResource)
 		case "Condition":
-			s.Condition, err = parseCondition(e.value)
+			s.Condition, err = parseCondition(e.Value)
 		default:
 			err = errors.New("unknown element; a statement has Sid, Effect, Principal, Action, Resource, Condition and the Not forms of them")
 		}
 		if err != nil {
-			return s, fmt.Errorf("%s: %w", e.key, err)
+			return s, jsontree.Place(e.At, fmt.Errorf("%s: %w", e.Key, err))
 		}
 	}
 	return s, s.check()
@@ -211,32 +210,25 @@ func checkResource(r string) error {
 	return nil
 }
 
-func parseList(raw json.RawMessage, check func(string) error) ([]string, error) {
-	list, err := oneOrMore(raw, str)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range list {
-		if err := check(v); err != nil {
-			return nil, err
+func parseList(n jsontree.Node, check func(string) error) ([]string, error) {
+	return oneOrMore(n, func(n jsontree.Node) (string, error) {
+		v, err := str(n)
+		if err == nil {
+			err = check(v)
 		}
-	}
-	return list, nil
+		return v, err
+	})
 }
 
 // parsePrincipal reads "*" or an object of principal types (elements_principal).
-func parsePrincipal(raw json.RawMessage) (map[string][]string, error) {
-	if bytes.HasPrefix(raw, []byte(`"`)) {
-		who, err := str(raw)
-		if err == nil && who != "*" {
-			err = fmt.Errorf(`%q is no principal: "*" or {"AWS": …}, {"Service": …}`, who)
-		}
-		if err != nil {
-			return nil, err
+func parsePrincipal(n jsontree.Node) (map[string][]string, error) {
+	if n.Kind == jsontree.String {
+		if n.Text != "*" {
+			return nil, fmt.Errorf(`%q is no principal: "*" or {"AWS": …}, {"Service": …}`, n.Text)
 		}
 		return map[string][]string{"*": {"*"}}, nil
 	}
-	types, err := members(raw)
+	types, err := members(n)
 	if err != nil {
 		return nil, err
 	}
@@ -245,13 +237,13 @@ func parsePrincipal(raw json.RawMessage) (map[string][]string, error) {
 	}
 	p := map[string][]string{}
 	for _, t := range types {
-		switch t.key {
+		switch t.Key {
 		case "AWS", "Service", "Federated", "CanonicalUser":
 		default:
-			return nil, fmt.Errorf("%s: unknown type of principal; IAM knows AWS, Service, Federated and CanonicalUser", t.key)
+			return nil, fmt.Errorf("%s: unknown type of principal; IAM knows AWS, Service, Federated and CanonicalUser", t.Key)
 		}
-		if p[t.key], err = oneOrMore(t.value, str); err != nil {
-			return nil, fmt.Errorf("%s: %w", t.key, err)
+		if p[t.Key], err = oneOrMore(t.Value, str); err != nil {
+			return nil, fmt.Errorf("%s: %w", t.Key, err)
 		}
 	}
 	return p, nil
@@ -259,85 +251,51 @@ func parsePrincipal(raw json.RawMessage) (map[string][]string, error) {
 
 // parseCondition reads operator → key → values (elements_condition). An empty
 // object is no condition.
-func parseCondition(raw json.RawMessage) (map[string]map[string][]string, error) {
-	operators, err := members(raw)
+func parseCondition(n jsontree.Node) (map[string]map[string][]string, error) {
+	operators, err := members(n)
 	if err != nil || len(operators) == 0 {
 		return nil, err
 	}
 	c := map[string]map[string][]string{}
 	for _, o := range operators {
-		keys, err := members(o.value)
+		keys, err := members(o.Value)
 		if err == nil && len(keys) == 0 {
 			err = errors.New("tests no key")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", o.key, err)
+			return nil, jsontree.Place(o.At, fmt.Errorf("%s: %w", o.Key, err))
 		}
-		c[o.key] = map[string][]string{}
+		c[o.Key] = map[string][]string{}
 		for _, k := range keys {
-			if c[o.key][k.key], err = oneOrMore(k.value, scalar); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", o.key, k.key, err)
+			if c[o.Key][k.Key], err = oneOrMore(k.Value, scalar); err != nil {
+				return nil, jsontree.Place(k.At, fmt.Errorf("%s: %s: %w", o.Key, k.Key, err))
 			}
 		}
 	}
 	return c, nil
 }
 
-type member struct {
-	key   string
-	value json.RawMessage
-}
-
-// members reads a JSON object. Each key may be there once: the grammar says so,
-// and of two readers of a document one would see the first, one the last.
-func members(raw []byte) ([]member, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	open, err := dec.Token()
-	if err != nil {
-		return nil, fmt.Errorf("not JSON: %w", err)
+// members are an object's. Each key may be there once: the grammar says so, and
+// of two readers of a document one would see the first, one the last.
+func members(n jsontree.Node) ([]jsontree.Member, error) {
+	if n.Kind != jsontree.Object {
+		return nil, jsontree.Place(n.At, errors.New("is not an object"))
 	}
-	if open != json.Delim('{') {
-		return nil, errors.New("is not an object")
-	}
-	var list []member
 	seen := map[string]bool{}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, fmt.Errorf("not JSON: %w", err)
+	for _, m := range n.Members {
+		if seen[m.Key] {
+			return nil, jsontree.Place(m.At, fmt.Errorf("%s: is there twice", m.Key))
 		}
-		name := key.(string) // an object's keys are strings, or Token fails
-		if seen[name] {
-			return nil, fmt.Errorf("%s: is there twice", name)
-		}
-		seen[name] = true
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, fmt.Errorf("%s: not JSON: %w", name, err)
-		}
-		list = append(list, member{name, value})
+		seen[m.Key] = true
 	}
-	if _, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("not JSON: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("has text after its end")
-	}
-	return list, nil
+	return n.Members, nil
 }
 
 // oneOrMore reads a value or a list of at least one.
-func oneOrMore(raw json.RawMessage, one func(json.RawMessage) (string, error)) ([]string, error) {
-	if !bytes.HasPrefix(raw, []byte("[")) {
-		v, err := one(raw)
-		if err != nil {
-			return nil, err
-		}
-		return []string{v}, nil
-	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(raw, &items); err != nil {
-		return nil, err
+func oneOrMore(n jsontree.Node, one func(jsontree.Node) (string, error)) ([]string, error) {
+	items := []jsontree.Node{n}
+	if n.Kind == jsontree.List {
+		items = n.Items
 	}
 	if len(items) == 0 {
 		return nil, errors.New("is an empty list")
@@ -346,30 +304,28 @@ func oneOrMore(raw json.RawMessage, one func(json.RawMessage) (string, error)) (
 	for i, item := range items {
 		var err error
 		if list[i], err = one(item); err != nil {
-			return nil, err
+			return nil, jsontree.Place(item.At, err)
 		}
 	}
 	return list, nil
 }
 
-func str(raw json.RawMessage) (string, error) {
-	var s string
-	if !bytes.HasPrefix(raw, []byte(`"`)) {
-		return "", fmt.Errorf("%.40s is not a string", raw)
+func str(n jsontree.Node) (string, error) {
+	if n.Kind != jsontree.String {
+		return "", jsontree.Place(n.At, fmt.Errorf("%.40s is not a string", n.Raw))
 	}
-	err := json.Unmarshal(raw, &s)
-	return s, err
+	return n.Text, nil
 }
 
 // scalar is a condition's value: a string, a boolean or a number (grammar).
-func scalar(raw json.RawMessage) (string, error) {
-	switch c := raw[0]; {
-	case c == '"':
-		return str(raw)
-	case c == 't', c == 'f', c == '-', '0' <= c && c <= '9':
-		return string(raw), nil
+func scalar(n jsontree.Node) (string, error) {
+	switch n.Kind {
+	case jsontree.String:
+		return n.Text, nil
+	case jsontree.Bool, jsontree.Number:
+		return n.Raw, nil
 	}
-	return "", fmt.Errorf("%.40s is not a string, boolean or number", raw)
+	return "", fmt.Errorf("%.40s is not a string, boolean or number", n.Raw)
 }
 
 // Place names the statement in errors, as the one with index i in its document.

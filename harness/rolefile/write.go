@@ -1,0 +1,392 @@
+package rolefile
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/azure"
+	"github.com/whittle-iam/whittle/harness/policy/gcp"
+	"github.com/whittle-iam/whittle/harness/rolefile/hcl"
+)
+
+// Format is how a role is written.
+type Format string
+
+// The formats.
+const (
+	// Native is what the cloud's own tool takes: an AWS policy in JSON, a role of
+	// Google Cloud in YAML, a role definition of Azure in JSON.
+	Native Format = "native"
+	// ARM is Azure's form for Resource Manager.
+	ARM Format = "arm"
+	// Terraform is one file with all roles.
+	Terraform Format = "terraform"
+	// List is a permission a line, with its resource if it has one.
+	List Format = "list"
+)
+
+// Formats are the formats that a cloud has.
+func Formats(cloud string) []Format {
+	if cloud == "azure" {
+		return []Format{Native, Terraform, List, ARM}
+	}
+	return []Format{Native, Terraform, List}
+}
+
+// Group is a role to be written.
+type Group struct {
+	Name        string
+	Description string // for people
+	Set         grant.Set
+	// Data are the permissions of Azure that are known to be a data plane's,
+	// because it was a data plane that refused them.
+	Data map[string]bool
+}
+
+// Options say how roles are written.
+type Options struct {
+	Cloud  string
+	Format Format
+	Prefix string // of the roles' names
+	// Inline writes an AWS role as one inline policy; else it is managed ones, of
+	// which Attach can be attached, policy.AttachLimit if 0.
+	Inline bool
+	Attach int
+	// Values are for the {key}s of resources.
+	Values map[string]string
+}
+
+// File is a role file, or a part of a role that had to be divided.
+type File struct {
+	Name    string   // "applier-1.json"
+	Roles   []string // that it holds: one, or with Terraform all
+	Content []byte
+	// Size is what the cloud counts, Limit how much of it there may be; 0 where
+	// there is no limit, or the file holds several roles.
+	Size, Limit int
+	// On is the resource on which a role of Google Cloud is to be bound, empty for
+	// the whole project.
+	On string
+}
+
+// KeysError tells that a format has no room for a {key} without a value.
+type KeysError struct {
+	Keys []string // in order
+}
+
+func (e *KeysError) Error() string {
+	return fmt.Sprintf("the roles need a value for {%s}", strings.Join(e.Keys, "}, {"))
+}
+
+// Hints implements what the command line asks errors for.
+func (e *KeysError) Hints() []string {
+	var flags []string
+	for _, k := range e.Keys {
+		example := "…"
+		switch k {
+		case "account":
+			example = "123456789012"
+		case "subscription":
+			example = "00000000-0000-0000-0000-000000000000"
+		}
+		flags = append(flags, "--set "+k+"="+example)
+	}
+	return []string{"give it: " + strings.Join(flags, " ") + "; or use --format terraform, where it becomes a variable"}
+}
+
+// Write writes the roles, each from its set and no wider. Equal sets give equal
+// bytes.
+func Write(groups []Group, o Options) ([]File, error) {
+	if !slices.Contains(Formats(o.Cloud), o.Format) {
+		return nil, fmt.Errorf("%s: no format of %s", o.Format, o.Cloud)
+	}
+	var parts []part
+	left := map[string]bool{}
+	filled := make([]Group, len(groups))
+	for i, g := range groups {
+		var grants []grant.Grant
+		for one := range g.Set.All() {
+			one.Resource = Fill(one.Resource, o.Values)
+			for _, key := range keysWritten(one.Resource, o) {
+				left[key] = true
+			}
+			grants = append(grants, one)
+		}
+		g.Set = grant.Of(grants...)
+		filled[i] = g
+	}
+	if len(left) > 0 {
+		return nil, &KeysError{slices.Sorted(maps.Keys(left))}
+	}
+	for _, g := range filled {
+		if g.Set.Len() == 0 {
+			return nil, fmt.Errorf("role %s: holds nothing, and no cloud takes an empty role", g.Name)
+		}
+		divided, err := divide(g, o)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, divided...)
+	}
+	if o.Format == Terraform {
+		return terraform(parts)
+	}
+	var files []File
+	named := map[string]bool{}
+	for _, p := range parts {
+		if named[p.name] {
+			return nil, fmt.Errorf("two roles are called %s: a part of one is named as another is; use --prefix or emit them apart (--only)", p.name)
+		}
+		named[p.name] = true
+		f := File{Name: p.name + p.ext, Roles: []string{p.name}, Content: p.content, Size: p.size, Limit: p.limit, On: p.on}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// part is a role, or what of it goes into one file.
+type part struct {
+	name, ext   string
+	comment     string
+	on          string
+	content     []byte
+	size, limit int
+	aws         *policy.Document
+	inline      bool
+	gcp         *gcp.Role
+	azure       *azure.Role
+}
+
+// Fill puts values in the place of {key}s.
+func Fill(s string, values map[string]string) string {
+	var b strings.Builder
+	for {
+		before, key, after, found := hcl.CutKey(s)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		value, ok := values[key]
+		if !ok {
+			value = "{" + key + "}"
+		}
+		b.WriteString(value)
+		s = after
+	}
+}
+
+// keysWritten lists the {key}s that a role on the resource cannot be written
+// with.
+func keysWritten(resource string, o Options) []string {
+	switch {
+	case o.Format != Native && o.Format != ARM:
+		return nil
+	case o.Cloud == "aws":
+		return Keys(resource)
+	case o.Cloud == "azure":
+		return Keys(Fill(subscription, o.Values))
+	}
+	return nil // a role of Google Cloud holds no resource
+}
+
+// subscription is the scope in which a role of Azure can be assigned.
+const subscription = "/subscriptions/{subscription}"
+
+func divide(g Group, o Options) ([]part, error) {
+	g.Name = o.Prefix + g.Name
+	if o.Format == List {
+		content, err := list(g, o.Cloud)
+		return []part{{name: g.Name, ext: ".txt", content: content}}, err
+	}
+	switch o.Cloud {
+	case "aws":
+		return divideAWS(g, o)
+	case "gcp":
+		return divideGCP(g)
+	case "azure":
+		return divideAzure(g, o)
+	}
+	return nil, fmt.Errorf("%q is no cloud; aws, gcp or azure is expected", o.Cloud)
+}
+
+// list has a permission a line, with its resource unless it holds on all.
+func list(g Group, cloud string) ([]byte, error) {
+	var b bytes.Buffer
+	if g.Description != "" {
+		fmt.Fprintf(&b, "# %s\n", g.Description)
+	}
+	for one := range g.Set.All() {
+		resource := one.Resource
+		if cloud == "aws" { // in the notation of documents, as it is read back
+			resource = policy.FromSet(grant.Of(one)).Statements[0].Resource[0]
+		}
+		if strings.ContainsFunc(resource, unicode.IsSpace) {
+			return nil, fmt.Errorf("role %s: %s: a list has no way to say a resource with white space in it; use --format native", g.Name, one)
+		}
+		b.WriteString(one.Permission)
+		if resource != "*" {
+			b.WriteString(" " + resource)
+		}
+		b.WriteByte('\n')
+	}
+	return b.Bytes(), nil
+}
+
+func divideAWS(g Group, o Options) ([]part, error) {
+	docs, err := documents(g.Name, g.Set, o.Inline, cmp.Or(o.Attach, policy.AttachLimit))
+	if err != nil {
+		return nil, err
+	}
+	limit := policy.ManagedLimit
+	if o.Inline {
+		limit = policy.InlineLimit
+	}
+	var parts []part
+	for i, d := range docs {
+		comment := g.Description
+		if len(docs) > 1 {
+			comment = fmt.Sprintf("%s; part %d of %d", comment, i+1, len(docs))
+		}
+		parts = append(parts, part{name: numbered(g.Name, i, len(docs)), ext: ".json", comment: comment, content: d.Print(), size: d.Size(), limit: limit, aws: &d, inline: o.Inline})
+	}
+	return parts, nil
+}
+
+// numbered is the name of one of n parts.
+func numbered(name string, i, n int) string {
+	if n == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, i+1)
+}
+
+// divideGCP makes a role for each place where permissions are granted: a custom
+// role says what and not on what, so that is for the binding to say.
+func divideGCP(g Group) ([]part, error) {
+	on := map[string][]string{}
+	for one := range g.Set.All() {
+		on[one.Resource] = append(on[one.Resource], one.Permission)
+	}
+	var parts []part
+	for _, place := range slices.Sorted(maps.Keys(on)) {
+		role := gcp.Role{Title: g.Name, Description: cut(g.Description, gcp.DescriptionLimit), Stage: "GA", Permissions: on[place]}
+		comment := "bind it on the project"
+		where := ""
+		if place != "*" {
+			where = place
+			comment = "bind it on " + place
+		}
+		split, err := gcp.Split(role)
+		if err != nil {
+			return nil, fmt.Errorf("role %s: %w", g.Name, err)
+		}
+		for _, r := range split {
+			parts = append(parts, part{ext: ".yaml", on: where, comment: comment, size: r.Size(), limit: gcp.SizeLimit, gcp: &r})
+		}
+	}
+	for i := range parts {
+		p := &parts[i]
+		p.name = numbered(g.Name, i, len(parts))
+		text := fmt.Sprintf("# gcloud iam roles create %s --project PROJECT --file %s%s\n# %s\n", RoleID(p.name), p.name, p.ext, p.comment)
+		p.content = append([]byte(text), p.gcp.Print()...)
+	}
+	return parts, nil
+}
+
+// cut is s in at most n bytes, cut between words.
+func cut(s string, n int) string {
+	for len(s) > n {
+		i := strings.LastIndexByte(s[:n], ' ')
+		if i < 0 {
+			return ""
+		}
+		s = s[:i]
+	}
+	return s
+}
+
+var notID = regexp.MustCompile(`[^A-Za-z0-9_.]`)
+
+// RoleID is a name as the id of a custom role of Google Cloud: 3 to 64 letters,
+// digits, underscores and periods.
+func RoleID(name string) string {
+	id := notID.ReplaceAllString(name, "_")
+	if len(id) < 3 {
+		id += "_role"
+	}
+	return id
+}
+
+// divideAzure writes a definition for each group. A definition holds where it is
+// assigned, and can be assigned in its scopes: the subscription.
+func divideAzure(g Group, o Options) ([]part, error) {
+	scope := Fill(subscription, o.Values)
+	role := azure.Role{Name: g.Name, Description: g.Description, AssignableScopes: []string{scope}}
+	var p azure.Permission
+	for _, permission := range g.Set.Permissions() {
+		if g.Data[permission] || azure.IsData(permission) {
+			p.DataActions = append(p.DataActions, permission)
+		} else {
+			p.Actions = append(p.Actions, permission)
+		}
+	}
+	role.Permissions = []azure.Permission{p}
+	one := part{name: g.Name, ext: ".json", comment: g.Description, azure: &role}
+	var err error
+	switch o.Format {
+	case ARM:
+		one.content = role.PrintARM()
+	case Native:
+		one.content, err = role.Print()
+	}
+	return []part{one}, err
+}
+
+// terraform puts all roles into one file.
+func terraform(parts []part) ([]File, error) {
+	var f hcl.File
+	one := File{Name: "roles.tf"}
+	labels := map[string]string{}
+	for _, p := range parts {
+		if other, ok := labels[hcl.Label(p.name)]; ok {
+			return nil, fmt.Errorf("roles %s and %s have the same name in Terraform", other, p.name)
+		}
+		labels[hcl.Label(p.name)] = p.name
+		one.Roles = append(one.Roles, p.name)
+		switch {
+		case p.aws != nil:
+			f.AWS = append(f.AWS, hcl.Document{Name: p.name, Comment: p.comment, Document: *p.aws, Inline: p.inline})
+		case p.gcp != nil:
+			f.GCP = append(f.GCP, hcl.Role{Name: RoleID(p.name), Comment: p.comment, Role: *p.gcp})
+		case p.azure != nil:
+			f.Azure = append(f.Azure, hcl.Definition{Name: p.name, Comment: p.comment, Role: *p.azure})
+		default:
+			return nil, errors.New("a role of no cloud")
+		}
+	}
+	var err error
+	one.Content, err = hcl.Write(f)
+	return []File{one}, err
+}
+
+// Keys lists the {key}s in a resource, each as often as it stands there.
+func Keys(resource string) []string {
+	var keys []string
+	for {
+		_, key, rest, found := hcl.CutKey(resource)
+		if !found {
+			return keys
+		}
+		keys = append(keys, key)
+		resource = rest
+	}
+}
