@@ -18,6 +18,7 @@ import (
 	"google.golang.org/api/iam/v1"
 	"google.golang.org/api/option"
 	"google.golang.org/api/pubsub/v1"
+	"google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/serviceusage/v1"
 	"google.golang.org/api/storage/v1"
 )
@@ -60,7 +61,8 @@ func googleCall(ctx context.Context, opts []option.ClientOption, verb string, ar
 	manager, err4 := cloudresourcemanager.NewService(ctx, opts...)
 	files, err5 := storage.NewService(ctx, opts...)
 	apis, err6 := serviceusage.NewService(ctx, opts...)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	secrets, err7 := secretmanager.NewService(ctx, opts...)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
 	account := "projects/" + project + "/serviceAccounts/" + arg[0] + "@" + project + ".iam.gserviceaccount.com"
@@ -110,6 +112,14 @@ func googleCall(ctx context.Context, opts []option.ClientOption, verb string, ar
 			project.Labels = map[string]string{arg[0]: arg[1]}
 			_, err = manager.Projects.Update(project.ProjectId, project).Context(ctx).Do()
 		}
+	case "add-secret": // its name, its value
+		parent := "projects/" + project
+		if _, err = secrets.Projects.Secrets.Create(parent, &secretmanager.Secret{Replication: &secretmanager.Replication{Automatic: &secretmanager.Automatic{}}}).SecretId(arg[0]).Context(ctx).Do(); err == nil {
+			_, err = secrets.Projects.Secrets.AddVersion(parent+"/secrets/"+arg[0], &secretmanager.AddSecretVersionRequest{
+				Payload: &secretmanager.SecretPayload{Data: base64.StdEncoding.EncodeToString([]byte(arg[1]))}}).Context(ctx).Do()
+		}
+	case "read-secret": // its name
+		_, err = secrets.Projects.Secrets.Versions.Access("projects/" + project + "/secrets/" + arg[0] + "/versions/latest").Context(ctx).Do()
 	case "no-token": // fails, and tells, if what the step holds is a live token
 		return noToken(ctx)
 	case "env": // fails, and tells, if the variable has another value

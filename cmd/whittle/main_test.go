@@ -129,6 +129,20 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 		_, err = sqs.NewFromConfig(cfg).ListQueues(ctx, &sqs.ListQueuesInput{})
 	case "create-bucket":
 		_, err = s3.NewFromConfig(cfg).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &arg})
+	case "send-message": // queue, body
+		queue, body, _ := strings.Cut(arg, " ")
+		out, uerr := sqs.NewFromConfig(cfg).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
+		if err = uerr; err == nil {
+			_, err = sqs.NewFromConfig(cfg).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: out.QueueUrl, MessageBody: &body})
+		}
+	case "login": // user, password
+		user, password, _ := strings.Cut(arg, " ")
+		_, err = iam.NewFromConfig(cfg).CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: &user, Password: &password})
+	case "own-keys": // into a file: those that the step was lent
+		key, kerr := cfg.Credentials.Retrieve(ctx)
+		if err = kerr; err == nil {
+			err = os.WriteFile(arg, []byte(key.SecretAccessKey+"\n"+key.SessionToken+"\n"), 0o600)
+		}
 	case "put-object": // bucket/key
 		bucket, key, _ := strings.Cut(arg, "/")
 		_, err = s3.NewFromConfig(cfg).PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("content")})

@@ -21,7 +21,7 @@ func openTrace(path string) (*tracer, error) {
 	if path == "" {
 		return &tracer{}, nil
 	}
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}

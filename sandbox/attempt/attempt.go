@@ -337,7 +337,7 @@ func (e *Executor) Attempt(ctx context.Context, a harness.Attempt) (harness.Outc
 	out, err := e.bounded(ctx, s, env, m, a)
 	out.Duration = time.Since(started)
 	out.Tokens = m.printed()
-	out = scrub(out, secrets(credentials, proxy.URL()))
+	out = scrub(out, secrets(proxy.URL(), credentials, s.Env, variables(s)))
 	return out, err
 }
 

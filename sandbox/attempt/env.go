@@ -148,18 +148,32 @@ func (e *Executor) environment(s lifecycle.Step, credentials map[string]string, 
 	return env, nil
 }
 
-// secrets lists what must not be seen in a step's output: the proxy's password
-// and the identity's credentials, told by their names. What is short is no
-// secret, and its removal would make output unreadable.
-func secrets(credentials map[string]string, proxy *url.URL) []string {
+// variables are those that a step gives its tool.
+func variables(s lifecycle.Step) map[string]string {
+	switch {
+	case s.Terraform != nil:
+		return s.Terraform.Var
+	case s.Packer != nil:
+		return s.Packer.Var
+	}
+	return nil
+}
+
+// secrets lists what must not be seen in a step's output: the proxy's password,
+// the identity's credentials and what the lifecycle gives the step, told by their
+// names. What is short is no secret, and its removal would make output unreadable.
+func secrets(proxy *url.URL, given ...map[string]string) []string {
 	var found []string
 	if password, ok := proxy.User.Password(); ok {
 		found = append(found, password)
 	}
-	for _, k := range slices.Sorted(maps.Keys(credentials)) {
-		named := slices.ContainsFunc([]string{"TOKEN", "SECRET", "PASSWORD", "KEY"}, func(w string) bool { return strings.Contains(k, w) })
-		if v := credentials[k]; named && len(v) >= 8 {
-			found = append(found, v)
+	for _, values := range given {
+		for _, k := range slices.Sorted(maps.Keys(values)) {
+			name := strings.ToUpper(k)
+			named := slices.ContainsFunc([]string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY"}, func(w string) bool { return strings.Contains(name, w) })
+			if v := values[k]; named && len(v) >= 8 {
+				found = append(found, v)
+			}
 		}
 	}
 	return found

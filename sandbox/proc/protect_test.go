@@ -27,6 +27,9 @@ func spied() (found []string) {
 
 // protected is a process that closes itself, and says what changes by it.
 func protected() error {
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}); err != nil {
+		return err
+	}
 	fmt.Println("before:", spied())
 	if err := Protect(); err != nil {
 		return err
@@ -58,7 +61,7 @@ func protected() error {
 	}
 	// A child begins anew: it reads its own environment as it always does, and a
 	// pipe by its name.
-	out, err := exec.Command("sh", "-c", `cat /proc/self/environ | tr '\0' '\n' | grep -c PROC_TEST_ROLE; echo in | cat /dev/stdin`).CombinedOutput()
+	out, err := exec.Command("sh", "-c", `cat /proc/self/environ | tr '\0' '\n' | grep -c PROC_TEST_ROLE; echo in | cat /dev/stdin; ulimit -c; ulimit -H -c; ulimit -c 1024 2>/dev/null || echo refused`).CombinedOutput()
 	fmt.Printf("child: %q\n", out)
 	return err
 }
@@ -101,7 +104,7 @@ func TestProtect(t *testing.T) {
 	if errors.Is(err, os.ErrPermission) && attr.Credential != nil {
 		t.Skipf("root without the right to be another user: %v", err)
 	}
-	const want = "before: [environ mem maps]\nafter: []\nchild: \"1\\nin\\n\"\n"
+	const want = "before: [environ mem maps]\nafter: []\nchild: \"1\\nin\\n0\\n0\\nrefused\\n\"\n"
 	if err != nil || string(out) != want {
 		t.Errorf("got %q, want %q: %v", out, want, err)
 	}
