@@ -89,6 +89,11 @@ var mayImport = map[string][]string{
 	// A role file beside the record.
 	"harness/compare": {"harness/grant", "harness/record", "harness/rolefile"},
 	"harness/report":  {"harness/grant", "harness/catalog", "harness/record", "harness/journal"},
+	// How it is written down.
+	"harness/report/markdown": {"harness/report", "harness/catalog"},
+	"harness/report/page":     {"harness/report", "harness/catalog"},
+	// What the tests of these write.
+	"harness/report/reporttest": {"harness/grant", "harness/journal", "harness/record", "harness/report", "parsers/refusal"},
 	"harness": {
 		"parsers", "parsers/refusal",
 		"harness/grant", "harness/catalog", "harness/lifecycle", "harness/journal", "harness/certify",

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 	}
 	if testing.Short() {
 		t.Log("with -short: only the scripts that need no sandbox")
-		scripts = []string{"testdata/script/usage.txtar", "testdata/script/bad-input.txtar", "testdata/script/parse.txtar", "testdata/script/emit.txtar"}
+		scripts = []string{"testdata/script/usage.txtar", "testdata/script/bad-input.txtar", "testdata/script/parse.txtar", "testdata/script/emit.txtar", "testdata/script/explain.txtar"}
 	}
 	testscript.Run(t, testscript.Params{
 		Files:               scripts,

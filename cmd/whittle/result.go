@@ -9,6 +9,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/harness/report"
 )
 
 // recordOf turns what a run found into the record.
@@ -44,30 +45,32 @@ func entriesOf(found []harness.Entry) []record.Entry {
 	return entries
 }
 
-// printTable prints the record as a table of permissions per step.
+// printTable prints the record as a table of permissions per step. A record's texts
+// are others' words: none may steer a terminal.
 func printTable(w io.Writer, rec record.Record) error {
+	see := report.Visible
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for i, s := range rec.Steps {
 		if i > 0 {
 			fmt.Fprintln(tw)
 		}
-		title := fmt.Sprintf("step %s (%s", s.Name, s.Phase)
+		title := fmt.Sprintf("step %s (%s", see(s.Name), s.Phase)
 		if s.Role != "" {
-			title += ", role " + s.Role
+			title += ", role " + see(s.Role)
 		}
 		fmt.Fprintf(tw, "%s): %s, %s of growth\n", title, count(len(s.Grants), "permission"), count(s.Runs, "run"))
 		for _, e := range s.Grants {
 			note := ""
 			if e.Difference != "" {
-				note = "  without it: " + e.Difference
+				note = "  without it: " + see(e.Difference)
 			}
 			if e.Flag != "" {
-				note += "  ! " + e.Flag
+				note += "  ! " + see(e.Flag)
 			}
-			fmt.Fprintf(tw, "  %s\t%s\t%s%s\n", e.Permission, e.Resource, e.Necessity, note)
+			fmt.Fprintf(tw, "  %s\t%s\t%s%s\n", see(e.Permission), see(e.Resource), e.Necessity, note)
 		}
 		for _, e := range s.Optional {
-			fmt.Fprintf(tw, "  (%s)\t%s\toptional: refused, and the step does as well without it\n", e.Permission, e.Resource)
+			fmt.Fprintf(tw, "  (%s)\t%s\toptional: refused, and the step does as well without it\n", see(e.Permission), see(e.Resource))
 		}
 	}
 	return tw.Flush()
