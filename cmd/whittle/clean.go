@@ -51,11 +51,16 @@ type cleaned struct {
 	Runs    []string `json:"runs"`
 }
 
-func runClean(ctx context.Context, file, work string, purge bool, g *globals) error {
+func runClean(ctx context.Context, file, work string, purge bool, g *globals) (err error) {
 	lc, err := lifecycle.Load(file)
 	if err != nil {
 		return err
 	}
+	release, err := holdStack("clean", lc, work)
+	if err != nil {
+		return fmt.Errorf("%w; nothing was touched", err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	done := cleaned{Emptied: []string{}, Deleted: []string{}}
 	if done.Runs, err = journal.Runs(work); err != nil {
 		return err

@@ -132,7 +132,7 @@ func (o *probeOptions) complete() error {
 	return nil
 }
 
-func runProbe(ctx context.Context, o probeOptions, g *globals) error {
+func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 	if err := o.complete(); err != nil {
 		return err
 	}
@@ -151,6 +151,11 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) error {
 	if err != nil {
 		return err
 	}
+	release, err := holdStack("probe", lc, o.work)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	rd, err := openRun(o.work, digest+" on "+sandboxName(lc.Sandbox), o.resume)
 	if err != nil {
 		return err
@@ -164,6 +169,29 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) error {
 		err = fmt.Errorf("interrupted; %swhittle probe --resume goes on from %s: %w", roles, rd.dir, err)
 	}
 	return errors.Join(err, rd.close(err == nil))
+}
+
+// holdStack takes the folder of runs for this process alone; on a real account or
+// project also the stack, whose identities are the same wherever its runs are
+// written down.
+func holdStack(command string, lc lifecycle.Lifecycle, work string) (release func() error, err error) {
+	work, err = filepath.Abs(work)
+	if err != nil {
+		return nil, err
+	}
+	stack, err := filepath.Abs(filepath.Join(lc.Dir, ".whittle"))
+	if err != nil {
+		return nil, err
+	}
+	release, err = journal.Hold(work, command)
+	if err != nil || lc.Sandbox.Embedded || stack == work {
+		return release, err
+	}
+	also, err := journal.Hold(stack, command)
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return func() error { return errors.Join(also(), release()) }, nil
 }
 
 // loadForProbe reads the lifecycle file, applies the flags, and refuses early
