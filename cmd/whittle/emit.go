@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/azure"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/harness/rolefile"
 )
@@ -193,7 +194,7 @@ func groupsOf(rec record.Record, o emitOptions, note func(string, ...any)) ([]ro
 		}
 		groups[i].Set = groups[i].Set.Union(s.Set())
 		for _, e := range s.Grants {
-			if dataPlane(e.Request) {
+			if azure.OfDataPlane(e.Request) {
 				groups[i].Data[e.Permission] = true
 			}
 		}
@@ -243,20 +244,6 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// dataHosts end the hosts of Azure whose refusals name data actions alone. Those
-// of Storage name both kinds; package policy/azure tells them apart by name.
-var dataHosts = []string{".vault.azure.net", ".managedhsm.azure.net", ".servicebus.windows.net", ".azconfig.io", ".documents.azure.com"}
-
-// dataPlane tells whether a class of requests is one of a data plane.
-func dataPlane(class string) bool {
-	fields := strings.Fields(class)
-	if len(fields) < 2 {
-		return false
-	}
-	host, _, _ := strings.Cut(fields[1], "/")
-	return slices.ContainsFunc(dataHosts, func(end string) bool { return strings.HasSuffix(host, end) })
 }
 
 // emittedFile is one of the files that `whittle emit --json` lists.

@@ -34,7 +34,7 @@ func exitMeaning() []struct {
 		{exitDone, "done"},
 		{exitError, "error: a step failed for a reason that is not authorization, a file is wrong, something is missing"},
 		{exitUsage, "the command line is wrong"},
-		{exitDrift, "drift: the recorded role is no longer what the code needs"},
+		{exitDrift, "drift: the recorded role is no longer what the code needs, or the role compared lacks what the record needs"},
 		{exitStuck, "stuck or blocked: a denial outlived its grant, or something other than the role says no"},
 		{exitUnread, "a refusal that nobody could read"},
 		{exitInterrupted, "interrupted; the roles were emptied, and probe --resume goes on"},
@@ -48,6 +48,7 @@ func exitCode(ctx context.Context, err error) int {
 		blocked   *harness.BlockedError
 		forbidden *harness.ForbiddenError
 		unread    *harness.UnreadError
+		lacks     *lacksError
 	)
 	switch {
 	case err == nil:
@@ -58,6 +59,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &stuck), errors.As(err, &blocked), errors.As(err, &forbidden):
 		return exitStuck
+	case errors.As(err, &lacks):
+		return exitDrift
 	case errors.As(err, &unread), isUnnamed(err):
 		return exitUnread
 	default:

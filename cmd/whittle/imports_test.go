@@ -87,7 +87,7 @@ var mayImport = map[string][]string{
 	"harness/rolefile":             {"harness/grant", "harness/policy", "harness/policy/...", "harness/rolefile/hcl"},
 	"harness/rolefile/hcl":         {"harness/policy", "harness/policy/azure", "harness/policy/gcp"},
 	// A role file beside the record.
-	"harness/compare": {"harness/grant", "harness/record", "harness/rolefile"},
+	"harness/compare": {"harness/grant", "harness/policy/azure", "harness/record", "harness/rolefile"},
 	"harness/report":  {"harness/grant", "harness/catalog", "harness/record", "harness/journal"},
 	// How it is written down.
 	"harness/report/markdown": {"harness/report", "harness/catalog"},

@@ -46,7 +46,18 @@ func TestScripts(t *testing.T) {
 	}
 	if testing.Short() {
 		t.Log("with -short: only the scripts that need no sandbox")
-		scripts = []string{"testdata/script/usage.txtar", "testdata/script/bad-input.txtar", "testdata/script/parse.txtar", "testdata/script/emit.txtar", "testdata/script/explain.txtar"}
+		var short []string
+		for _, name := range []string{
+			"usage",
+			"bad-input",
+			"parse",
+			"emit",
+			"compare",
+			"explain",
+		} {
+			short = append(short, "testdata/script/"+name+".txtar")
+		}
+		scripts = short
 	}
 	testscript.Run(t, testscript.Params{
 		Files:               scripts,

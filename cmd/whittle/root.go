@@ -59,7 +59,18 @@ whittle.lock.json, the converged set of permissions per step.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: fmt.Sprintf("see %s --help", c.CommandPath())}
 	})
-	root.AddCommand(newProbe(g), newShow(g), newExplain(g), newParse(g), newEmit(g), newClean(g), newCloud(g), newTools(g), newExitCodes())
+	root.AddCommand(
+		newProbe(g),
+		newShow(g),
+		newExplain(g),
+		newEmit(g),
+		newCompare(g),
+		newParse(g),
+		newClean(g),
+		newCloud(g),
+		newTools(g),
+		newExitCodes(),
+	)
 	return root
 }
 

@@ -50,16 +50,17 @@ func Split(d Document, limit int) ([]Document, error) {
 		pieces = append(pieces, parts...)
 	}
 	var out []Document
+	empty := Document{Version: d.Version, ID: d.ID}.Size()
+	used := 0
 	for _, s := range pieces {
-		if n := len(out); n > 0 {
-			grown := out[n-1]
-			grown.Statements = append(grown.Statements[:len(grown.Statements):len(grown.Statements)], s)
-			if grown.Size() <= limit {
-				out[n-1] = grown
-				continue
-			}
+		size := d.with(s).Size() - empty
+		if n := len(out); n > 0 && used+1+size <= limit { // a comma between two
+			out[n-1].Statements = append(out[n-1].Statements, s)
+			used += 1 + size
+			continue
 		}
 		out = append(out, d.with(s))
+		used = empty + size
 	}
 	return out, nil
 }

@@ -182,10 +182,11 @@ func ofAzure(role azure.Role) Role {
 	for _, p := range role.Permissions {
 		for _, half := range []struct {
 			place       string
+			plane       Plane
 			allow, less []string
-		}{{"Actions", p.Actions, p.NotActions}, {"DataActions", p.DataActions, p.NotDataActions}} {
+		}{{"Actions", Control, p.Actions, p.NotActions}, {"DataActions", Data, p.DataActions, p.NotDataActions}} {
 			if len(half.allow) > 0 {
-				r.Rules = append(r.Rules, Rule{Place: half.place, Permissions: half.allow, Except: half.less})
+				r.Rules = append(r.Rules, Rule{Place: half.place, Plane: half.plane, Permissions: half.allow, Except: half.less})
 			}
 		}
 	}

@@ -29,6 +29,9 @@ type Rule struct {
 	// Place is where the file says it: "statement 3 (EKS)", "line 12".
 	Place string
 	Deny  bool
+	// Plane says for which of Azure's planes it holds; empty for both, and in the
+	// other clouds.
+	Plane Plane
 	// Permissions, of which "*" and "?" are wildcards, without those of Except.
 	Permissions []string
 	Except      []string
@@ -41,6 +44,15 @@ type Rule struct {
 	// Conditions are the keys on which it depends whether the rule holds.
 	Conditions []string
 }
+
+// Plane is one of Azure's two.
+type Plane string
+
+// The planes.
+const (
+	Control Plane = "control"
+	Data    Plane = "data"
+)
 
 // Error is something wrong in a role file.
 type Error struct {

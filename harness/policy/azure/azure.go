@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/policy/jsontree"
@@ -291,4 +292,19 @@ func IsData(action string) bool {
 		}
 	}
 	return vault.MatchString(action)
+}
+
+// hosts end the hosts whose refusals name data actions alone. Those of Storage
+// name both kinds; [IsData] tells them apart by name.
+var hosts = []string{".vault.azure.net", ".managedhsm.azure.net", ".servicebus.windows.net", ".azconfig.io", ".documents.azure.com"}
+
+// OfDataPlane tells whether a class of requests ("GET HOST/PATH") is one that a
+// data plane alone decides.
+func OfDataPlane(class string) bool {
+	fields := strings.Fields(class)
+	if len(fields) < 2 {
+		return false
+	}
+	host, _, _ := strings.Cut(fields[1], "/")
+	return slices.ContainsFunc(hosts, func(end string) bool { return strings.HasSuffix(host, end) })
 }
