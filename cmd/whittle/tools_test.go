@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/sandbox/tools"
 )
 
@@ -184,6 +185,13 @@ func TestProbeDockerMachine(t *testing.T) {
 	})
 	checkSame(t, p, stack, "--name", "machine=other")
 	failsOpen(t, stack)
+	want, err := record.Read("../../docs/examples/docker-machine/whittle.lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := record.Diff(want, p.rec); !changes.Empty() || !want.Verified {
+		t.Errorf("the record is not the one beside the example: %+v", changes)
+	}
 }
 
 // What the driver is given it does not make; what it is told to pass on needs
