@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	googleiam "google.golang.org/api/iam/v1"
+	"google.golang.org/api/option"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/gcp"
+	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/harness/rolefile"
+	"github.com/whittle-iam/whittle/sandbox/embedded"
+	"github.com/whittle-iam/whittle/sandbox/step/terraform"
+	"github.com/whittle-iam/whittle/sandbox/tools"
+)
+
+// emit runs `whittle emit` into a folder of its own and gives the files' paths.
+func emit(t *testing.T, args ...string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	var stdout strings.Builder
+	if code := run(t.Context(), append([]string{"emit", "--json", "--out", dir}, args...), streams{out: &stdout, err: testWriter{t}}); code != exitDone {
+		t.Fatalf("whittle emit %s: exit %d", strings.Join(args, " "), code)
+	}
+	var files []emittedFile
+	if err := json.Unmarshal([]byte(stdout.String()), &files); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, f.File)
+	}
+	return paths
+}
+
+// granted reads role files back.
+func granted(t *testing.T, paths []string) grant.Set {
+	t.Helper()
+	var all grant.Set
+	for _, path := range paths {
+		set, err := roleFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = all.Union(set)
+	}
+	return all
+}
+
+// The example stack's roles are policies that IAM takes, as many as a role can have
+// attached, and IAM gives back what the record says.
+func TestEmittedPolicies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: needs moto")
+	}
+	t.Parallel()
+	cloud, err := embedded.Start(t.Context(), embedded.Config{Cloud: "aws"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cloud.Close() })
+	client := iam.NewFromConfig(embeddedAWS(cloud).(onAWS).sdk)
+	rec, err := record.Read(stackRecord)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []string{"role", "step", "all"} {
+		paths := emit(t, "--record", stackRecord, "--set", "account="+cloud.Account(), "--set", "name=acme", "--by", by, "--prefix", by+"-")
+		role := "holder-" + by
+		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+		if _, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &role, AssumeRolePolicyDocument: &trust}); err != nil {
+			t.Fatal(err)
+		}
+		if by == "all" && len(paths) > policy.AttachLimit {
+			t.Errorf("%d policies for one role", len(paths))
+		}
+		var back grant.Set
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := strings.TrimSuffix(filepath.Base(path), ".json")
+			made, err := client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(string(text))})
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if by == "all" {
+				if _, err := client.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: &role, PolicyArn: made.Policy.Arn}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			version, err := client.GetPolicyVersion(t.Context(), &iam.GetPolicyVersionInput{PolicyArn: made.Policy.Arn, VersionId: made.Policy.DefaultVersionId})
+			if err != nil {
+				t.Fatal(err)
+			}
+			document, err := url.QueryUnescape(*version.PolicyVersion.Document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := policy.Parse([]byte(document))
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := d.Set()
+			if err != nil || d.Size() > policy.ManagedLimit {
+				t.Fatalf("%s: %d characters, %v", path, d.Size(), err)
+			}
+			back = back.Union(set)
+		}
+		var want []grant.Grant
+		for _, s := range rec.Steps {
+			for g := range s.Set().All() {
+				g.Resource = rolefile.Fill(g.Resource, map[string]string{"account": cloud.Account(), "name": "acme"})
+				want = append(want, g)
+			}
+		}
+		if !back.Equal(grant.Of(want...)) {
+			t.Errorf("--by %s: IAM gives back %d grants, the record has %d", by, back.Len(), grant.Of(want...).Len())
+		}
+	}
+}
+
+// The roles of the E2B example are custom roles that IAM takes.
+func TestEmittedCustomRoles(t *testing.T) {
+	t.Parallel()
+	cloud, err := embedded.Start(t.Context(), embedded.Config{Cloud: "gcp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cloud.Close() })
+	service, err := googleiam.NewService(t.Context(), option.WithHTTPClient(embeddedGCP(cloud).(onGCP).http))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := "projects/" + cloud.Account()
+	for _, path := range emit(t, "--record", e2bRecord) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		role, err := gcp.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := service.Projects.Roles.Create(parent, &googleiam.CreateRoleRequest{
+			RoleId: rolefile.RoleID(strings.TrimSuffix(filepath.Base(path), ".yaml")),
+			Role:   &googleiam.Role{Title: role.Title, Description: role.Description, Stage: role.Stage, IncludedPermissions: role.Permissions},
+		}).Context(t.Context()).Do()
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if len(made.IncludedPermissions) != len(role.Permissions) || made.Stage != "GA" {
+			t.Errorf("%s: %d permissions, %d were made; %s", path, len(role.Permissions), len(made.IncludedPermissions), made.Stage)
+		}
+	}
+}
+
+// Terraform itself finds nothing wrong with what is written for it, and it says
+// what the record says.
+func TestEmittedTerraform(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: needs terraform and its providers")
+	}
+	for _, tt := range []struct{ name, record, provider string }{
+		{"aws", stackRecord, ""},
+		{"gcp", e2bRecord, "terraform-provider-google"},
+		{"azure", "testdata/azure.lock.json", "terraform-provider-azurerm"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if tt.provider != "" {
+				if _, err := tools.Named(tt.provider); err != nil {
+					t.Skipf("SKIPPED: %s cannot be built here: %v", tt.provider, err)
+				}
+			}
+			for _, by := range []string{"role", "step"} {
+				paths := emit(t, "--record", tt.record, "--format", "terraform", "--by", by)
+				if err := validate(t, filepath.Dir(paths[0])); err != nil {
+					t.Error(err)
+				}
+				rec, err := record.Read(tt.record)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var want grant.Set
+				for _, s := range rec.Steps {
+					want = want.Union(s.Set())
+				}
+				if got := granted(t, paths); !got.Equal(want) {
+					t.Errorf("--by %s: it says %d grants, the record %d", by, got.Len(), want.Len())
+				}
+			}
+		})
+	}
+}
+
+// validate has Terraform look at a root module, with the providers that steps use.
+func validate(t *testing.T, dir string) error {
+	t.Helper()
+	tell := func(s string) { t.Log(s) }
+	binary, err := terraform.Find(t.Context(), lifecycle.Tool{}, tell)
+	if err != nil {
+		return err
+	}
+	mirrors, err := terraform.Mirrors(lifecycle.Tool{}, os.Environ(), dir)
+	if err != nil {
+		return err
+	}
+	built, err := terraform.BuiltProviders(t.Context(), binary.Product, mirrors, []string{dir}, tell)
+	if err != nil {
+		return err
+	}
+	rc := filepath.Join(t.TempDir(), "terraformrc")
+	if err := os.WriteFile(rc, []byte(terraform.CLIConfig(append(mirrors, built...), "")), 0o600); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"init", "-backend=false", "-input=false", "-no-color"}, {"validate", "-no-color"}} {
+		c := exec.CommandContext(t.Context(), binary.Path, args...)
+		c.Dir = dir
+		c.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("terraform %s: %w\n%s", args[0], err, out)
+		}
+	}
+	return nil
+}
+
+// What is wrong, Terraform does find: the test above can fail.
+func TestTerraformValidates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: needs terraform and its providers")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	paths := emit(t, "--record", stackRecord, "--format", "terraform", "--only", "builder")
+	text, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(string(text), "actions =", "acts =", 1)
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "roles.tf"), []byte(wrong), 0o600), validate(t, dir)); err == nil || !strings.Contains(err.Error(), "acts") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// gcloud as it is takes the files, and gives back roles that allow all of the
+// record and nothing more.
+func TestEmittedForGcloud(t *testing.T) {
+	if _, err := exec.LookPath("gcloud"); err != nil {
+		t.Skip("SKIPPED: there is no gcloud on PATH")
+	}
+	t.Parallel()
+	paths := emit(t, "--record", e2bRecord, "--only", "owner,planner")
+	env := servedCloud(t, "gcp")
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+		gcloud := func(args ...string) []byte {
+			t.Helper()
+			c := exec.CommandContext(t.Context(), "gcloud", append([]string{"iam", "roles"}, args...)...)
+			c.Env = env
+			c.Stderr = testWriter{t}
+			out, err := c.Output()
+			if err != nil {
+				t.Fatalf("gcloud iam roles %s: %v", strings.Join(args, " "), err)
+			}
+			return out
+		}
+		gcloud("create", name, "--project", "whittle-sandbox", "--quiet", "--file", path)
+		back := filepath.Join(t.TempDir(), name+".yaml")
+		if err := os.WriteFile(back, gcloud("describe", name, "--project", "whittle-sandbox"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var stdout strings.Builder
+		code := run(t.Context(), []string{"compare", back, "--record", e2bRecord, "--role", name}, streams{out: &stdout, err: io.Discard})
+		if code != exitDone || !strings.Contains(stdout.String(), ": 0 missing, 0 depend; 0 entries unneeded\n") {
+			t.Errorf("%s: exit %d\n%s", name, code, stdout.String())
+		}
+	}
+}
+
+// servedCloud serves an embedded sandbox to other programs, until the test ends,
+// and gives the environment in which they find it.
+func servedCloud(t *testing.T, cloud string) []string {
+	t.Helper()
+	r, w := io.Pipe()
+	done := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		defer close(done)
+		code := run(ctx, []string{"cloud", "--cloud", cloud, "--json"}, streams{out: w, err: testWriter{t}})
+		_ = w.CloseWithError(fmt.Errorf("whittle cloud: exit %d", code))
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	var vars map[string]string
+	if err := json.NewDecoder(r).Decode(&vars); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CLOUDSDK_CORE_DISABLE_PROMPTS=1"}
+	for k, v := range vars {
+		env = append(env, k+"="+v)
+	}
+	go func() { _, _ = io.Copy(io.Discard, r) }() // ends with the writer
+	return env
+}
