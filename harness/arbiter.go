@@ -87,6 +87,7 @@ type arbiter struct {
 	wanting   map[[sha256.Size]byte]*wanting
 	strange   map[string]refusal.Exchange // a request of each class that got an error which is no refusal
 	changes   int                         // how often the role was changed
+	sightings map[grant.Grant]sighting    // the first refusal for each grant of growth
 
 	// withhold is what the attempt asks about, set before it begins.
 	withhold Withholder
@@ -108,7 +109,7 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 		step: s, pass: pass, mode: m, identity: id,
 		rules:   l.rules(s),
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
-		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[[sha256.Size]byte]*wanting{}, strange: map[string]refusal.Exchange{},
+		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[[sha256.Size]byte]*wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
 	}
 }
 
@@ -154,6 +155,7 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 				return refusal.Deliver
 			}
 			a.wants(x, dec.grants)
+			a.sighted(x, dec.grants)
 			asked := a.asked(x, dec)
 			if len(dec.grants) > 1 && !asked { // what is held already has not helped
 				dec = dec.without(a.holds())

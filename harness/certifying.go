@@ -130,10 +130,10 @@ func (l *loop) announce() error {
 		Text: fmt.Sprintf("certifying takes at most about %d runs of single steps and %s%s", runs, took.Round(time.Second), bound)})
 }
 
-// unproven is how many of a step's grants are not certified.
+// unproven is how many of a step's grants are to be certified still.
 func (l *loop) unproven(r StepResult) (n int) {
 	for _, e := range r.Entries {
-		if e.Necessity != Certified {
+		if e.Necessity != Certified && !l.kept(r.Step.Name, e.Grant) {
 			n++
 		}
 	}
@@ -182,7 +182,7 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 	doubt := take(r, qs, found)
 	var suspects []grant.Grant
 	for _, e := range r.Entries {
-		if e.Necessity != Certified {
+		if e.Necessity != Certified && !l.kept(r.Step.Name, e.Grant) {
 			suspects = append(suspects, e.Grant)
 		}
 	}

@@ -93,6 +93,8 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 		wanted = afterRun(arb, entries)
 		maps.Copy(through, arb.through)
 		l.learn(step.Name, arb, out)
+		maps.Copy(l.facts, out.Facts)
+		r.Addresses = located(r.Addresses, arb, out.Spans, l.facts)
 		r.Changes += arb.changes
 		r.Entries = sorted(entries)
 		if err != nil {

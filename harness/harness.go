@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -101,6 +102,12 @@ type Config struct {
 	// Start is what each step's role begins with, by step: what is needed of it is
 	// found by taking it away. Nil is nothing.
 	Start map[string]grant.Set
+	// Kept says that what the roles begin with stays as it is: only what growth adds
+	// is asked about.
+	Kept bool
+	// VerifyGrown leaves out the verification where growth added nothing to what
+	// the roles began with: every step has then run under its final role.
+	VerifyGrown bool
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -156,6 +163,10 @@ type StepResult struct {
 	Changes int
 	// Proof tells how the grants were certified.
 	Proof Proof
+	// Addresses are the resources, as the tool calls them, that it was at work on
+	// when growth was refused a grant for the first time, the likeliest first. A tool
+	// that does not say what it is at has none.
+	Addresses map[grant.Grant][]string
 	// Refusals is how many refused replies no client saw: each was held,
 	// granted and repeated.
 	Refusals int
@@ -190,6 +201,7 @@ type loop struct {
 	grown      map[string]left          // what growth's last run left, by step name
 	tried      calls                    // of the last trial
 	took       map[string]time.Duration // growth's last run, by step name
+	facts      map[string]string        // what growth has left until now
 	wanted     map[string]map[[sha256.Size]byte]*wanting
 	spent      spending
 	flukes     int               // verifications that failed for no refusal
@@ -238,7 +250,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 
 func newLoop(c Config) *loop {
 	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
-		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
+		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, facts: map[string]string{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {
 		l.result.Steps = append(l.result.Steps, StepResult{Step: s})
@@ -284,15 +296,27 @@ func (l *loop) run(ctx context.Context) error {
 	for i := range l.result.Steps {
 		r := &l.result.Steps[i]
 		r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
+		r.Addresses = l.readdressed(r.Addresses)
 	}
 	if err := l.certifyAll(ctx); err != nil {
 		return err
 	}
-	if l.SkipVerify {
+	if l.SkipVerify || l.VerifyGrown && !l.grewAny() {
 		return nil
 	}
 	return l.verify(ctx)
 }
+
+// grewAny tells whether a role holds, or a client was refused, what it did not
+// begin with.
+func (l *loop) grewAny() bool {
+	return slices.ContainsFunc(l.result.Steps, func(r StepResult) bool {
+		return len(r.Optional) > 0 || !r.Set().Equal(l.Start[r.Step.Name])
+	})
+}
+
+// kept tells whether a grant of a step is not to be asked about.
+func (l *loop) kept(step string, g grant.Grant) bool { return l.Kept && l.Start[step].Has(g) }
 
 // snapshotStart is the name of the snapshot that every pass starts from.
 const snapshotStart = "start"

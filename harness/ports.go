@@ -98,6 +98,15 @@ type Outcome struct {
 	// Generated are names that the tool made up for what it made, with the
 	// prefix that each was given. Another run makes others.
 	Generated map[string]string
+	// Spans tell when the tool says that it was at work on which resource.
+	Spans []Span
+}
+
+// Span is when a tool was at work on a resource, by its own clock, which is the
+// machine's.
+type Span struct {
+	Address  string    // "module.net.aws_vpc.main[0]"
+	From, To time.Time // To is zero where the tool never said that it was through
 }
 
 // Token is where a token of a [Withholder] was printed.

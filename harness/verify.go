@@ -52,7 +52,7 @@ func (l *loop) removeAssumed(ctx context.Context) error {
 	for i := range l.result.Steps {
 		r := &l.result.Steps[i]
 		for _, e := range slices.Clone(r.Entries) {
-			if e.Necessity != Assumed {
+			if e.Necessity != Assumed || l.kept(r.Step.Name, e.Grant) {
 				continue
 			}
 			found, err := l.needs(ctx, r, e)

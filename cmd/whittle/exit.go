@@ -49,6 +49,7 @@ func exitCode(ctx context.Context, err error) int {
 		forbidden *harness.ForbiddenError
 		unread    *harness.UnreadError
 		lacks     *lacksError
+		drifted   *driftError
 	)
 	switch {
 	case err == nil:
@@ -59,7 +60,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &stuck), errors.As(err, &blocked), errors.As(err, &forbidden):
 		return exitStuck
-	case errors.As(err, &lacks):
+	case errors.As(err, &drifted), errors.As(err, &lacks):
 		return exitDrift
 	case errors.As(err, &unread), isUnnamed(err):
 		return exitUnread

@@ -94,6 +94,8 @@ var mayImport = map[string][]string{
 	"harness/report/page":     {"harness/report", "harness/catalog"},
 	// What the tests of these write.
 	"harness/report/reporttest": {"harness/grant", "harness/journal", "harness/record", "harness/report", "parsers/refusal"},
+	// What a check found beside a record, rendered.
+	"harness/drift": {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
 		"harness/grant", "harness/catalog", "harness/lifecycle", "harness/journal", "harness/certify",

@@ -18,8 +18,6 @@ import (
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
-	"github.com/whittle-iam/whittle/sandbox/attempt"
-	"github.com/whittle-iam/whittle/sandbox/embedded"
 )
 
 // probeOptions are probe's flags.
@@ -140,7 +138,7 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
-	digest, err := lifecycle.Digest(lc, o.record, o.work)
+	code, err := codeOf(lc, o.record, o.work)
 	if err != nil {
 		return err
 	}
@@ -156,11 +154,11 @@ func runProbe(ctx context.Context, o probeOptions, g *globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	rd, err := openRun(o.work, digest+" on "+sandboxName(lc.Sandbox), o.resume)
+	rd, err := openRun(o.work, code.digest+" on "+sandboxName(lc.Sandbox), o.resume)
 	if err != nil {
 		return err
 	}
-	err = probeIn(ctx, rd, lc, digest, o, g, log)
+	err = probeIn(ctx, rd, lc, code, o, g, log)
 	if ctx.Err() != nil && err != nil {
 		roles := "the roles are empty, and "
 		if errors.Is(err, harness.ErrNotReleased) {
@@ -228,83 +226,36 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 }
 
 // probeIn probes in an open run folder.
-func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, digest string, o probeOptions, g *globals, log *slog.Logger) (err error) {
+func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, code code, o probeOptions, g *globals, log *slog.Logger) (err error) {
 	show := newProgress(g.err, lc.Steps)
 	defer show.close()
 	show.line("probing %s: %s on %s; journal %s", o.file, count(len(lc.Steps), "step"), sandboxName(lc.Sandbox), rd.journal.Path())
-	show.now("starting the sandbox")
-	stop := context.AfterFunc(ctx, func() { show.line("stopping: the step ends, and the roles are emptied") })
-	defer stop()
-
-	trace, err := openTrace(o.trace)
+	st, err := openStage(ctx, rd, lc, o, g, show, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, trace.close()) }()
-	cloud := embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: trace.add, Log: log}
-	p, err := openPlace(ctx, lc.Cloud, lc.Sandbox, cloud)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-
-	pool, err := p.pool(ctx, poolConfig{
-		stack: stackName(lc), run: filepath.Base(rd.dir), files: filepath.Join(rd.dir, "credentials"), wait: p.wait(o.patience), log: log,
-		announce: func(kind, id string) error {
-			return rd.journal.Append(journal.Event{Kind: journal.KindObject, Object: &journal.Object{Kind: kind, ID: id}})
-		},
-	})
-	if err != nil {
-		return err
-	}
-	if err := rightAccount(o.file, lc.Sandbox, pool.Account()); err != nil {
-		return err
-	}
-	if p.embedded == nil {
-		show.close() // what is typed belongs on a line of its own
-		if err := o.consent.ask(ctx, pool, harness.IdentityNames(lc, false), g, show.line); err != nil {
-			return err
-		}
-		show.spin()
-	}
-
-	steps, err := attempt.New(ctx, attempt.Config{
-		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Simulated: p.simulated(), Log: log,
-		Progress: func(_ string, e attempt.Progress) { show.now("%s %s", e.Action, e.Address) },
-		Tell:     func(text string) { show.line("%s", text) },
-	})
-	if err != nil {
-		return err
-	}
-	var executor harness.Executor = steps
-	if p.embedded != nil {
-		executor = guarded{steps, p}
-	}
-
-	start, err := startOf(lc, o.record, pool.Account())
+	defer func() { err = errors.Join(err, st.close()) }()
+	start, err := startOf(lc, o.record, st.account())
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
-	beside, closeBeside, err := besideIn(ctx, rd, lc, o, cloud, log)
+	beside, closeBeside, err := besideIn(ctx, rd, lc, o, st.cloud, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBeside()) }()
 
 	began := time.Now()
-	result, err := harness.Run(ctx, harness.Config{
-		Lifecycle: lc, Executor: executor, Pool: pool, World: steps.World(), Resetter: steps,
-		Journal: told{rd.journal, show.event},
-		Account: pool.Account(), Strategy: harness.Strategy(o.strategy), Patience: o.patience,
-		Certify: harness.Depth(o.certify), Budget: harness.Budget{Runs: o.maxRuns, Time: o.maxTime},
-		SkipVerify: o.noVerify, Known: rd.known, Start: start, Log: log, Beside: beside,
-	})
+	c := st.config(rd, lc, o)
+	c.Strategy, c.Certify, c.Budget = harness.Strategy(o.strategy), harness.Depth(o.certify), harness.Budget{Runs: o.maxRuns, Time: o.maxTime}
+	c.SkipVerify, c.Known, c.Start, c.Beside = o.noVerify, rd.known, start, beside
+	result, err := harness.Run(ctx, c)
 	show.close()
 	if err != nil {
 		return err
 	}
 	rd.short = slices.ContainsFunc(result.Steps, func(s harness.StepResult) bool { return s.Proof.Short })
-	rec := recordOf(lc, digest, pool.Account(), result)
+	rec := recordOf(lc, code, st.account(), result)
 	if err := rec.Write(o.record); err != nil {
 		return err
 	}

@@ -12,11 +12,27 @@ import (
 	"github.com/whittle-iam/whittle/harness/report"
 )
 
+// code is what a record was found with, as digests.
+type code struct {
+	digest string            // of everything
+	steps  map[string]string // of what each step uses, by name
+}
+
+// codeOf takes the digests of the lifecycle as its file has it, without the
+// record and the folder for work.
+func codeOf(lc lifecycle.Lifecycle, recordFile, work string) (c code, err error) {
+	if c.digest, err = lifecycle.Digest(lc, recordFile, work); err != nil {
+		return c, err
+	}
+	c.steps, err = lifecycle.StepDigests(lc, recordFile, work)
+	return c, err
+}
+
 // recordOf turns what a run found into the record.
-func recordOf(lc lifecycle.Lifecycle, digest, account string, r harness.Result) record.Record {
+func recordOf(lc lifecycle.Lifecycle, c code, account string, r harness.Result) record.Record {
 	rec := record.Record{
 		Version: record.Version, Cloud: lc.Cloud, Sandbox: "embedded", Verified: r.Verified,
-		Inputs: record.Inputs{Digest: digest, Tools: r.Tools},
+		Inputs: record.Inputs{Digest: c.digest, Tools: r.Tools},
 	}
 	switch {
 	case lc.Sandbox.Embedded:
@@ -27,7 +43,7 @@ func recordOf(lc lifecycle.Lifecycle, digest, account string, r harness.Result) 
 	}
 	for _, s := range r.Steps {
 		rec.Steps = append(rec.Steps, record.Step{
-			Name: s.Step.Name, Phase: string(s.Step.Phase), Role: s.Step.Role, Runs: s.Runs,
+			Name: s.Step.Name, Phase: string(s.Step.Phase), Role: s.Step.Role, Digest: c.steps[s.Step.Name], Runs: s.Runs,
 			Grants: entriesOf(s.Entries), Optional: entriesOf(s.Optional),
 		})
 	}

@@ -61,6 +61,7 @@ whittle.lock.json, the converged set of permissions per step.`,
 	})
 	root.AddCommand(
 		newProbe(g),
+		newCheck(g),
 		newShow(g),
 		newExplain(g),
 		newEmit(g),

@@ -25,17 +25,7 @@ func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]gra
 		if err != nil {
 			return nil, fmt.Errorf("start: record: %w; run whittle probe with start: empty first", err)
 		}
-		for _, s := range rec.Specialize(account).Steps {
-			var grants []grant.Grant
-			for g := range s.Set().All() {
-				for key, value := range lc.Names {
-					g.Resource = strings.ReplaceAll(g.Resource, "{"+key+"}", value)
-				}
-				grants = append(grants, g)
-			}
-			start[s.Name] = grant.Of(grants...)
-		}
-		return start, nil
+		return recorded(rec, lc, account), nil
 	}
 	file := lc.Start
 	if !filepath.IsAbs(file) {
@@ -49,6 +39,23 @@ func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]gra
 		start[s.Name] = set
 	}
 	return start, nil
+}
+
+// recorded is what each step has in the record, by name, in this account and under
+// the lifecycle's names.
+func recorded(rec record.Record, lc lifecycle.Lifecycle, account string) map[string]grant.Set {
+	sets := map[string]grant.Set{}
+	for _, s := range rec.Specialize(account).Steps {
+		var grants []grant.Grant
+		for g := range s.Set().All() {
+			for key, value := range lc.Names {
+				g.Resource = strings.ReplaceAll(g.Resource, "{"+key+"}", value)
+			}
+			grants = append(grants, g)
+		}
+		sets[s.Name] = grant.Of(grants...)
+	}
+	return sets
 }
 
 // roleFile reads a role that says no more than grants can: of AWS, Google Cloud

@@ -44,7 +44,7 @@ func Digest(l Lifecycle, skip ...string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("digest: %w", err)
 	}
-	if err := addTree(h, ".", root, skipped); err != nil {
+	if err := addTree(h, ".", root, skipped, nil); err != nil {
 		return "", fmt.Errorf("digest: %w", err)
 	}
 	for _, named := range outside(l) {
@@ -52,7 +52,7 @@ func Digest(l Lifecycle, skip ...string) (string, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(root, path)
 		}
-		if err := addTree(h, filepath.ToSlash(named), path, skipped); err != nil {
+		if err := addTree(h, filepath.ToSlash(named), path, skipped, nil); err != nil {
 			return "", fmt.Errorf("digest: %w", err)
 		}
 	}
@@ -64,7 +64,7 @@ func Digest(l Lifecycle, skip ...string) (string, error) {
 func addRules(h hash.Hash, l Lifecycle) error {
 	steps := slices.Clone(l.Steps)
 	for i := range steps {
-		steps[i].Line, steps[i].Reset = 0, nil
+		steps[i].Line, steps[i].Reset, steps[i].Uses = 0, nil, nil
 	}
 	rules, err := json.Marshal(struct {
 		Cloud            string
@@ -104,8 +104,9 @@ func outside(l Lifecycle) []string {
 	return slices.Compact(named)
 }
 
-// addTree adds the file or folder at path under the given name.
-func addTree(h hash.Hash, name, path string, skipped []string) error {
+// addTree adds the file or folder at path under the given name, without what
+// leaves, if not nil, tells of a path relative to it.
+func addTree(h hash.Hash, name, path string, skipped []string, leaves func(rel string) bool) error {
 	real, err := filepath.EvalSymlinks(path) // the folder itself may be a link
 	if err != nil {
 		return err
@@ -118,13 +119,14 @@ func addTree(h hash.Hash, name, path string, skipped []string) error {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(skipped, filepath.Join(path, rel)) || rel != "." && leftOut(filepath.ToSlash(rel)) {
+		slashed := filepath.ToSlash(rel)
+		if slices.Contains(skipped, filepath.Join(path, rel)) || rel != "." && (leftOut(slashed) || leaves != nil && leaves(slashed)) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		entry := name + "\x00" + filepath.ToSlash(rel)
+		entry := name + "\x00" + slashed
 		switch {
 		case d.Type()&fs.ModeSymlink != 0:
 			// Where it leads, not what is there: that may be the whole disk.

@@ -12,7 +12,7 @@ var (
 	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "start", "reference", "trust", "names", "terraform", "lifecycle"}
 	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
 	toolKeys      = []string{"path", "version", "provider_mirror", "parallelism"}
-	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout", "reset"}
+	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout", "reset", "uses"}
 	terraformKeys = []string{"dir", "command", "target", "var_file", "var", "lock"}
 	packerKeys    = []string{"template", "var_file", "var"}
 	succeedsKeys  = []string{"exit", "output", "stop"}

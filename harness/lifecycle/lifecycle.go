@@ -103,6 +103,9 @@ type Step struct {
 	// be run again from where it started; nil means that none is known. It is
 	// needed only where the cloud has no snapshots.
 	Reset []string `json:",omitempty"`
+	// Uses are the files and folders that decide what the step does, relative to
+	// Lifecycle.Dir; nil means those that [StepDigests] finds.
+	Uses []string `json:",omitempty"`
 
 	// Line is where in the file the step starts, from 1.
 	Line int

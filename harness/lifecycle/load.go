@@ -382,6 +382,7 @@ func (r *reader) step(n node, at place) (Step, place) {
 		"succeeds_when": func(n node, at place) { s.SucceedsWhen = r.succeedsWhen(n, at) },
 		"timeout":       func(n node, at place) { s.Timeout = r.timeout(n, at) },
 		"reset":         func(n node, at place) { s.Reset = r.command(n, at, "reset") },
+		"uses":          func(n node, at place) { s.Uses = r.uses(n, at) },
 	})
 	if found == nil {
 		return s, nameAt
@@ -510,6 +511,24 @@ func (r *reader) packer(n node, at place) *Packer {
 		r.Fail(at, `"packer" has no "template"`)
 	}
 	return p
+}
+
+// uses reads the paths that a step uses, which must lie in the lifecycle's folder:
+// nothing else is copied for it.
+func (r *reader) uses(n node, at place) []string {
+	var paths []string
+	for _, i := range r.Texts(n, at, "uses", true, false) {
+		switch {
+		case i.Text == "":
+			r.Fail(i.At, `"uses" names a file or folder, not ""`)
+		case !filepath.IsLocal(filepath.FromSlash(i.Text)):
+			r.Fail(i.At, `"uses" names what lies in the folder of this file; %q does not`, i.Text)
+		default:
+			r.refer(i.At, "uses", i.Text, "file or folder")
+			paths = append(paths, i.Text)
+		}
+	}
+	return paths
 }
 
 // command reads a program and its arguments, the value of a key.

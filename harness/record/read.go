@@ -115,10 +115,11 @@ func (p *parser) record() (Record, error) {
 
 func (p *parser) step() Step {
 	var s Step
-	p.object("a step", []string{"name", "phase", "runs", "grants"}, []string{"role", "optional"}, map[string]func(string){
+	p.object("a step", []string{"name", "phase", "runs", "grants"}, []string{"role", "digest", "optional"}, map[string]func(string){
 		"name":     func(key string) { s.Name = p.text(key) },
 		"phase":    func(key string) { s.Phase = p.oneOf(key, phases) },
 		"role":     func(key string) { s.Role = p.text(key) },
+		"digest":   func(key string) { s.Digest = p.text(key) },
 		"runs":     func(key string) { s.Runs = p.integer(key) },
 		"grants":   func(key string) { s.Grants = p.entries(key, []string{"resource", "necessity"}, necessities) },
 		"optional": func(key string) { s.Optional = p.entries(key, nil, []string{optional}) },

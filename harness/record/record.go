@@ -53,6 +53,9 @@ type Step struct {
 	// Role is the role that the step shares with others; empty means one of its
 	// own, called like the step.
 	Role string
+	// Digest is that of what the step uses, as package lifecycle takes it; empty
+	// where it is not known.
+	Digest string
 	// Runs is how many times the step ran until nothing more was refused.
 	Runs     int
 	Grants   []Entry
@@ -161,6 +164,9 @@ func (r Record) Bytes() []byte {
 		fmt.Fprintf(&b, "%s\n    {\n      \"name\": %s,\n      \"phase\": %s,\n", comma(i), quote(s.Name), quote(s.Phase))
 		if s.Role != "" {
 			fmt.Fprintf(&b, "      \"role\": %s,\n", quote(s.Role))
+		}
+		if s.Digest != "" {
+			fmt.Fprintf(&b, "      \"digest\": %s,\n", quote(s.Digest))
 		}
 		fmt.Fprintf(&b, "      \"runs\": %d,\n      \"grants\": ", s.Runs)
 		writeEntries(&b, s.Grants)

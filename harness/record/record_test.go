@@ -85,7 +85,7 @@ func TestReadErrors(t *testing.T) {
 	tests := []struct{ name, old, new, want string }{
 		{"version", `"version": 1`, `"version": 2`, `f.json:2:14: version 2 of the record, and this whittle reads version 1`},
 		{"no version", `"version": 1,`, ``, `f.json:1:1: the record has no "version"`},
-		{"unknown key", `"phase"`, `"fase"`, `f.json:15:7: unknown key "fase"; a step has name, phase, runs, grants, role, optional`},
+		{"unknown key", `"phase"`, `"fase"`, `f.json:15:7: unknown key "fase"; a step has name, phase, runs, grants, role, digest, optional`},
 		{"other case", `"phase"`, `"Phase"`, `f.json:15:7: unknown key "Phase"`},
 		{"unknown phase", `"ongoing"`, `"later"`, `f.json:15:16: "phase" is init or ongoing or teardown, not "later"`},
 		{"unknown cloud", `"aws"`, `"ibm"`, `"cloud" is aws or gcp or azure`},
@@ -332,7 +332,7 @@ func anyRecord(t *rapid.T) Record {
 	for _, name := range rapid.SliceOfNDistinct(rapid.StringMatching(`[a-d]`), 0, 4, rapid.ID).Draw(t, "names") {
 		r.Steps = append(r.Steps, Step{
 			Name: name, Phase: rapid.SampledFrom(phases).Draw(t, "phase"),
-			Role: rapid.SampledFrom([]string{"", "a", "r"}).Draw(t, "role"), Runs: rapid.IntRange(0, 9).Draw(t, "runs"),
+			Role: rapid.SampledFrom([]string{"", "a", "r"}).Draw(t, "role"), Digest: rapid.SampledFrom([]string{"", "sha256:0a"}).Draw(t, "digest"), Runs: rapid.IntRange(0, 9).Draw(t, "runs"),
 			Grants:   rapid.SliceOf(entry(false)).Draw(t, "grants"),
 			Optional: rapid.SliceOf(entry(true)).Draw(t, "optional"),
 		})

@@ -51,7 +51,7 @@ func TestSchema(t *testing.T) {
 		record, inputs, step, grant, optional map[string]any
 	}
 	read := func(e Entry) written {
-		r := Record{Version: Version, Cloud: "aws", Sandbox: "x", Steps: []Step{{Name: "a", Phase: "init", Role: e.Flag, Grants: []Entry{e}, Optional: []Entry{e}}}}
+		r := Record{Version: Version, Cloud: "aws", Sandbox: "x", Steps: []Step{{Name: "a", Phase: "init", Role: e.Flag, Digest: e.Flag, Grants: []Entry{e}, Optional: []Entry{e}}}}
 		var w written
 		if err := json.Unmarshal(r.Bytes(), &w.record); err != nil {
 			t.Fatal(err)

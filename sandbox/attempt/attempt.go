@@ -435,6 +435,9 @@ func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[stri
 	for _, d := range res.Diagnostics {
 		out.Diagnostics = append(out.Diagnostics, harness.Diagnostic(d))
 	}
+	for _, span := range res.Spans {
+		out.Spans = append(out.Spans, harness.Span(span))
+	}
 	return out, err
 }
 

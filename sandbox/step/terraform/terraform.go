@@ -78,6 +78,9 @@ type Result struct {
 	// there as "sha256:" and the digest of its JSON. A destroy has none: an
 	// empty state does not show that what it held is gone.
 	Facts map[string]string
+	// Spans tell when Terraform was at work on which resource, in the order of
+	// their begin.
+	Spans []Span
 }
 
 // Diagnostic is one error of Terraform.
@@ -125,7 +128,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		runErr = inv.run(ctx, tf, ui)
 	}
 	ui.close()
-	res := Result{OK: runErr == nil, Diagnostics: ui.errors, Output: ui.output.String(), Tools: tools}
+	res := Result{OK: runErr == nil, Diagnostics: ui.errors, Output: ui.output.String(), Tools: tools, Spans: ui.spans}
 	if runErr == nil {
 		// A command that ended well has no errors to tell, whatever it printed.
 		res.Diagnostics = nil

@@ -36,6 +36,12 @@ type Progress struct {
 	Elapsed time.Duration
 }
 
+// Span is when Terraform was at work on a resource, by its own clock.
+type Span struct {
+	Address  string
+	From, To time.Time // To is zero where it never said that it was through
+}
+
 // maxLine is the longest line that is read as JSON, in bytes. Longer ones (a
 // diagnostic that quotes a whole document can be long) go to the output as
 // they are.
@@ -50,6 +56,8 @@ type reader struct {
 	partial  []byte
 	errors   []Diagnostic
 	planned  facts // what a plan says it would do
+	spans    []Span
+	open     map[string]int // address and action → the span that goes on
 	output   *proc.Tail
 	errTail  *proc.Tail
 }
@@ -58,7 +66,7 @@ func newReader(progress func(Progress)) *reader {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	return &reader{progress: progress, planned: facts{}, output: proc.NewTail(proc.DefaultTail), errTail: proc.NewTail(proc.DefaultTail / 4)}
+	return &reader{progress: progress, planned: facts{}, open: map[string]int{}, output: proc.NewTail(proc.DefaultTail), errTail: proc.NewTail(proc.DefaultTail / 4)}
 }
 
 // stderr is where Terraform's stderr goes.
@@ -104,7 +112,23 @@ func (r *reader) line(b []byte) {
 		r.planned.plan(*e.line)
 	}
 	if e.progress != nil {
+		r.span(*e.progress, e.at)
 		r.progress(*e.progress)
+	}
+}
+
+// span keeps when something was begun and ended.
+func (r *reader) span(p Progress, at time.Time) {
+	key := p.Address + " " + p.Action
+	switch p.Kind {
+	case Start:
+		r.open[key] = len(r.spans)
+		r.spans = append(r.spans, Span{Address: p.Address, From: at})
+	case Done, Errored:
+		if i, ok := r.open[key]; ok {
+			r.spans[i].To = at
+			delete(r.open, key)
+		}
 	}
 }
 
@@ -114,12 +138,14 @@ type event struct {
 	progress   *Progress
 	diagnostic *Diagnostic // only errors; warnings are in the text
 	line       *uiLine     // one that says what is planned
+	at         time.Time   // of a progress
 }
 
 // uiLine is one line of Terraform's machine-readable UI, as far as it is used
 // here (https://developer.hashicorp.com/terraform/internals/machine-readable-ui).
 type uiLine struct {
 	Message    string             `json:"@message"`
+	Time       time.Time          `json:"@timestamp"`
 	Type       string             `json:"type"`
 	Diagnostic *tfjson.Diagnostic `json:"diagnostic"`
 	Change     *uiHook            `json:"change"`
@@ -192,7 +218,7 @@ func hookEvent(l uiLine, h *uiHook, kind Kind, raw string) event {
 	if h == nil || h.Resource.Addr == "" {
 		return event{text: raw}
 	}
-	return event{text: l.Message, progress: &Progress{
+	return event{text: l.Message, at: l.Time, progress: &Progress{
 		Kind: kind, Address: h.Resource.Addr, Action: h.Action,
 		Elapsed: time.Duration(h.Elapsed * float64(time.Second)),
 	}}
