@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/google/go-cmp/cmp"
 	googleiam "google.golang.org/api/iam/v1"
 	"google.golang.org/api/option"
 
@@ -210,35 +211,129 @@ func TestEmittedTerraform(t *testing.T) {
 	}
 }
 
-// validate has Terraform look at a root module, with the providers that steps use.
+// validate has Terraform look at a root module.
 func validate(t *testing.T, dir string) error {
+	t.Helper()
+	_, err := withTerraform(t, dir)
+	return err
+}
+
+// withTerraform has Terraform look at a root module, with the providers that steps
+// use, and run more commands in it. It gives what the last one printed.
+func withTerraform(t *testing.T, dir string, more ...[]string) (last string, err error) {
 	t.Helper()
 	tell := func(s string) { t.Log(s) }
 	binary, err := terraform.Find(t.Context(), lifecycle.Tool{}, tell)
 	if err != nil {
-		return err
+		return "", err
 	}
 	mirrors, err := terraform.Mirrors(lifecycle.Tool{}, os.Environ(), dir)
 	if err != nil {
-		return err
+		return "", err
 	}
 	built, err := terraform.BuiltProviders(t.Context(), binary.Product, mirrors, []string{dir}, tell)
 	if err != nil {
-		return err
+		return "", err
 	}
 	rc := filepath.Join(t.TempDir(), "terraformrc")
 	if err := os.WriteFile(rc, []byte(terraform.CLIConfig(append(mirrors, built...), "")), 0o600); err != nil {
-		return err
+		return "", err
 	}
-	for _, args := range [][]string{{"init", "-backend=false", "-input=false", "-no-color"}, {"validate", "-no-color"}} {
+	for _, args := range append([][]string{{"init", "-backend=false", "-input=false", "-no-color"}, {"validate", "-no-color"}}, more...) {
 		c := exec.CommandContext(t.Context(), binary.Path, args...)
 		c.Dir = dir
 		c.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("terraform %s: %w\n%s", args[0], err, out)
+		var stdout, stderr strings.Builder
+		c.Stdout, c.Stderr = &stdout, &stderr
+		if err := c.Run(); err != nil {
+			return "", fmt.Errorf("terraform %s: %w\n%s%s", args[0], err, stdout.String(), stderr.String())
 		}
+		last = stdout.String()
 	}
-	return nil
+	return last, nil
+}
+
+// What aws_iam_policy_document makes of the text is what the grants say: Terraform
+// and its provider have notations of their own for what IAM has.
+func TestTerraformRenders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: needs terraform and its providers")
+	}
+	t.Parallel()
+	var grants []grant.Grant
+	for _, resource := range []string{
+		"*", "arn:aws:s3:::{name}-files/*", "arn:aws:s3:::a/${*}", "arn:aws:s3:::a/${?}", "arn:aws:s3:::a/${$}{name}", "arn:aws:s3:::a/%{IF}", `arn:aws:s3:::a/"b"\c`,
+		"arn:aws:s3:::ü/<&>", "arn:aws:sqs:us-east-1:{account}:{count}", "arn:aws:s3:::a/$x", "arn:aws:s3:::a/$${*}",
+	} {
+		grants = append(grants, grant.Grant{Permission: "s3:GetObject", Resource: resource}, grant.Grant{Permission: "s3:PutObject", Resource: resource})
+	}
+	set := grant.Of(grants...)
+	files, err := rolefile.Write([]rolefile.Group{{Name: "applier", Set: set}}, rolefile.Options{Cloud: "aws", Format: rolefile.Terraform})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	// A data source of this provider asks nobody.
+	provider := `
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+`
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(dir, files[0].Name), files[0].Content, 0o600),
+		os.WriteFile(filepath.Join(dir, "provider.tf"), []byte(provider), 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{"account": "123456789012", "name": "acme", "count": "jobs"}
+	out, err := withTerraform(t, dir,
+		[]string{"plan", "-input=false", "-no-color", "-refresh=false", "-out=plan", "-var=account=123456789012", "-var=name=acme", "-var=count_=jobs"},
+		[]string{"show", "-json", "plan"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan struct {
+		PlannedValues struct {
+			RootModule struct {
+				Resources []struct {
+					Type   string
+					Values struct{ Policy string }
+				}
+			} `json:"root_module"`
+		} `json:"planned_values"`
+	}
+	if err := json.Unmarshal([]byte(out), &plan); err != nil {
+		t.Fatal(err)
+	}
+	var back grant.Set
+	for _, r := range plan.PlannedValues.RootModule.Resources {
+		d, err := policy.Parse([]byte(r.Values.Policy))
+		if err != nil {
+			t.Fatalf("%s: %v", r.Type, err)
+		}
+		got, err := d.Set()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back = back.Union(got)
+	}
+	var want []grant.Grant
+	for g := range set.All() {
+		g.Resource = rolefile.Fill(g.Resource, values)
+		want = append(want, g)
+	}
+	if diff := cmp.Diff(grant.Of(want...).Slice(), back.Slice()); diff != "" {
+		t.Error(diff)
+	}
+	// A value that would widen the role is refused.
+	if _, err := withTerraform(t, dir, []string{"plan", "-input=false", "-no-color", "-refresh=false", "-var=account=123456789012", "-var=name=*", "-var=count_=jobs"}); err == nil || !strings.Contains(err.Error(), "would widen the roles") {
+		t.Errorf("a wildcard as a name: %v", err)
+	}
 }
 
 // What is wrong, Terraform does find: the test above can fail.
