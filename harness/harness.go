@@ -318,8 +318,11 @@ func (l *loop) grewAny() bool {
 // kept tells whether a grant of a step is not to be asked about.
 func (l *loop) kept(step string, g grant.Grant) bool { return l.Kept && l.Start[step].Has(g) }
 
-// snapshotStart is the name of the snapshot that every pass starts from.
-const snapshotStart = "start"
+// Start is the name of the snapshot that every pass starts from. All identities
+// are in it, and nothing else of the run's.
+const Start = "start"
+
+const snapshotStart = Start
 
 // referenceIdentity is the pool's name for the administrator of the reference
 // pass. It is never used for anything else, so that no step's identity has

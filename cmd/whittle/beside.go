@@ -20,7 +20,7 @@ func besideIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeOp
 	if !lc.Beside || !lc.Reference {
 		return nil, func() error { return nil }, nil
 	}
-	p, err := openPlace(ctx, lc.Cloud, lc.Sandbox, c)
+	p, err := openOwn(ctx, lc.Cloud, lc.Sandbox, c)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the reference's own sandbox: %w", err)
 	}

@@ -71,7 +71,7 @@ func runClean(ctx context.Context, file, work string, purge bool, g *globals) (e
 			return err
 		}
 	}
-	if lc.Sandbox.Embedded {
+	if lc.Sandbox.Embedded && os.Getenv(lastingVariable) == "" {
 		fmt.Fprintln(g.err, "the embedded sandbox ended with its run: no role is left in it")
 	} else {
 		emptied, deleted, err := cleanRoles(ctx, file, lc, purge, g)

@@ -109,10 +109,18 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 		return err
 	}
 	env := map[string]string{"NO_PROXY": "127.0.0.1,localhost", "SSL_CERT_FILE": file}
-	config := intercept.Config{CA: ca, Dial: p.dial, RootCAs: p.roots, Listen: listen}
-	name := "AWS"
+	name, short := "AWS", "aws"
 	if _, ok := p.operator.(onGCP); ok {
-		name = "GCP"
+		name, short = "GCP", "gcp"
+	}
+	at, closed, err := controlled(ctx, short, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closed()) }()
+	env[lastingVariable] = at
+	config := intercept.Config{CA: ca, Dial: p.dial, RootCAs: p.roots, Listen: listen}
+	if short == "gcp" {
 		config.Token, err = envGCP(env, p.embedded, dir)
 	} else {
 		envAWS(env, p.embedded)
@@ -131,7 +139,7 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 	}
 	fmt.Fprintf(g.err, "whittle: the embedded %s sandbox is up; Ctrl-C ends it\n", name)
 	<-ctx.Done()
-	return p.unknown()
+	return p.unknown(ctx)
 }
 
 // envAWS is what AWS's clients need besides the proxy.

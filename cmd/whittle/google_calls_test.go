@@ -100,6 +100,25 @@ func googleCall(ctx context.Context, opts []option.ClientOption, verb string, ar
 			text, _ := json.MarshalIndent(policy.Bindings, "", " ") // it came as JSON
 			err = os.WriteFile(arg[0], append(text, '\n'), 0o600)
 		}
+	case "identities": // all that is there: accounts, and custom roles with what they hold; into a file
+		var list strings.Builder
+		err = identities.Projects.ServiceAccounts.List("projects/"+project).Pages(ctx, func(page *iam.ListServiceAccountsResponse) error {
+			for _, a := range page.Accounts {
+				fmt.Fprintln(&list, a.Email)
+			}
+			return nil
+		})
+		if err == nil {
+			err = identities.Projects.Roles.List("projects/"+project).View("FULL").Pages(ctx, func(page *iam.ListRolesResponse) error {
+				for _, r := range page.Roles {
+					fmt.Fprintln(&list, r.Name, r.IncludedPermissions)
+				}
+				return nil
+			})
+		}
+		if err == nil {
+			err = os.WriteFile(arg[0], []byte(list.String()), 0o600)
+		}
 	case "bind": // a role to a user, on the project
 		policy, perr := manager.Projects.GetIamPolicy(project, &cloudresourcemanager.GetIamPolicyRequest{}).Context(ctx).Do()
 		if err = perr; err == nil {

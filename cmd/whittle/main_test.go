@@ -33,9 +33,10 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	testscript.Main(m, map[string]func(){
-		"whittle":      main,
-		"calls":        callsMain,
-		"google-calls": googleCallsMain,
+		"whittle":        main,
+		"calls":          callsMain,
+		"google-calls":   googleCallsMain,
+		"fake-terraform": fakeTerraformMain,
 	})
 }
 

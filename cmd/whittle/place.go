@@ -26,7 +26,8 @@ type place struct {
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	roots    *x509.CertPool
 	upstream func(*http.Request) (*url.URL, error)
-	embedded *embedded.Cloud // nil on a real cloud
+	embedded *embedded.Cloud // nil on a real cloud, and where the sandbox is another process's
+	lasting  *lasting        // the sandbox of another process
 	strange  strangers       // of the embedded cloud
 	// propagation is the embedded sandbox's.
 	propagation time.Duration
@@ -75,8 +76,13 @@ func checkGate(gate string) error {
 // real account or project.
 func openPlace(ctx context.Context, cloud string, s lifecycle.Sandbox, c embedded.Config) (*place, error) {
 	if s.Embedded {
-		c.Cloud, c.Region, c.Propagation, c.APIs = cloud, s.Region, s.Propagation, s.APIs
-		return openEmbedded(ctx, c)
+		if l, err := openLasting(ctx, cloud); err != nil || l != nil {
+			if err != nil {
+				return nil, err
+			}
+			return l.place(ctx)
+		}
+		return openOwn(ctx, cloud, s, c)
 	}
 	if c.Open {
 		return nil, &usageError{err: errors.New("--gate=open is for the embedded sandbox only"), hint: "leave it out, or say sandbox: embedded in whittle.yaml"}
@@ -89,6 +95,12 @@ func openPlace(ctx context.Context, cloud string, s lifecycle.Sandbox, c embedde
 		p.operator, err = awsOperator(ctx, s)
 	}
 	return p, err
+}
+
+// openOwn starts an embedded sandbox that ends with the run.
+func openOwn(ctx context.Context, cloud string, s lifecycle.Sandbox, c embedded.Config) (*place, error) {
+	c.Cloud, c.Region, c.Propagation, c.APIs = cloud, s.Region, s.Propagation, s.APIs
+	return openEmbedded(ctx, c)
 }
 
 func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
@@ -118,11 +130,18 @@ func clientOf(cloud *embedded.Cloud) *http.Client {
 
 // state is the cloud's snapshots, nil on a real cloud.
 func (p *place) state() attempt.CloudState {
-	if p.embedded == nil {
-		return nil
+	switch {
+	case p.embedded != nil:
+		return p.embedded
+	case p.lasting != nil:
+		return p.lasting
 	}
-	return p.embedded
+	return nil
 }
+
+// real tells whether the place is a real account or project, as far as Whittle
+// can tell.
+func (p *place) real() bool { return p.embedded == nil && p.lasting == nil }
 
 // simulated is the type of Packer's sources whose instances answer on the
 // embedded sandbox alone.
@@ -135,7 +154,7 @@ func (p *place) simulated() string {
 
 // wait is how to wait for the cloud's IAM.
 func (p *place) wait(patience time.Duration) wait {
-	if p.embedded == nil {
+	if p.real() {
 		return wait{limit: patience}
 	}
 	return wait{10 * time.Millisecond, 100 * time.Millisecond, 30*time.Second + 3*p.propagation}
@@ -161,26 +180,37 @@ func (g guarded) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcom
 	if err != nil {
 		return out, err
 	}
-	return out, g.place.unknown()
+	return out, g.place.unknown(ctx)
 }
 
 // unknown names what the embedded sandbox could not answer.
-func (p *place) unknown() error {
-	unknown, problems, hosts := p.embedded.Unknown(), p.embedded.Problems(), p.strange.list()
-	if len(unknown) == 0 && len(problems) == 0 && len(hosts) == 0 {
+func (p *place) unknown(ctx context.Context) error {
+	var lines []string
+	if p.lasting == nil {
+		lines = p.strangeness()
+	} else {
+		var err error
+		if lines, err = p.lasting.unknown(ctx); err != nil {
+			return fmt.Errorf("ask the sandbox what it could not answer: %w", err)
+		}
+	}
+	if len(lines) == 0 {
 		return nil
 	}
+	return &unknownError{lines}
+}
+
+// strangeness is what this process's own sandbox could not answer.
+func (p *place) strangeness() []string {
 	var lines []string
-	for _, u := range unknown {
+	for _, u := range p.embedded.Unknown() {
 		lines = append(lines, fmt.Sprint(u))
 	}
-	for _, h := range hosts {
-		lines = append(lines, "the host "+h)
-	}
-	for _, p := range problems {
+	lines = append(lines, p.strange.lines()...)
+	for _, p := range p.embedded.Problems() {
 		lines = append(lines, fmt.Sprint(p))
 	}
-	return &unknownError{lines}
+	return lines
 }
 
 // unknownError: the embedded sandbox met what it does not know.

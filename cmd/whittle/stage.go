@@ -59,7 +59,7 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 	if err := rightAccount(o.file, lc.Sandbox, st.account()); err != nil {
 		return nil, err
 	}
-	if p.embedded == nil {
+	if p.real() {
 		show.close() // what is typed belongs on a line of its own
 		if err := o.consent.ask(ctx, st.pool, harness.IdentityNames(lc, false), g, show.line); err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 		show.spin()
 	}
 	st.steps, err = attempt.New(ctx, attempt.Config{
-		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Simulated: p.simulated(), Log: log,
+		Lifecycle: lc, Work: rd.dir, Dial: p.dial, RootCAs: p.roots, UpstreamProxy: p.upstream, Cloud: p.state(), Lasting: p.lasting != nil, Simulated: p.simulated(), Log: log,
 		Progress: func(_ string, e attempt.Progress) { show.now("%s %s", e.Action, e.Address) },
 		Tell:     func(text string) { show.line("%s", text) },
 	})
@@ -75,8 +75,13 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 		return nil, err
 	}
 	st.executor = st.steps
-	if p.embedded != nil {
+	if !p.real() {
 		st.executor = guarded{st.steps, p}
+	}
+	if p.lasting != nil && o.resume {
+		if err := st.steps.Again(ctx, harness.Start); err != nil {
+			return nil, err
+		}
 	}
 	return st, nil
 }

@@ -53,3 +53,12 @@ func (s *strangers) list() []string {
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.hosts))
 }
+
+// lines is what is said of the hosts.
+func (s *strangers) lines() []string {
+	var lines []string
+	for _, h := range s.list() {
+		lines = append(lines, "the host "+h)
+	}
+	return lines
+}

@@ -67,6 +67,9 @@ type Config struct {
 	// Cloud saves and restores the cloud. nil means that it cannot be done, as
 	// with every real cloud.
 	Cloud CloudState
+	// Lasting says that Cloud and its snapshots outlive this process: what an
+	// interrupted run has saved in Work is kept, for [Executor.Again].
+	Lasting bool
 	// Simulated is the type of Packer's sources ("googlecompute") whose instances
 	// are simulated: they have addresses that only the proxy knows, and the
 	// template's SSH is led through it. Empty means that there is none.
@@ -142,7 +145,7 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	}
 	e := &Executor{c: c, copy: filepath.Join(work, "copy")}
 	e.c.Work = work
-	if c.Cloud != nil {
+	if c.Cloud != nil && !c.Lasting {
 		if err := forget(work, e.copy); err != nil {
 			return nil, err
 		}

@@ -74,6 +74,20 @@ func (w world) save(ctx context.Context, dir string) error {
 	return os.Rename(part, dir)
 }
 
+// Again brings back what an interrupted run saved under name, if it came as far as
+// that.
+func (e *Executor) Again(ctx context.Context, name string) error {
+	w := world{e}
+	dir, err := w.dir(name)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return w.Restore(ctx, name)
+}
+
 // Restore brings back what Save kept under name. Everything that can fail on
 // its own is done before the cloud changes; what fails after it leaves a world
 // of two halves, and the error says so.
