@@ -79,6 +79,10 @@ var mayImport = map[string][]string{
 	// Candidates by what a tool's output names, without the request.
 	"harness/catalog/named": {},
 	"harness/lifecycle":     {"harness/grant", "harness/lifecycle/strictyaml"},
+	// What a tree of infrastructure code holds, and a whittle.yaml drafted from it.
+	"harness/lifecycle/survey": {"harness/lifecycle"},
+	// Tests hold whittle.yaml against its schema.
+	"harness/lifecycle/schematest": {},
 	// Keys, places and carets of a YAML file, whatever it is about.
 	"harness/lifecycle/strictyaml": {},
 	"harness/journal":              {"harness/grant", "parsers/refusal"},

@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"emit",
 			"compare",
 			"explain",
+			"init",
 		} {
 			short = append(short, "testdata/script/"+name+".txtar")
 		}

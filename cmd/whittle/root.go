@@ -60,6 +60,7 @@ whittle.lock.json, the converged set of permissions per step.`,
 		return &usageError{err: err, hint: fmt.Sprintf("see %s --help", c.CommandPath())}
 	})
 	root.AddCommand(
+		newInit(g),
 		newProbe(g),
 		newCheck(g),
 		newShow(g),

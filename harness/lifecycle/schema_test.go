@@ -6,7 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/whittle-iam/whittle/harness/lifecycle/schematest"
 )
 
 // object is what the tests read of a schema of an object.
@@ -80,6 +85,53 @@ func TestSchema(t *testing.T) {
 		}
 		if !slices.Equal(p.Enum, tt.values) {
 			t.Errorf("%s of %s: the schema has %v, the reader %v", tt.key, tt.of, p.Enum, tt.values)
+		}
+	}
+}
+
+// An editor that goes by the schema takes what Whittle takes, and finds unknown keys.
+func TestSchemaValidates(t *testing.T) {
+	schema, err := schematest.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples, err := filepath.Glob(filepath.Join("..", "..", "docs", "examples", "*", "whittle.yaml"))
+	if err != nil || len(examples) < 4 {
+		t.Fatalf("%d examples, %v", len(examples), err)
+	}
+	for _, file := range examples {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schematest.Check(schema, data); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	for _, group := range []string{"good", "errors"} {
+		archive, err := txtar.ParseFile(filepath.Join("testdata", group+".txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, files := folders(archive)
+		checked := 0
+		for _, name := range names {
+			err := schematest.Check(schema, files[name]["whittle.yaml"])
+			switch {
+			case group == "good":
+				checked++
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			case strings.Contains(string(files[name]["want"]), "unknown key"):
+				checked++
+				if err == nil {
+					t.Errorf("%s: the schema takes an unknown key", name)
+				}
+			}
+		}
+		if checked == 0 {
+			t.Errorf("%s: nothing was checked", group)
 		}
 	}
 }
