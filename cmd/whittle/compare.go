@@ -60,6 +60,8 @@ apart; --set gives names a value.`,
 	f.StringSliceVar(&o.roles, "role", nil, "only what the steps of these `roles` need")
 	f.StringSliceVar(&o.phase, "phase", nil, "only what the steps of these `phases` need: init, ongoing, teardown")
 	complete(c, "phase", "init", "ongoing", "teardown")
+	completeFrom(c, "step", namesOf("step"))
+	completeFrom(c, "role", namesOf("role"))
 	return c
 }
 
@@ -102,6 +104,9 @@ func runCompare(g *globals, file string, o compareOptions) error {
 		return &usageError{err: fmt.Errorf("%s is of %s, and the record %s of %s", name, role.Cloud, o.record, rec.Cloud), hint: "name the record of the same system with --record"}
 	}
 	r := compare.Compare(role, steps)
+	if keys := openKeys(r); len(keys) > 0 {
+		fmt.Fprintf(g.err, "note: something hangs on what {%s} is; --set %s=… says it\n", strings.Join(keys, "}, {"), strings.Join(keys, "=… --set "))
+	}
 	if g.json {
 		err = printJSON(g.out, r)
 	} else {
@@ -113,6 +118,18 @@ func runCompare(g *globals, file string, o compareOptions) error {
 	return err
 }
 
+// openKeys are the {key}s of what is listed as depending.
+func openKeys(r compare.Result) []string {
+	var keys []string
+	for _, l := range r.Depends {
+		if l.Open {
+			keys = append(keys, rolefile.Keys(l.Resource)...)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
 // stepsOf are the record's steps that were asked for, with the {key}s filled for
 // which there are values.
 func stepsOf(rec record.Record, o compareOptions) ([]record.Step, error) {
@@ -120,17 +137,13 @@ func stepsOf(rec record.Record, o compareOptions) ([]record.Step, error) {
 	for _, want := range []struct {
 		flag  string
 		names []string
-		of    func(record.Step) string
 	}{
-		{"step", o.steps, func(s record.Step) string { return s.Name }},
-		{"role", o.roles, record.Step.RoleName},
-		{"phase", o.phase, func(s record.Step) string { return s.Phase }},
+		{"step", o.steps},
+		{"role", o.roles},
+		{"phase", o.phase},
 	} {
 		for _, name := range want.names {
-			var known []string
-			for _, s := range rec.Steps {
-				known = append(known, want.of(s))
-			}
+			known := namesOf(want.flag)(rec)
 			if !slices.Contains(known, name) {
 				slices.Sort(known)
 				return nil, &usageError{err: fmt.Errorf("--%s %s: the record has no such %s", want.flag, name, want.flag), hint: "it has " + strings.Join(slices.Compact(known), ", ")}

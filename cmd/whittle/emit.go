@@ -70,6 +70,7 @@ names) need a value (--set), or become Terraform's variables.`,
 	f.IntVar(&o.attach, "attach", policy.AttachLimit, "AWS: how many managed policies your account lets a role have")
 	f.BoolVar(&o.wildcards, "wildcards", false, "AWS: put Describe* and List* in the place of several such actions: shorter and wider")
 	complete(c, "by", ways...)
+	completeFrom(c, "only", func(rec record.Record) []string { return namesOf(o.by)(rec) }) // once --by is read
 	complete(c, "format", "native", "terraform", "list", "arm")
 	return c
 }
@@ -78,6 +79,47 @@ names) need a value (--set), or become Terraform's variables.`,
 func complete(c *cobra.Command, flag string, values ...string) {
 	// It fails only for a flag that is not there.
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeFrom has the shell offer what the record that --record names has.
+func completeFrom(c *cobra.Command, flag string, names func(record.Record) []string) {
+	_ = c.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		file, err := c.Flags().GetString("record")
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		rec, err := record.Read(file)
+		if err != nil { // the command itself will say so
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		list := names(rec)
+		slices.Sort(list)
+		return slices.Compact(list), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// namesOf are the roles, steps or phases of a record, as --by says.
+func namesOf(by string) func(record.Record) []string {
+	return func(rec record.Record) []string {
+		var names []string
+		for _, s := range rec.Steps {
+			names = append(names, groupName(by, s))
+		}
+		return names
+	}
+}
+
+// groupName is the role that a step belongs to, as --by says.
+func groupName(by string, s record.Step) string {
+	switch by {
+	case "step":
+		return s.Name
+	case "phase":
+		return s.Phase
+	case "all":
+		return "all"
+	}
+	return s.RoleName()
 }
 
 func runEmit(g *globals, o emitOptions) error {
@@ -186,7 +228,7 @@ func groupsOf(rec record.Record, o emitOptions, note func(string, ...any)) ([]ro
 	steps := map[string][]string{} // of a group
 	phases := map[string][]string{}
 	for _, s := range rec.Steps {
-		name := map[string]string{"role": s.RoleName(), "step": s.Name, "phase": s.Phase, "all": "all"}[o.by]
+		name := groupName(o.by, s)
 		i := slices.IndexFunc(groups, func(g rolefile.Group) bool { return g.Name == name })
 		if i < 0 {
 			i = len(groups)
@@ -301,7 +343,7 @@ func writeFiles(g *globals, files []rolefile.File, o emitOptions) error {
 			line += fmt.Sprintf("  %d of %d", f.Size, f.Limit)
 		}
 		if f.On != "" {
-			line += "  to be bound on " + f.On
+			line += "  for " + f.On
 		}
 		if _, err := fmt.Fprintln(g.out, line); err != nil {
 			return err

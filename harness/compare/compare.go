@@ -47,6 +47,9 @@ type Lack struct {
 	Resource   string   `json:"resource"`
 	Steps      []string `json:"steps"`
 	Why        string   `json:"why"`
+	// Open tells that it hangs on what the record leaves open: names, or ids that
+	// the cloud makes up.
+	Open bool `json:"open,omitempty"`
 	// Request and Purpose are the record's.
 	Request string `json:"request,omitempty"`
 	Purpose string `json:"purpose,omitempty"`
@@ -85,12 +88,12 @@ func Compare(role rolefile.Role, steps []record.Step) Result {
 	lacking := map[string]bool{} // permissions
 	fails := map[string]bool{}   // steps
 	for _, n := range needs {
-		verdict, why := m.decide(n)
+		verdict, why, open := m.decide(n)
 		if verdict == allowed {
 			continue
 		}
 		lacking[n.Permission] = true
-		lack := Lack{Permission: n.Permission, Resource: n.Resource, Steps: n.steps, Why: why, Request: n.Request, Purpose: n.Purpose}
+		lack := Lack{Permission: n.Permission, Resource: n.Resource, Steps: n.steps, Why: why, Open: open, Request: n.Request, Purpose: n.Purpose}
 		if verdict == depends {
 			r.Depends = append(r.Depends, lack)
 			continue
@@ -305,7 +308,7 @@ func (m *matcher) positions(permission string, data bool) []position {
 }
 
 // decide says whether the role allows a grant, and if not why.
-func (m *matcher) decide(n need) (verdict, string) {
+func (m *matcher) decide(n need) (v verdict, why string, open bool) {
 	var granted, denied bool
 	var partly, elsewhere, refused reasons
 	for i, list := 0, m.positions(n.Permission, n.data); i < len(list); {
@@ -334,19 +337,19 @@ func (m *matcher) decide(n need) (verdict, string) {
 	}
 	switch {
 	case denied:
-		return missing, "denied by " + refused.String()
+		return missing, "denied by " + refused.String(), false
 	case granted && refused.n == 0:
-		return allowed, ""
+		return allowed, "", false
 	case granted:
-		return depends, "may be denied by " + refused.String()
+		return depends, "may be denied by " + refused.String(), refused.open
 	case partly.n > 0 && refused.n > 0:
-		return depends, "allowed by " + partly.String() + "; may be denied by " + refused.String()
+		return depends, "allowed by " + partly.String() + "; may be denied by " + refused.String(), partly.open || refused.open
 	case partly.n > 0:
-		return depends, "allowed by " + partly.String()
+		return depends, "allowed by " + partly.String(), partly.open
 	case elsewhere.n > 0:
-		return missing, "allowed on other resources only, by " + elsewhere.String()
+		return missing, "allowed on other resources only, by " + elsewhere.String(), false
 	}
-	return missing, "nothing allows it"
+	return missing, "nothing allows it", false
 }
 
 // note puts s at the end of a list, once; permissions come in order.
@@ -360,10 +363,12 @@ func note(list *[]string, s string) {
 type reasons struct {
 	first []string
 	n     int
+	open  bool // one of them is about a part, or some names
 }
 
 func (r *reasons) add(rule *compiled, x extent) {
 	const most = 3
+	r.open = r.open || x == part
 	if r.n++; r.n > most {
 		return
 	}

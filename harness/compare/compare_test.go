@@ -144,15 +144,15 @@ func TestCompare(t *testing.T) {
 			Depends: []Lack{
 				{Permission: "ec2:DescribeVpcs", Resource: "*", Steps: []string{"apply", "destroy"}, Purpose: "describe vpcs", Why: "may be denied by statement 5 on the condition of aws:RequestedRegion"},
 				{Permission: "iam:PassRole", Resource: "arn:aws:iam::{account}:role/{name}-worker", Steps: []string{"apply"}, Why: "allowed by statement 2 on the condition of iam:PassedToService"},
-				{Permission: "sqs:CreateQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"apply"}, Request: "sqs CreateQueue", Why: "may be denied by statement 4 on a part of it, or under some names"},
+				{Permission: "sqs:CreateQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"apply"}, Request: "sqs CreateQueue", Why: "may be denied by statement 4 on a part of it, or under some names", Open: true},
 			},
 			Wildcards: []Wildcard{{"* without iam:*", "statement 1", []string{"ec2:DescribeVpcs", "sqs:CreateQueue", "sqs:DeleteQueue"}}}, Steps: []string{"destroy"}}},
 		{"names and blanks", "p.json", `{"Version": "2012-10-17", "Statement": [
 			{"Effect": "Allow", "Action": ["ec2:DescribeVpcs", "iam:PassRole"], "Resource": "*"},
 			{"Effect": "Allow", "Action": ["sqs:CreateQueue", "sqs:DeleteQueue"], "Resource": "arn:aws:sqs:<region>:<account-id>:acme-*"}]}`, Result{Needed: 4, Allowed: 2,
 			Depends: []Lack{
-				{Permission: "sqs:CreateQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"apply"}, Request: "sqs CreateQueue", Why: "allowed by statement 2 on a part of it, or under some names"},
-				{Permission: "sqs:DeleteQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"destroy"}, Why: "allowed by statement 2 on a part of it, or under some names"},
+				{Permission: "sqs:CreateQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"apply"}, Request: "sqs CreateQueue", Why: "allowed by statement 2 on a part of it, or under some names", Open: true},
+				{Permission: "sqs:DeleteQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"destroy"}, Why: "allowed by statement 2 on a part of it, or under some names", Open: true},
 			}, Blanks: []string{"<account-id>", "<region>"}}},
 		{"a list", "l.txt", "ec2:DescribeVpcs\nsqs:*\niam:PassRole arn:aws:iam::*:role/*\n", Result{Needed: 4, Allowed: 4,
 			Wildcards: []Wildcard{{"sqs:*", "line 2", []string{"sqs:CreateQueue", "sqs:DeleteQueue"}}}}},

@@ -216,6 +216,25 @@ func TestPlacesOfGCP(t *testing.T) {
 	}
 }
 
+func TestPlacesOfAzure(t *testing.T) {
+	files, err := Write([]Group{{Name: "r", Set: grant.Of(
+		grant.Grant{Permission: "Microsoft.Compute/disks/read", Resource: "*"},
+		grant.Grant{Permission: "Microsoft.Compute/disks/list", Resource: "/subscriptions/s-1/"},
+		grant.Grant{Permission: "Microsoft.Compute/disks/write", Resource: "/subscriptions/{subscription}/resourceGroups/{name}-rg/providers/Microsoft.Compute/disks/d"},
+	)}}, Options{Cloud: "azure", Format: Native, Values: map[string]string{"subscription": "s-1", "name": "acme"}})
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	if files[0].On != "" || files[1].On != "/subscriptions/s-1/resourceGroups/acme-rg/providers/Microsoft.Compute/disks/d" ||
+		!strings.Contains(string(files[0].Content), "disks/list") || !strings.Contains(string(files[1].Content), `"/subscriptions/s-1/resourceGroups/acme-rg"`) {
+		t.Errorf("%q, %q\n%s", files[0].On, files[1].On, files[1].Content)
+	}
+	_, err = Write([]Group{{Name: "r", Set: grant.Of(grant.Grant{Permission: "a/b", Resource: "/subscriptions/{subscription}/resourceGroups/{name}-rg"})}}, Options{Cloud: "azure", Format: Native})
+	if keys := (*KeysError)(nil); !errors.As(err, &keys) || !slices.Equal(keys.Keys, []string{"name", "subscription"}) {
+		t.Errorf("%v", err)
+	}
+}
+
 // small is a set that has something of everything in it.
 var small = map[string]grant.Set{
 	"aws": grant.Of(

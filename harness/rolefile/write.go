@@ -73,8 +73,8 @@ type File struct {
 	// Size is what the cloud counts, Limit how much of it there may be; 0 where
 	// there is no limit, or the file holds several roles.
 	Size, Limit int
-	// On is the resource on which a role of Google Cloud is to be bound, empty for
-	// the whole project.
+	// On is the resource on which a role of Google Cloud is to be bound, or one of
+	// Azure assigned; empty for the whole project or subscription.
 	On string
 }
 
@@ -193,7 +193,7 @@ func keysWritten(resource string, o Options) []string {
 	case o.Cloud == "aws":
 		return Keys(resource)
 	case o.Cloud == "azure":
-		return Keys(Fill(subscription, o.Values))
+		return Keys(Fill(subscription, o.Values) + resource)
 	}
 	return nil // a role of Google Cloud holds no resource
 }
@@ -326,29 +326,61 @@ func RoleID(name string) string {
 	return id
 }
 
-// divideAzure writes a definition for each group. A definition holds where it is
-// assigned, and can be assigned in its scopes: the subscription.
+// divideAzure writes a definition for each place where permissions are granted. A
+// definition says what and not on what: that is for its assignment to say.
 func divideAzure(g Group, o Options) ([]part, error) {
-	scope := Fill(subscription, o.Values)
-	role := azure.Role{Name: g.Name, Description: g.Description, AssignableScopes: []string{scope}}
-	var p azure.Permission
-	for _, permission := range g.Set.Permissions() {
-		if g.Data[permission] || azure.IsData(permission) {
-			p.DataActions = append(p.DataActions, permission)
-		} else {
-			p.Actions = append(p.Actions, permission)
+	whole := Fill(subscription, o.Values)
+	on := map[string]grant.Set{}
+	for one := range g.Set.All() {
+		place := strings.TrimRight(one.Resource, "/")
+		if strings.EqualFold(place, whole) {
+			place = "*"
 		}
+		on[place] = on[place].With(one)
 	}
-	role.Permissions = []azure.Permission{p}
-	one := part{name: g.Name, ext: ".json", comment: g.Description, azure: &role}
-	var err error
-	switch o.Format {
-	case ARM:
-		one.content = role.PrintARM()
-	case Native:
-		one.content, err = role.Print()
+	var parts []part
+	for i, place := range slices.Sorted(maps.Keys(on)) {
+		scope, where, comment := whole, "", "assign it on the subscription"
+		if place != "*" {
+			scope, where, comment = assignable(place, whole), place, "assign it on "+place
+		}
+		name := numbered(g.Name, i, len(on))
+		role := azure.Role{Name: name, Description: g.Description, AssignableScopes: []string{scope}}
+		var p azure.Permission
+		for _, permission := range on[place].Permissions() {
+			if g.Data[permission] || azure.IsData(permission) {
+				p.DataActions = append(p.DataActions, permission)
+			} else {
+				p.Actions = append(p.Actions, permission)
+			}
+		}
+		role.Permissions = []azure.Permission{p}
+		one := part{name: name, ext: ".json", comment: g.Description + "; " + comment, on: where, azure: &role}
+		switch o.Format {
+		case ARM:
+			one.content = role.PrintARM()
+		case Native:
+			text, err := role.Print()
+			if err != nil {
+				return nil, err
+			}
+			one.content = text
+		}
+		parts = append(parts, one)
 	}
-	return []part{one}, err
+	return parts, nil
+}
+
+var resourceGroup = regexp.MustCompile(`(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+`)
+
+// assignable is the scope in which a role for a place can be assigned: definitions
+// take subscriptions and resource groups, not single resources
+// (https://learn.microsoft.com/azure/role-based-access-control/role-definitions#assignablescopes).
+func assignable(place, whole string) string {
+	if group := resourceGroup.FindString(place); group != "" {
+		return group
+	}
+	return whole
 }
 
 // terraform puts all roles into one file.

@@ -8,7 +8,7 @@ variable "subscription" {
   }
 }
 
-# needed by apply, update (init, ongoing)
+# needed by apply, update (init, ongoing); assign it on the subscription
 resource "azurerm_role_definition" "acme-applier" {
   name        = "acme-applier"
   scope       = "/subscriptions/${var.subscription}"
