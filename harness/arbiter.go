@@ -290,12 +290,20 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	if d.Principal != "" && !a.identity.Credentials.Is(d.Principal) {
 		return decision{action: ignore}
 	}
-	if project, other := elsewhere(d, a.account); other {
-		d.Blocker = "the allow policy of project " + project + ", where no role of project " + a.account + " counts"
+	if place, other := elsewhere(d, a.account); other {
+		d.Blocker = "the allow policy of project " + place + ", where no role of project " + a.account + " counts"
+		if d.Cloud == refusal.Azure {
+			d.Blocker = "the scope " + place + ", where no role of subscription " + a.account + " counts"
+		}
 		return decision{action: stop, why: &BlockedError{Denial: d}}
 	}
 	d = a.paths.complete(d)
 	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
+	if d.Cloud == refusal.Azure { // what an action is called follows from the request
+		for _, p := range d.Candidates {
+			candidates = append(candidates, catalog.Candidate{Permission: p, Resource: "*", Escalates: catalog.Risk(p) != ""})
+		}
+	}
 	a.mu.Lock()
 	candidates, either := knownRoles(candidates, a.passed.Union(a.role))
 	a.mu.Unlock()

@@ -27,7 +27,10 @@ import (
 // candidate says, and on "*" only if the cloud named nothing at all.
 func resourceOf(d refusal.Denial, candidates []catalog.Candidate, carries bool) (string, bool) {
 	r := d.Resource
-	if r == "*" || d.Cloud == refusal.GCP { // a custom role holds on all of its project
+	// A custom role holds on all of its project. On Azure it could be assigned on
+	// less; but most of what a lifecycle needs is refused on what is yet to be
+	// made, where nothing can be assigned.
+	if r == "*" || d.Cloud == refusal.GCP || d.Cloud == refusal.Azure {
 		return "*", true
 	}
 	if d.Cloud == refusal.AWS && !strings.HasPrefix(r, "arn:") {
@@ -42,10 +45,14 @@ func resourceOf(d refusal.Denial, candidates []catalog.Candidate, carries bool) 
 }
 
 // elsewhere gives the project of Google Cloud that a denial is about, if it is not
-// the one called project. A number, and Cloud Storage's "_", name no project that
-// could be told from it.
+// the one called project, or the scope on Azure that is not in that subscription:
+// another, a management group, the tenant. A number, and Cloud Storage's "_", name
+// no project that could be told from it.
 func elsewhere(d refusal.Denial, project string) (other string, yes bool) {
 	r := d.Resource
+	if d.Cloud == refusal.Azure {
+		return otherScope(r, project)
+	}
 	if rest, ok := strings.CutPrefix(r, "//"); ok { // //compute.googleapis.com/projects/…
 		_, r, _ = strings.Cut(rest, "/")
 	}
@@ -55,6 +62,18 @@ func elsewhere(d refusal.Denial, project string) (other string, yes bool) {
 	}
 	other, _, _ = strings.Cut(rest, "/")
 	return other, projectName.MatchString(other) && other != project
+}
+
+// otherScope gives the scope of an id of Azure's that is not in a subscription.
+func otherScope(id, subscription string) (other string, yes bool) {
+	if !strings.HasPrefix(id, "/") || subscription == "" {
+		return "", false
+	}
+	s := strings.Split(strings.Trim(id, "/"), "/")
+	if len(s) < 2 || !strings.EqualFold(s[0], "subscriptions") {
+		return id, true
+	}
+	return "/subscriptions/" + s[1], !strings.EqualFold(s[1], subscription)
 }
 
 // projectName is the id of a project, with its domain where it has one. Source:

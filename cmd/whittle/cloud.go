@@ -16,6 +16,7 @@ import (
 
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	"github.com/whittle-iam/whittle/sandbox/intercept"
+	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
 )
 
@@ -31,7 +32,7 @@ func newCloud(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cloud",
 		Short: "Serve an embedded sandbox until interrupted",
-		Long: `Cloud serves the simulated cloud on its own, AWS or Google Cloud. It prints the
+		Long: `Cloud serves the simulated cloud on its own: AWS, Google Cloud or Azure. It prints the
 environment with which any client of that cloud finds it behind the real host
 names: a proxy, the certificate to trust, and an administrator's credentials. It
 ends with Ctrl-C, and what was made in it ends with it.`,
@@ -51,8 +52,8 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 			if err := checkLoopback(listen); err != nil {
 				return err
 			}
-			if cloud != "aws" && cloud != "gcp" {
-				return &usageError{err: fmt.Errorf("--cloud=%s: not known", cloud), hint: "use aws or gcp"}
+			if cloud != "aws" && cloud != "gcp" && cloud != "azure" {
+				return &usageError{err: fmt.Errorf("--cloud=%s: not known", cloud), hint: "use aws, gcp or azure"}
 			}
 			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: cloud, Region: region, Propagation: propagation, Open: gate == "open", EncodedOnly: olderForms, Log: log})
 			if err != nil {
@@ -62,8 +63,8 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&cloud, "cloud", "aws", "which cloud: aws or gcp")
-	f.StringVar(&region, "region", "", "the region that the environment names (default: us-east-1, or us-central1 on gcp)")
+	f.StringVar(&cloud, "cloud", "aws", "which cloud: aws, gcp or azure")
+	f.StringVar(&region, "region", "", "the region that the environment names (default: us-east-1, us-central1 on gcp, eastus on azure)")
 	f.StringVar(&listen, "listen", "127.0.0.1:0", "the loopback `address` of the proxy; port 0 takes a free one")
 	f.DurationVar(&propagation, "propagation", 0, "how long a change of a policy takes to come into force")
 	f.StringVar(&gate, "gate", "closed", "closed, or open to allow everything")
@@ -110,8 +111,11 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 	}
 	env := map[string]string{"NO_PROXY": "127.0.0.1,localhost", "SSL_CERT_FILE": file}
 	name, short := "AWS", "aws"
-	if _, ok := p.operator.(onGCP); ok {
+	switch p.operator.(type) {
+	case onGCP:
 		name, short = "GCP", "gcp"
+	case onAzure:
+		name, short = "Azure", "azure"
 	}
 	at, closed, err := controlled(ctx, short, p)
 	if err != nil {
@@ -120,9 +124,12 @@ func serveCloud(ctx context.Context, p *place, listen string, g *globals) (err e
 	defer func() { err = errors.Join(err, closed()) }()
 	env[lastingVariable] = at
 	config := intercept.Config{CA: ca, Dial: p.dial, RootCAs: p.roots, Listen: listen}
-	if short == "gcp" {
+	switch short {
+	case "gcp":
 		config.Token, err = envGCP(env, p.embedded, dir)
-	} else {
+	case "azure":
+		envAzure(env, p.embedded)
+	default:
 		envAWS(env, p.embedded)
 	}
 	if err != nil {
@@ -148,6 +155,14 @@ func envAWS(env map[string]string, cloud *embedded.Cloud) {
 	env["AWS_CA_BUNDLE"] = env["SSL_CERT_FILE"]
 	env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = cloud.Region(), cloud.Region()
 	env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = id, secret
+}
+
+// envAzure is what Microsoft's clients and azurerm need besides the proxy. They
+// get tokens by the operator's secret themselves.
+func envAzure(env map[string]string, cloud *embedded.Cloud) {
+	id, secret := cloud.Operator()
+	maps.Copy(env, roleazure.Environment(cloud.Account(), cloud.Tenant(), id, secret))
+	env["REQUESTS_CA_BUNDLE"] = env["SSL_CERT_FILE"]
 }
 
 // envGCP is what Google's clients need besides the proxy: the operator's token,
@@ -181,7 +196,7 @@ type operatorToken string
 func (t operatorToken) Placeholder() string { return string(t) }
 
 // Bearer implements intercept.Token.
-func (t operatorToken) Bearer(context.Context) (string, error) { return string(t), nil }
+func (t operatorToken) Bearer(context.Context, string) (string, error) { return string(t), nil }
 
 // printEnv prints an environment for a shell to read, or as JSON.
 func printEnv(g *globals, env map[string]string) error {

@@ -76,6 +76,8 @@ var mayImport = map[string][]string{
 	// What their holder can do: read secrets, destroy data, get round tags.
 	"harness/catalog/danger": {},
 	"harness/catalog/tags":   {"harness/catalog/request"},
+	// And of Azure's.
+	"harness/catalog/azure": {},
 	// Candidates by what a tool's output names, without the request.
 	"harness/catalog/named": {},
 	"harness/lifecycle":     {"harness/grant", "harness/lifecycle/strictyaml"},
@@ -207,6 +209,18 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/tunnel":          {},
 	"sandbox/embedded/gcp/wire":            {},
 
+	"sandbox/embedded/azure":          {"sandbox/embedded/azure/...", "sandbox/embedded/trace"},
+	"sandbox/embedded/azure/arm":      {"sandbox/embedded/azure/..."},
+	"sandbox/embedded/azure/blob":     {"sandbox/embedded/azure/arm", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
+	"sandbox/embedded/azure/entra":    {"sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
+	"sandbox/embedded/azure/ledger":   {},
+	"sandbox/embedded/azure/rbac":     {"sandbox/embedded/azure/store"},
+	"sandbox/embedded/azure/resource": {},
+	"sandbox/embedded/azure/rules":    {"sandbox/embedded/azure/resource", "sandbox/embedded/azure/store"},
+	"sandbox/embedded/azure/store":    {},
+	"sandbox/embedded/azure/vault":    {"sandbox/embedded/azure/entra", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
+	"sandbox/embedded/azure/wire":     {},
+
 	// Wiring.
 	"cmd/whittle": {everything},
 	// Measures the parsers against a corpus.
@@ -217,7 +231,7 @@ var mayImport = map[string][]string{
 
 // gateTables are the tables of the embedded sandbox's gate, with what is below
 // them. They are for sandbox/embedded alone, in tests too.
-var gateTables = []string{"sandbox/embedded/gcp/rules", "sandbox/embedded/aws/rules", "sandbox/embedded/aws/facts"}
+var gateTables = []string{"sandbox/embedded/gcp/rules", "sandbox/embedded/azure/rules", "sandbox/embedded/aws/rules", "sandbox/embedded/aws/facts"}
 
 // commandLine begins the paths of cobra and pflag, which are for cmd alone.
 const commandLine = "github.com/spf13/"

@@ -19,8 +19,8 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/role/guard"
 )
 
-// place is the cloud a lifecycle runs on: the embedded sandbox, or an account or
-// project.
+// place is the cloud a lifecycle runs on: the embedded sandbox, or an account,
+// project or subscription.
 type place struct {
 	operator // who makes the probe identities
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -89,9 +89,12 @@ func openPlace(ctx context.Context, cloud string, s lifecycle.Sandbox, c embedde
 	}
 	p := &place{upstream: http.ProxyFromEnvironment}
 	var err error
-	if cloud == "gcp" {
+	switch cloud {
+	case "gcp":
 		p.operator, err = gcpOperator(ctx, s)
-	} else {
+	case "azure":
+		p.operator, err = azureOperator(s)
+	default:
 		p.operator, err = awsOperator(ctx, s)
 	}
 	return p, err
@@ -110,9 +113,14 @@ func openEmbedded(ctx context.Context, c embedded.Config) (*place, error) {
 	}
 	p := &place{roots: cloud.RootCAs(), embedded: cloud, propagation: c.Propagation}
 	p.dial = p.strange.dial(cloud)
-	if c.Cloud == "gcp" {
+	switch c.Cloud {
+	case "gcp":
 		p.operator = embeddedGCP(cloud)
-	} else {
+	case "azure":
+		if p.operator, err = embeddedAzure(cloud); err != nil {
+			return nil, errors.Join(err, cloud.Close())
+		}
+	default:
 		p.operator = embeddedAWS(cloud)
 	}
 	return p, nil
@@ -222,5 +230,5 @@ func (e *unknownError) Error() string {
 
 // Hints says what can be done about it.
 func (e *unknownError) Hints() []string {
-	return []string{"docs/embedded.md (AWS) and docs/embedded-gcp.md list what it knows; run against a real sandbox account for the rest, and report the request"}
+	return []string{"docs/embedded.md (AWS), docs/embedded-gcp.md and docs/embedded-azure.md list what it knows; run against a real sandbox account for the rest, and report the request"}
 }

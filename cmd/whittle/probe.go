@@ -199,9 +199,6 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 	if err != nil {
 		return lc, err
 	}
-	if lc.Cloud != "aws" && lc.Cloud != "gcp" {
-		return lc, fmt.Errorf("%s: cloud: %s: probe knows aws and gcp only so far", o.file, lc.Cloud)
-	}
 	switch from := lc.Start != "" && lc.Start != "empty"; {
 	case !from && o.strategy == string(harness.Shrink):
 		return lc, fmt.Errorf("%s: --strategy shrink has nothing to take away from: say start: record, or start: and a role's file", o.file)
@@ -217,10 +214,10 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 	if o.propagation > 0 {
 		lc.Sandbox.Propagation = o.propagation
 	}
-	if lc.Cloud == "gcp" && !lc.Sandbox.Embedded && lc.Reference && len(lc.Ceiling) > 0 {
-		// The reference may do nothing above the ceiling, and no custom role holds
-		// "compute.*".
-		return lc, fmt.Errorf("%s: ceiling: on a project of Google Cloud the reference cannot run below a ceiling of patterns; say reference: false, or --no-reference", o.file)
+	if lc.Cloud != "aws" && !lc.Sandbox.Embedded && lc.Reference && len(lc.Ceiling) > 0 {
+		// The reference may do nothing above the ceiling, and no custom role of
+		// ours holds a pattern.
+		return lc, fmt.Errorf("%s: ceiling: on Google Cloud and Azure the reference cannot run below a ceiling of patterns; say reference: false, or --no-reference", o.file)
 	}
 	return lc, writable(o.record)
 }

@@ -38,6 +38,8 @@ func recordOf(lc lifecycle.Lifecycle, c code, account string, r harness.Result) 
 	case lc.Sandbox.Embedded:
 	case lc.Cloud == "gcp":
 		rec.Sandbox = "project"
+	case lc.Cloud == "azure":
+		rec.Sandbox = "subscription"
 	default:
 		rec.Sandbox = "account"
 	}

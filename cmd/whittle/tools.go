@@ -26,7 +26,7 @@ Go must be on PATH.`,
 	}
 	c.AddCommand(&cobra.Command{
 		Use:   "build [NAME...]",
-		Short: "Build tools, all of them unless named, and print where they are",
+		Short: "Build tools, all but the largest unless named, and print where they are",
 		RunE: func(c *cobra.Command, names []string) error {
 			all, err := tools.All()
 			if err != nil {
@@ -34,7 +34,9 @@ Go must be on PATH.`,
 			}
 			if len(names) == 0 {
 				for _, t := range all {
-					names = append(names, t.Name)
+					if !t.Apart {
+						names = append(names, t.Name)
+					}
 				}
 			}
 			for _, name := range names {

@@ -12,6 +12,7 @@ package catalog
 import (
 	"strings"
 
+	"github.com/whittle-iam/whittle/harness/catalog/azure"
 	"github.com/whittle-iam/whittle/harness/catalog/request"
 )
 
@@ -84,6 +85,10 @@ var categories = map[string]string{
 func Purpose(permission string) string {
 	_, action, ok := strings.Cut(permission, ":")
 	if !ok {
+		if azure.Is(permission) {
+			verb, kind := azure.Parts(permission)
+			return words(verb) + " " + words(singular(kind))
+		}
 		if parts := strings.Split(permission, "."); len(parts) == 3 {
 			return gcpPurpose(parts[1], parts[2])
 		}

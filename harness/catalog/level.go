@@ -3,6 +3,7 @@ package catalog
 import (
 	"strings"
 
+	"github.com/whittle-iam/whittle/harness/catalog/azure"
 	"github.com/whittle-iam/whittle/harness/catalog/gcp"
 	"github.com/whittle-iam/whittle/harness/catalog/request"
 )
@@ -24,7 +25,7 @@ const (
 func (a Access) Reads() bool { return a == List || a == Read }
 
 // Level gives the access level of a permission. On Google Cloud it follows from
-// the verb (see [gcp.Level]). On AWS it is the documented one
+// the verb (see [gcp.Level]), and so on Azure ([azure.Level]). On AWS it is the documented one
 // for sts, iam, ec2, s3, sqs, sns, kms, logs, events, states, dynamodb, kinesis,
 // cognito-idp, rds, autoscaling and elasticloadbalancing, as far as it reads or
 // not, where the exceptions below were taken
@@ -36,6 +37,9 @@ func Level(permission string) Access {
 	service = strings.ToLower(service)
 	if !ok && strings.Count(permission, ".") > 1 && !strings.Contains(permission, "/") {
 		return map[string]Access{"list": List, "read": Read, "permissions": Permissions, "write": Write}[gcp.Level(permission)]
+	}
+	if azure.Is(permission) {
+		return map[string]Access{"read": Read, "permissions": Permissions, "write": Write}[azure.Level(permission)]
 	}
 	w := request.Words(action)
 	if !ok || len(w) == 0 || strings.ContainsAny(action, "*?") {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"strings"
 
+	"github.com/whittle-iam/whittle/harness/catalog/azure"
 	"github.com/whittle-iam/whittle/harness/catalog/gcp"
 )
 
@@ -14,7 +15,7 @@ import (
 // resources (sar); the action's own page in the service's API reference, which
 // says with whose rights it acts (api).
 //
-// Those of Google Cloud are in [gcp.Risk].
+// Those of Google Cloud are in [gcp.Risk], those of Azure in [azure.Risk].
 //
 // A permission that only matters together with another, which is itself in the
 // list, is left out, since the other stops the run. These need iam:PassRole for
@@ -39,6 +40,9 @@ func Risk(permission string) string {
 		if permission == "*" {
 			return "it is every permission"
 		}
+		if azure.Is(permission) {
+			return azureRisk(permission)
+		}
 		return gcpRisk(permission)
 	}
 	service = strings.ToLower(service)
@@ -55,6 +59,18 @@ func Risk(permission string) string {
 
 // takesIn is why a pattern is dangerous.
 const takesIn = "it takes in permissions that can raise the identity's own rights"
+
+func azureRisk(permission string) string {
+	if !strings.ContainsAny(permission, "*?") {
+		return azure.Risk(permission)
+	}
+	for _, name := range azure.Risky() {
+		if glob(strings.ToLower(permission), name, false) {
+			return takesIn
+		}
+	}
+	return ""
+}
 
 func gcpRisk(permission string) string {
 	if !strings.ContainsAny(permission, "*?") {

@@ -255,20 +255,24 @@ func (r Record) Write(path string) error {
 
 // placeholder stands for the account's ID in a record, or the project's.
 func (r Record) placeholder() string {
-	if r.Cloud == "gcp" {
+	switch r.Cloud {
+	case "gcp":
 		return "{project}"
+	case "azure":
+		return "{subscription}"
 	}
 	return "{account}"
 }
 
 // Generalize is the record with the AWS account ID replaced by {account}, or the
-// id of the Google Cloud project by {project}, so that it is the same for every
+// id of the Google Cloud project by {project}, or the Azure subscription's by
+// {subscription}, so that it is the same for every
 // account, and with the lifecycle's names replaced
 // by {key} where they are whole words of a resource's name, so that it is the
 // same under other names. An empty account changes nothing.
 func (r Record) Generalize(account string, names map[string]string) Record {
 	kind := digit
-	if r.Cloud == "gcp" { // a project's id is a word, hyphens and all
+	if r.Cloud == "gcp" || r.Cloud == "azure" { // a project's or subscription's id is a word, hyphens and all
 		kind = func(c byte) bool { return wordly(c) || c == '-' }
 	}
 	with := r.placeholder()

@@ -6,8 +6,8 @@
 // code, provider and the shape of credentials stay as in real use. What is
 // found on it is a rehearsal, not the truth about a real cloud.
 //
-// Two clouds are here: AWS (gate and state are in package aws below) and Google
-// Cloud (package gcp).
+// Three clouds are here: AWS (gate and state are in package aws below), Google
+// Cloud (package gcp) and Azure (package azure).
 package embedded
 
 import (
@@ -27,20 +27,22 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
+	"github.com/whittle-iam/whittle/sandbox/embedded/azure"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
 // Config says what cloud to run. Its zero value is AWS's account 123456789012
 // with changes of IAM in force at once.
 type Config struct {
-	// Cloud is "aws" or "gcp"; empty means aws.
+	// Cloud is "aws", "gcp" or "azure"; empty means aws.
 	Cloud string
 	// Account is where everything lives. On AWS it is the account's twelve
 	// digits, empty means 123456789012; on Google Cloud the project's id, empty
-	// means whittle-sandbox.
+	// means whittle-sandbox; on Azure the subscription's, empty means one of the
+	// sandbox's own.
 	Account string
 	// Region is the region that clients are told to use; empty means
-	// us-east-1, or us-central1 on Google Cloud. The service answers for every
+	// us-east-1, us-central1 on Google Cloud, or eastus on Azure. The service answers for every
 	// region.
 	Region string
 	// Propagation is how long a change of IAM takes to be in force, a grant as
@@ -89,9 +91,10 @@ type simulation struct {
 	gate    http.Handler
 	domains domains
 	world   world
-	// access are the operator's credentials: an access key's id and secret, or
-	// an access token alone.
+	// access are the operator's credentials: an access key's id and secret, an
+	// access token alone, or a client's id and secret.
 	access   [2]string
+	tenant   string // of Azure
 	unknown  func() []UnknownRequest
 	problems func() []error
 	stats    func() map[string]Count
@@ -133,8 +136,11 @@ func Start(ctx context.Context, c Config) (*Cloud, error) {
 }
 
 func simulate(ctx context.Context, c Config) (simulation, error) {
-	if c.Cloud == "gcp" {
+	switch c.Cloud {
+	case "gcp":
 		return simulateGCP(c)
+	case "azure":
+		return simulateAzure(c)
 	}
 	state, err := moto.Start(ctx, moto.Options{Python: c.Python, Account: c.Account, Log: c.Log})
 	if err != nil {
@@ -157,8 +163,10 @@ func (c *Config) complete() error {
 		}
 	case "gcp":
 		c.Account, c.Region = cmp.Or(c.Account, "whittle-sandbox"), cmp.Or(c.Region, "us-central1")
+	case "azure":
+		c.Account, c.Region = cmp.Or(c.Account, azure.Subscription), cmp.Or(c.Region, "eastus")
 	default:
-		return fmt.Errorf("there is none for cloud %q: it simulates aws and gcp", c.Cloud)
+		return fmt.Errorf("there is none for cloud %q: it simulates aws, gcp and azure", c.Cloud)
 	}
 	if c.Propagation < 0 {
 		return fmt.Errorf("propagation %v is negative", c.Propagation)
@@ -271,14 +279,18 @@ func (c *Cloud) CertPEM() []byte { return c.ca.pem() }
 // Addr is where the service listens.
 func (c *Cloud) Addr() string { return c.address }
 
-// Account is the account or project that everything lives in.
+// Tenant is the directory of an Azure subscription.
+func (c *Cloud) Tenant() string { return c.tenant }
+
+// Account is the account, project or subscription that everything lives in.
 func (c *Cloud) Account() string { return c.account }
 
 // Region is the region that clients should use.
 func (c *Cloud) Region() string { return c.region }
 
 // Operator gives the credentials of an administrator: on AWS an access key's id
-// and its secret, on Google Cloud an access token alone. They are made anew at
+// and its secret, on Google Cloud an access token alone, on Azure a client's id
+// and its secret. They are made anew at
 // each start, and the state does not show him.
 func (c *Cloud) Operator() (id, secret string) { return c.access[0], c.access[1] }
 
@@ -293,7 +305,7 @@ func (c *Cloud) Restore(ctx context.Context, id string) error { return c.world.R
 
 // UnknownRequest is a request that the gate has no row for.
 type UnknownRequest struct {
-	Service   string // its signing name on AWS, the API's on Google Cloud
+	Service   string // its signing name on AWS, the API's on Google Cloud, the host on Azure
 	Operation string // empty when it could not be read
 	Method    string
 	Host      string

@@ -45,7 +45,7 @@ func (p *Proxy) serveInner(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := &flight{p: p, w: w, r: r, host: host, cloud: cloud, start: time.Now(), seen: exchange.Of(r, host)}
-	if p.token != nil && cloud == refusal.GCP {
+	if p.token != nil && (cloud == refusal.GCP || cloud == refusal.Azure) {
 		if f.tokenGiven() {
 			return
 		}
@@ -171,7 +171,7 @@ func (f *flight) send(ctx context.Context) (*http.Response, error) {
 	}
 	if f.bearer {
 		placeholder := f.p.token.Placeholder()
-		token, err := f.p.token.Bearer(ctx)
+		token, err := f.p.token.Bearer(ctx, f.host)
 		if err != nil {
 			return nil, &tokenError{err}
 		}
@@ -319,7 +319,7 @@ func (f *flight) tokenGiven() bool {
 			return true
 		}
 		var ok bool
-		if reply, ok = bearer.Refreshed(form, placeholder); !ok {
+		if reply, ok = bearer.Refreshed(form, f.host, placeholder); !ok {
 			f.r.Body = replaced{io.MultiReader(bytes.NewReader(form), f.r.Body), f.r.Body}
 			return false
 		}

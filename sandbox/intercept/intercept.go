@@ -119,7 +119,7 @@ type Config struct {
 	// delivers every reply as it is. Observed is told of the token that a reply
 	// was given, and of none where it had no place for one.
 	Withhold Withholder
-	// Token is put into the requests to Google's APIs that show its placeholder;
+	// Token is put into the requests to Google's and Azure's APIs that show its placeholder;
 	// nil puts nothing in anywhere.
 	Token Token
 	// Dial makes the connections to the outside; nil is a net.Dialer that

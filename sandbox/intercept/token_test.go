@@ -23,7 +23,7 @@ type ring struct {
 
 func (*ring) Placeholder() string { return shown }
 
-func (r *ring) Bearer(context.Context) (string, error) {
+func (r *ring) Bearer(context.Context, string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.tokens) == 0 {

@@ -14,6 +14,7 @@
 //	// whittle:version 4.9.0      the tool's version, if no module's
 //	// whittle:binary DIR/NAME    where the binary lies in the tool's folder; {version}, {os} and {arch} stand for what they say
 //	// whittle:ldflags -X p.v=x   flags for the linker
+//	// whittle:apart              not built with all others, only by name: it takes too long
 //
 // To add or change one, write go.mod in an empty folder, run `go get -tool
 // PACKAGE@VERSION` (or edit it) and `go mod tidy` there, and copy go.mod and
@@ -47,6 +48,9 @@ type Tool struct {
 	Package string // what is built: "github.com/hashicorp/packer"
 	// Takes is about how long the build takes on two cores.
 	Takes time.Duration
+	// Apart tools are built only by name or where a step needs them, not with all
+	// others.
+	Apart bool
 
 	linker string // flags for the linker
 	module string // whose version is the tool's
@@ -173,6 +177,8 @@ func (t *Tool) directives(mod []byte) error {
 			t.place = value
 		case "ldflags":
 			t.linker = value
+		case "apart":
+			t.Apart = true
 		default:
 			return fmt.Errorf("whittle:%s is not known", key)
 		}

@@ -1,11 +1,12 @@
 // Package bearer puts a live access token into the requests that show a
-// placeholder in its place, and answers those that would have Google give a
-// token for the placeholder. So a client can work as an identity whose token it
-// never holds.
+// placeholder in its place, and answers those that would have Google or Entra ID
+// give a token for the placeholder. So a client can work as an identity whose
+// token it never holds.
 //
 // The placeholder counts where a client shows a token (RFC 6750, sections 2.1 and
-// 2.3), as the password of a registry's user, and as the refresh token of an
-// `authorized_user` file; nowhere else. A request with any other credential, or
+// 2.3), as the password of a registry's user, as the refresh token of an
+// `authorized_user` file, and as the secret of a client of Entra ID; nowhere
+// else. A request with any other credential, or
 // with two, is nobody's business here.
 package bearer
 
@@ -24,8 +25,9 @@ import (
 type Source interface {
 	// Placeholder is what a client shows.
 	Placeholder() string
-	// Bearer gives an access token that is good for some minutes yet.
-	Bearer(ctx context.Context) (string, error)
+	// Bearer gives an access token for requests to host that is good for some
+	// minutes yet. On Azure each service has tokens of its own.
+	Bearer(ctx context.Context, host string) (string, error)
 }
 
 // registryUser is who shows an access token to a registry, as the password of
@@ -77,10 +79,14 @@ func Put(out *http.Request, placeholder, token string) {
 }
 
 // Refreshes tells whether a request is one for an access token by a form that
-// [Refreshed] reads. Source: token_uri of Google's clients, now and formerly.
+// [Refreshed] reads. Source: token_uri of Google's clients, now and formerly;
+// Entra ID, "OAuth 2.0 client credentials flow".
 func Refreshes(r *http.Request, host string) bool {
 	if r.Method != http.MethodPost {
 		return false
+	}
+	if host == entra {
+		return strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") || strings.HasSuffix(r.URL.Path, "/oauth2/token")
 	}
 	switch host + r.URL.Path {
 	case "oauth2.googleapis.com/token", "accounts.google.com/o/oauth2/token", "www.googleapis.com/oauth2/v3/token", "www.googleapis.com/oauth2/v4/token":
@@ -89,11 +95,19 @@ func Refreshes(r *http.Request, host string) bool {
 	return false
 }
 
-// Refreshed gives the reply to a form that shows the placeholder as its refresh
-// token: the placeholder as access token. ok is false for any other.
-func Refreshed(form []byte, placeholder string) (reply []byte, ok bool) {
+// entra is where Entra ID gives tokens.
+const entra = "login.microsoftonline.com"
+
+// Refreshed gives the reply to a form that shows the placeholder, to Google as
+// its refresh token, to Entra ID as the client's secret: the placeholder as
+// access token. ok is false for any other.
+func Refreshed(form []byte, host, placeholder string) (reply []byte, ok bool) {
+	kind, shown := "refresh_token", "refresh_token"
+	if host == entra {
+		kind, shown = "client_credentials", "client_secret"
+	}
 	values, err := url.ParseQuery(string(form))
-	if err != nil || placeholder == "" || !slices.Equal(values["grant_type"], []string{"refresh_token"}) || !slices.Equal(values["refresh_token"], []string{placeholder}) {
+	if err != nil || placeholder == "" || !slices.Equal(values["grant_type"], []string{kind}) || !slices.Equal(values[shown], []string{placeholder}) {
 		return nil, false
 	}
 	return token(map[string]any{"access_token": placeholder, "token_type": "Bearer"})

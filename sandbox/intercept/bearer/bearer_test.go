@@ -86,7 +86,7 @@ func TestRefreshed(t *testing.T) {
 			t.Errorf("%s: %v", url, !want)
 		}
 	}
-	reply, ok := Refreshed([]byte("client_id=x&grant_type=refresh_token&refresh_token="+placeholder), placeholder)
+	reply, ok := Refreshed([]byte("client_id=x&grant_type=refresh_token&refresh_token="+placeholder), "oauth2.googleapis.com", placeholder)
 	var token struct {
 		Access string `json:"access_token"`
 		Left   int    `json:"expires_in"`
@@ -96,10 +96,10 @@ func TestRefreshed(t *testing.T) {
 	}
 	for _, form := range []string{"", "grant_type=refresh_token&refresh_token=1//other", "grant_type=refresh_token&refresh_token=",
 		"grant_type=urn&refresh_token=" + placeholder, "grant_type=refresh_token&refresh_token=a&refresh_token=" + placeholder, "%zz"} {
-		if reply, ok := Refreshed([]byte(form), placeholder); ok {
+		if reply, ok := Refreshed([]byte(form), "oauth2.googleapis.com", placeholder); ok {
 			t.Errorf("%s is answered with %s", form, reply)
 		}
-		if _, ok := Refreshed([]byte(form), ""); ok {
+		if _, ok := Refreshed([]byte(form), "oauth2.googleapis.com", ""); ok {
 			t.Errorf("%s is answered without a placeholder", form)
 		}
 	}

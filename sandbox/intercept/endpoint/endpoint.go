@@ -30,6 +30,11 @@ var table = []cloudDomain{
 	{refusal.GCP, "gcr.io", registryDomain},
 	{refusal.GCP, "accounts.google.com", itself}, // the older token endpoint
 	{refusal.GCP, "tunnel.cloudproxy.app", tunnelDomain},
+	{refusal.Azure, "management.azure.com", itself},
+	{refusal.Azure, "login.microsoftonline.com", itself},
+	{refusal.Azure, "graph.microsoft.com", itself},
+	{refusal.Azure, "vault.azure.net", vaultDomain},
+	{refusal.Azure, "core.windows.net", storageDomain},
 }
 
 // Of tells which cloud's API host is, if it is one whose refusals can be

@@ -49,6 +49,12 @@ var openedGoogle = strings.Fields(`
 	cloudresourcemanager.googleapis.com serviceusage.googleapis.com certificatemanager.googleapis.com DNS.GoogleAPIs.com. c.d.storage.googleapis.com
 `)
 
+// openedAzure are those of Azure.
+var openedAzure = strings.Fields(`
+	management.azure.com Login.MicrosoftOnline.com. graph.microsoft.com my-vault.vault.azure.net account1.blob.core.windows.net
+	account1-secondary.blob.core.windows.net account1.dfs.core.windows.net account1.queue.core.windows.net account1.table.core.windows.net account1.file.core.windows.net
+`)
+
 // closed serve customers' content, or are no host of the cloud at all.
 var closed = strings.Fields(`
 	abc123.execute-api.us-east-1.amazonaws.com execute-api.us-east-1.amazonaws.com abc.execute-api.us-east-1.api.aws
@@ -81,7 +87,9 @@ var closed = strings.Fields(`
 	s3.us-east-1.api.aws s3.amazonaws.com.cn x.dualstack.us-east-1.amazonaws.com -123456789012.s3-accesspoint.us-east-1.amazonaws.com
 	sqs-fips-fips.us-east-1.amazonaws.com a-fips.b-fips.us-east-1.amazonaws.com
 	169.254.169.254 localhost 127.0.0.1 [::1] registry.terraform.io sqs.us-east-1.amazonaws.com:443 sqs.us-east-1.amazonaws.com/x
-	management.azure.com
+	azure.com vault.azure.net x.y.vault.azure.net ab.vault.azure.net my_vault.vault.azure.net core.windows.net blob.core.windows.net account1.web.core.windows.net
+	account1.z13.web.core.windows.net a.account1.blob.core.windows.net account_1.blob.core.windows.net x.management.azure.com management.azure.com.evil.com
+	app.azurewebsites.net x.azureedge.net evilmanagement.azure.com login.microsoftonline.com.evil.com api.graph.microsoft.com
 	googleapis.com .googleapis.com nosuch.googleapis.com firebasestorage.googleapis.com c.storage.googleapis.com commondatastorage.googleapis.com
 	fonts.googleapis.com ajax.googleapis.com maps.googleapis.com youtube.googleapis.com compute.googleapis.com.evil.com evilgoogleapis.com
 	us-central1-nosuch.googleapis.com xx-central1-run.googleapis.com us-central1a-run.googleapis.com us-central-run.googleapis.com
@@ -104,6 +112,11 @@ func TestEndpoint(t *testing.T) {
 			t.Errorf("%s is not opened", host)
 		}
 	}
+	for _, host := range openedAzure {
+		if c, ok := Of(host); !ok || c != refusal.Azure {
+			t.Errorf("%s is not opened", host)
+		}
+	}
 	for _, host := range append(closed, "", ".", "sqs us-east-1.amazonaws.com", "s\u212as.us-east-1.amazonaws.com", strings.Repeat("a", 64)+".s3.amazonaws.com",
 		strings.Repeat("a.", 130)+"s3.amazonaws.com") {
 		if c, ok := Of(host); ok || c != "" {
@@ -119,7 +132,7 @@ var customers = regexp.MustCompile(`(?i)(^|\.)(` +
 	`|(elb|rds|eks|es|aoss|compute|compute-1|vpce|redshift|cache|cloudsearch|redshift-serverless|airflow)\.amazonaws\.com(\.cn)?` +
 	`|s3-website-[a-z0-9-]+\.amazonaws\.com(\.cn)?` +
 	`|dkr\.ecr\.[a-z-]+-[0-9]+\.amazonaws\.com(\.cn)?` +
-	`|on\.aws|cloudfront\.net|run\.app|appspot\.com|cloudfunctions\.net|web\.app|firebaseapp\.com|googleusercontent\.com)\.?$` +
+	`|on\.aws|cloudfront\.net|run\.app|appspot\.com|cloudfunctions\.net|web\.app|firebaseapp\.com|googleusercontent\.com|azurewebsites\.net|web\.core\.windows\.net|azureedge\.net|azurefd\.net|cloudapp\.azure\.com)\.?$` +
 	`|^(c\.storage|firebasestorage)\.googleapis\.com\.?$` +
 	`|--ol-s3\.(s3|.*\.s3)[.-]`)
 
@@ -127,7 +140,7 @@ var customers = regexp.MustCompile(`(?i)(^|\.)(` +
 var ownHosts = regexp.MustCompile(`(?i)^iot(-fips)?\.[a-z0-9-]+\.|^(api\.tunneling|data\.jobs)\.iot(-fips)?\.`)
 
 func FuzzEndpoint(f *testing.F) {
-	for _, host := range slices.Concat(opened, openedGoogle, closed) {
+	for _, host := range slices.Concat(opened, openedGoogle, openedAzure, closed) {
 		f.Add(host)
 	}
 	f.Fuzz(func(t *testing.T, host string) {

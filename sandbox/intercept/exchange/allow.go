@@ -28,6 +28,7 @@ var plainRequestHeaders = names(`
 	X-Amz-Invocation-Type X-Amz-Log-Type X-Amz-Account-Id
 	X-Goog-User-Project X-Goog-Api-Client X-Upload-Content-Type X-Upload-Content-Length
 	X-Goog-Acl X-Goog-Copy-Source X-Goog-Project-Id X-Goog-If-Generation-Match
+	X-Ms-Version X-Ms-Date X-Ms-Blob-Type X-Ms-Client-Request-Id
 `)
 
 // plainReplyHeaders are the same for replies. Of others that begin with x-amz-
@@ -43,6 +44,8 @@ var plainReplyHeaders = names(`
 	X-Amz-Function-Error X-Amz-Executed-Version X-Amzn-Remapped-Content-Length
 	X-Amz-Access-Point-Alias X-Amz-Bucket-Location-Type X-Amz-Bucket-Location-Name
 	X-Amz-Checksum-Type X-Amz-Mp-Parts-Count X-Amz-Abort-Date X-Amz-Crc32
+	X-Ms-Error-Code X-Ms-Request-Id X-Ms-Correlation-Request-Id X-Ms-Version X-Ms-Failure-Cause
+	Azure-Asyncoperation
 `)
 
 // credentialHeaders are credentials as a whole: not even their names are kept.
@@ -71,6 +74,7 @@ var plainQuery = names(`
 	optionsRequestedPolicyVersion options.requestedPolicyVersion serviceAccountId roleId secretId
 	repositoryId certificateId certificateMapId certificateMapEntryId dnsAuthorizationId
 	sourceImage requestId permanent scope service
+	api-version comp restype $filter $expand $top
 `)
 
 // names makes a read-only set of the words in list.

@@ -49,7 +49,7 @@ func newCredentials(p *Pool, name, email string) *Credentials {
 // libraries show the placeholder as their access token, for the project. Those
 // that look for Application Default Credentials find a file, see [Config].Files.
 func (c *Credentials) Env(ctx context.Context) (map[string]string, error) {
-	if _, err := c.Bearer(ctx); err != nil { // here, not as a riddle in the child
+	if _, err := c.Bearer(ctx, ""); err != nil { // here, not as a riddle in the child
 		return nil, err
 	}
 	env := map[string]string{
@@ -115,8 +115,8 @@ func (c *Credentials) Is(principal string) bool {
 }
 
 // Bearer gives an access token of the identity that lives for another ten
-// minutes at least.
-func (c *Credentials) Bearer(ctx context.Context) (string, error) {
+// minutes at least, for every host.
+func (c *Credentials) Bearer(ctx context.Context, _ string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Until(c.expires) > freshLength {
@@ -141,7 +141,7 @@ func (c *Credentials) Bearer(ctx context.Context) (string, error) {
 func (c *Credentials) await(ctx context.Context) error {
 	let := false
 	return backoff.Retry(func() error {
-		_, err := c.Bearer(ctx)
+		_, err := c.Bearer(ctx, "")
 		switch {
 		case err == nil:
 			return nil
@@ -192,7 +192,7 @@ type bearer struct {
 }
 
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := b.credentials.Bearer(r.Context())
+	token, err := b.credentials.Bearer(r.Context(), "")
 	if err != nil {
 		return nil, err
 	}

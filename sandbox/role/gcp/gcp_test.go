@@ -104,7 +104,7 @@ func suite(g *sandbox.Gate, cfg Config) roletest.Suite {
 				if shown != own.Placeholder() {
 					return "", fmt.Errorf("a request shows %q", shown)
 				}
-				return own.Bearer(ctx)
+				return own.Bearer(ctx, "")
 			}}}
 			r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf(acts[want.Permission], env["GOOGLE_PROJECT"]), nil)
 			if err != nil {
@@ -364,7 +364,7 @@ func TestEnv(t *testing.T) {
 	cfg.Region, cfg.Files = "europe-west4", filepath.Join(t.TempDir(), "credentials")
 	id := acquire(t, open(t, cfg), "step/one")
 	own := id.Credentials.(*Credentials)
-	token, err := own.Bearer(t.Context())
+	token, err := own.Bearer(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

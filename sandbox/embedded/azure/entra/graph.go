@@ -1,0 +1,297 @@
+package entra
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/azure/store"
+	"github.com/whittle-iam/whittle/sandbox/embedded/azure/wire"
+)
+
+// Call is a request to Microsoft Graph.
+type Call struct {
+	Method string
+	URL    *url.URL
+	Body   store.Object
+	Now    time.Time
+}
+
+// Reply is what it is answered with; a nil Object is no body.
+type Reply struct {
+	Status int
+	Object store.Object
+}
+
+// roles are the application permissions of Graph that a request needs any one of
+// ("Microsoft Graph permissions reference"; each method's page).
+var roles = map[string][]string{
+	"read applications":       {"Application.Read.All", "Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.Read.All"},
+	"write applications":      {"Application.ReadWrite.All"},
+	"create applications":     {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"},
+	"read serviceprincipals":  {"Application.Read.All", "Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.Read.All"},
+	"write serviceprincipals": {"Application.ReadWrite.All"},
+	"read directoryobjects":   {"Directory.Read.All"},
+}
+
+// Allowed tells whether who asks holds one of the application permissions that a
+// request needs; known is false for one that the sandbox does not have.
+func (d *Directory) Allowed(s *store.Store, h Holder, c Call) (allowed, known bool) {
+	path := split(c.URL.Path)
+	if len(path) < 2 || path[0] != "v1.0" && path[0] != "beta" {
+		return false, false
+	}
+	noun, _, _ := strings.Cut(strings.ToLower(path[1]), "(")
+	verb := "write "
+	switch {
+	case c.Method == http.MethodGet || noun == "directoryobjects":
+		verb = "read "
+	case c.Method == http.MethodPost && len(path) == 2:
+		verb = "create "
+	}
+	need, ok := roles[verb+noun]
+	if !ok {
+		if need, ok = roles["write "+noun]; !ok {
+			return false, false
+		}
+	}
+	if h.Operator {
+		return true, true
+	}
+	p, _ := s.Get(principalKey(h.ObjectID))
+	held, _ := p["appRoles"].([]any) // what the operator assigned
+	for _, have := range held {
+		for _, n := range need {
+			if have == n {
+				return true, true
+			}
+		}
+	}
+	return false, true
+}
+
+// Holds lists the application permissions that a service principal is to hold.
+func Holds(s *store.Store, objectID string, permissions ...string) {
+	p, ok := s.Get(principalKey(objectID))
+	if !ok {
+		return
+	}
+	var all []any
+	for _, one := range permissions {
+		all = append(all, one)
+	}
+	p["appRoles"] = all
+	s.Put(principalKey(objectID), p)
+}
+
+func split(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
+// Graph answers a request that is allowed; a nil reply is one that the sandbox
+// does not have.
+func (d *Directory) Graph(s *store.Store, c Call) (*Reply, error) {
+	path := split(c.URL.Path)[1:]
+	noun, alt, _ := strings.Cut(path[0], "(")
+	noun = strings.ToLower(noun)
+	if alt != "" { // applications(appId='…')
+		m := byAppID.FindStringSubmatch("(" + alt)
+		if m == nil {
+			return nil, nil
+		}
+		app, principal, ok := find(s, m[1])
+		if !ok {
+			return nil, notFound(m[1])
+		}
+		if noun == "serviceprincipals" {
+			app = principal
+		}
+		path = append([]string{noun, store.Text(app, "id")}, path[1:]...)
+	}
+	path[0] = noun
+	key := "entra/" + strings.Join(path[:min(2, len(path))], "/")
+	switch {
+	case noun == "directoryobjects" && c.Method == http.MethodPost && len(path) == 2 && strings.EqualFold(path[1], "getByIds"):
+		return d.byIDs(s, c)
+	case noun == "directoryobjects" && c.Method == http.MethodGet && len(path) == 2:
+		o, ok := s.Get(principalKey(path[1]))
+		if !ok {
+			return nil, notFound(path[1])
+		}
+		return &Reply{200, shown(o, "#microsoft.graph.servicePrincipal")}, nil
+	case noun != "applications" && noun != "serviceprincipals":
+		return nil, nil
+	case len(path) == 1 && c.Method == http.MethodGet:
+		return list(s, key+"/", c)
+	case len(path) == 1 && c.Method == http.MethodPost:
+		return d.create(s, noun, c)
+	case len(path) >= 2 && !s.Has(key):
+		return nil, notFound(path[1])
+	}
+	o, _ := s.Get(key)
+	switch {
+	case len(path) == 2 && c.Method == http.MethodGet:
+		return &Reply{200, shown(o, "")}, nil
+	case len(path) == 2 && c.Method == http.MethodPatch:
+		store.Merge(o, c.Body)
+		s.Put(key, o)
+		return &Reply{Status: 204}, nil
+	case len(path) == 2 && c.Method == http.MethodDelete:
+		s.Delete(key)
+		if noun == "applications" {
+			for _, k := range s.Below(key + "/") {
+				s.Delete(k)
+			}
+			for _, k := range s.Below("entra/serviceprincipals/") {
+				if p, _ := s.Get(k); store.Text(p, "appId") == store.Text(o, "appId") {
+					s.Delete(k)
+				}
+			}
+		}
+		return &Reply{Status: 204}, nil
+	case len(path) == 3 && c.Method == http.MethodPost && path[2] == "addPassword":
+		return addPassword(s, key, o, c)
+	case len(path) == 3 && c.Method == http.MethodPost && path[2] == "removePassword":
+		return removePassword(s, key, o, c)
+	case len(path) == 3 && path[2] == "federatedIdentityCredentials" && c.Method == http.MethodPost:
+		f := store.Clone(c.Body)
+		f["id"] = NewID()
+		s.Put(key+"/federated/"+store.Text(f, "id"), f)
+		return &Reply{201, f}, nil
+	case len(path) == 3 && path[2] == "federatedIdentityCredentials" && c.Method == http.MethodGet:
+		return list(s, key+"/federated/", c)
+	}
+	return nil, nil
+}
+
+var (
+	byAppID = regexp.MustCompile(`^\(appId='([0-9a-fA-F-]{36})'\)$`)
+	filter  = regexp.MustCompile(`^(\w+) eq '([^']*)'$`)
+	starts  = regexp.MustCompile(`^startswith\((\w+), ?'([^']*)'\)$`)
+)
+
+func notFound(id string) error {
+	return wire.New(404, "Request_ResourceNotFound", "Resource '%s' does not exist or one of its queried reference-property objects are not present.", id)
+}
+
+// shown is an object as Graph shows it: without what its secrets are told by.
+func shown(o store.Object, kind string) store.Object {
+	o = store.Clone(o)
+	if kind != "" {
+		o["@odata.type"] = kind
+	}
+	delete(o, "appRoles")
+	list, _ := o["passwordCredentials"].([]any)
+	for _, e := range list {
+		if p, ok := e.(store.Object); ok {
+			delete(p, "hash")
+		}
+	}
+	return o
+}
+
+func list(s *store.Store, prefix string, c Call) (*Reply, error) {
+	test := c.URL.Query().Get("$filter")
+	equal, begins := filter.FindStringSubmatch(test), starts.FindStringSubmatch(test)
+	if test != "" && equal == nil && begins == nil {
+		return nil, nil
+	}
+	found := []any{}
+	for _, k := range s.Below(prefix) {
+		if strings.Contains(k[len(prefix):], "/") {
+			continue
+		}
+		o, _ := s.Get(k)
+		if equal != nil && !strings.EqualFold(store.Text(o, equal[1]), equal[2]) || begins != nil && !strings.HasPrefix(store.Text(o, begins[1]), begins[2]) {
+			continue
+		}
+		found = append(found, shown(o, ""))
+	}
+	return &Reply{200, store.Object{"value": found}}, nil
+}
+
+func (d *Directory) create(s *store.Store, noun string, c Call) (*Reply, error) {
+	o := store.Clone(c.Body)
+	if o == nil {
+		o = store.Object{}
+	}
+	o["id"] = NewID()
+	if noun == "applications" {
+		if store.Text(o, "displayName") == "" {
+			return nil, wire.New(400, "Request_BadRequest", "Property 'displayName' is required.")
+		}
+		o["appId"] = NewID()
+		o["passwordCredentials"] = []any{}
+	} else {
+		id := store.Text(o, "appId")
+		var app store.Object
+		for _, k := range s.Below("entra/applications/") {
+			if a, _ := s.Get(k); store.Text(a, "appId") == id && !strings.Contains(k, "/federated/") {
+				app = a
+			}
+		}
+		if app == nil {
+			return nil, wire.New(400, "Request_BadRequest", "The appId '%s' of the service principal does not reference a valid application object.", id)
+		}
+		if _, _, ok := find(s, id); ok {
+			return nil, wire.New(409, "Request_MultipleObjectsWithSameKeyValue", "The service principal cannot be created, updated, or restored because the service principal name %s is already in use.", id)
+		}
+		o["displayName"], o["servicePrincipalType"], o["accountEnabled"] = app["displayName"], "Application", true
+		store.Default(o, "notes", app["notes"])
+	}
+	o["createdDateTime"] = c.Now.UTC().Format(time.RFC3339)
+	s.Put("entra/"+noun+"/"+store.Text(o, "id"), o)
+	return &Reply{201, shown(o, "")}, nil
+}
+
+func addPassword(s *store.Store, key string, o store.Object, c Call) (*Reply, error) {
+	secret := rand.Text() + "~" + rand.Text()
+	sum := sha256.Sum256([]byte(secret))
+	p := store.Object{
+		"keyId": NewID(), "hint": secret[:3], "hash": hex.EncodeToString(sum[:]), "displayName": store.Text(c.Body, "passwordCredential", "displayName"),
+		"startDateTime": c.Now.UTC().Format(time.RFC3339), "endDateTime": c.Now.AddDate(2, 0, 0).UTC().Format(time.RFC3339),
+	}
+	if end := store.Text(c.Body, "passwordCredential", "endDateTime"); end != "" {
+		p["endDateTime"] = end
+	}
+	have, _ := o["passwordCredentials"].([]any)
+	o["passwordCredentials"] = append(have, p)
+	s.Put(key, o)
+	told := store.Clone(p)
+	delete(told, "hash")
+	told["secretText"] = secret
+	return &Reply{200, told}, nil
+}
+
+func removePassword(s *store.Store, key string, o store.Object, c Call) (*Reply, error) {
+	have, _ := o["passwordCredentials"].([]any)
+	var kept []any
+	for _, e := range have {
+		if p, _ := e.(store.Object); store.Text(p, "keyId") != store.Text(c.Body, "keyId") {
+			kept = append(kept, e)
+		}
+	}
+	if len(kept) == len(have) {
+		return nil, wire.New(400, "Request_BadRequest", "No credentials found to be removed.")
+	}
+	o["passwordCredentials"] = kept
+	s.Put(key, o)
+	return &Reply{Status: 204}, nil
+}
+
+func (d *Directory) byIDs(s *store.Store, c Call) (*Reply, error) {
+	ids, _ := c.Body["ids"].([]any)
+	found := []any{}
+	for _, id := range ids {
+		text, _ := id.(string)
+		if o, ok := s.Get(principalKey(text)); ok {
+			found = append(found, shown(o, "#microsoft.graph.servicePrincipal"))
+		}
+	}
+	return &Reply{200, store.Object{"value": found}}, nil
+}

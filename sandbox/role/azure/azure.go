@@ -1,0 +1,265 @@
+// Package azure makes and fills the probe identities of Azure: an application
+// with a service principal for each, and a custom role for each scope that
+// something is granted on, assigned there and nowhere else, whose content is
+// what a [grant.Set] holds on that scope, actions and data actions apart.
+//
+// It drives the real API (Resource Manager through armauthorization, Microsoft
+// Graph, Entra ID) on a real subscription and on the embedded sandbox alike. It
+// does not decide what a role should hold. It takes away no assignment but those
+// it made, whoever they are of, and changes no application and no role that does
+// not carry its mark.
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/grant"
+)
+
+// The kinds of objects that [Config].Announce is told of.
+const (
+	KindApplication = "azure:entra:application"
+	KindRole        = "azure:authorization:roleDefinition"
+	KindAssignment  = "azure:authorization:roleAssignment"
+)
+
+// Config says on whose behalf and under which names a [Pool] works.
+type Config struct {
+	// Credential is the operator's. Required.
+	Credential azcore.TokenCredential
+	// HTTP leads to the real cloud or the embedded sandbox and shows no
+	// credential. Nil means one to the real cloud.
+	HTTP *http.Client
+	// Subscription is the id of the subscription. Required.
+	Subscription string
+	// Stack is whose identities these are; it becomes part of their mark.
+	// Required, at most 63 characters.
+	Stack string
+	// RunID is written into the description of what is made.
+	RunID string
+	// Announce is called before an object is made, with its name, so that it is
+	// on disk before it is in the cloud. Its error stops the making. May be nil.
+	Announce func(kind, id string) error
+	// Poll says how to wait for what is eventually consistent.
+	Poll Poll
+	// Log may be nil.
+	Log *slog.Logger
+}
+
+// Poll says how to wait until a change has reached every place.
+type Poll struct {
+	// Initial is the time between the first two looks, and between those that
+	// confirm; 0 means 1 s. Max is where growing waits end; 0 means 10 s.
+	Initial, Max time.Duration
+	// Limit ends a wait without success; 0 means 10 minutes, which a change of a
+	// role assignment can take ("Troubleshoot Azure RBAC").
+	Limit time.Duration
+	// InARow is how many looks in a row must agree; 0 means 3.
+	InARow int
+}
+
+func (p Poll) orDefault() Poll {
+	if p.Initial <= 0 {
+		p.Initial = time.Second
+	}
+	if p.Max <= 0 {
+		p.Max = 10 * time.Second
+	}
+	if p.Limit <= 0 {
+		p.Limit = 10 * time.Minute
+	}
+	if p.InARow <= 0 {
+		p.InARow = 3
+	}
+	return p
+}
+
+func (p Poll) backoff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(backoff.WithInitialInterval(p.Initial), backoff.WithMaxInterval(p.Max), backoff.WithMaxElapsedTime(p.Limit))
+}
+
+// Pool holds the probe identities of one stack. It implements [harness.Pool],
+// and can be used from many goroutines.
+type Pool struct {
+	cfg         Config
+	tenant      string
+	options     azcore.ClientOptions
+	definitions *armauthorization.RoleDefinitionsClient
+	assignments *armauthorization.RoleAssignmentsClient
+	providers   *armauthorization.ProviderOperationsMetadataClient
+	graph       runtime.Pipeline
+
+	mu      sync.Mutex
+	members map[string]*member
+
+	actions actions
+}
+
+var _ harness.Pool = (*Pool)(nil)
+
+// member is one identity of the pool.
+type member struct {
+	mu          sync.Mutex // held while the identity is made
+	ready       bool
+	role        *role
+	credentials *Credentials
+}
+
+// Open looks for the subscription and makes an empty pool. It changes nothing.
+func Open(ctx context.Context, cfg Config) (*Pool, error) {
+	switch {
+	case cfg.Stack == "" || len(cfg.Stack) > 63:
+		return nil, errors.New("azure roles: no stack of 1 to 63 characters named; identities are kept apart by it")
+	case cfg.Subscription == "":
+		return nil, errors.New("azure roles: no subscription; set sandbox.subscription in whittle.yaml")
+	case cfg.Credential == nil:
+		return nil, errors.New("azure roles: no credentials of the operator; log in with `az login`")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = &http.Client{}
+	}
+	cfg.Poll = cfg.Poll.orDefault()
+	p := &Pool{cfg: cfg, members: map[string]*member{}, options: azcore.ClientOptions{Transport: cfg.HTTP}}
+	options := &arm.ClientOptions{ClientOptions: p.options, DisableRPRegistration: true}
+	var err [3]error
+	p.definitions, err[0] = armauthorization.NewRoleDefinitionsClient(cfg.Credential, options)
+	p.assignments, err[1] = armauthorization.NewRoleAssignmentsClient(cfg.Subscription, cfg.Credential, options)
+	p.providers, err[2] = armauthorization.NewProviderOperationsMetadataClient(cfg.Credential, options)
+	if err := errors.Join(err[:]...); err != nil {
+		return nil, fmt.Errorf("azure roles: %w", err)
+	}
+	p.graph = runtime.NewPipeline("whittle", "", runtime.PipelineOptions{
+		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(cfg.Credential, []string{graphScope}, nil)},
+	}, &p.options)
+	var subscription struct {
+		Tenant string `json:"tenantId"`
+	}
+	manager := runtime.NewPipeline("whittle", "", runtime.PipelineOptions{
+		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(cfg.Credential, []string{managerScope}, nil)},
+	}, &p.options)
+	if e := call(ctx, manager, http.MethodGet, managerHost+p.scope()+"?api-version=2022-12-01", nil, &subscription); e != nil {
+		return nil, p.explain("read subscription "+cfg.Subscription, "Microsoft.Resources/subscriptions/read", e)
+	}
+	p.tenant = subscription.Tenant
+	return p, nil
+}
+
+// Account is the id of the subscription.
+func (p *Pool) Account() string { return p.cfg.Subscription }
+
+func (p *Pool) scope() string { return "/subscriptions/" + p.cfg.Subscription }
+
+func (p *Pool) announce(kind, id string) error {
+	if p.cfg.Announce == nil {
+		return nil
+	}
+	if err := p.cfg.Announce(kind, id); err != nil {
+		return fmt.Errorf("announce %s: %w", id, err)
+	}
+	return nil
+}
+
+// Acquire gets or makes the application and the service principal of the
+// identity called name, gives it a secret of this run, and waits until it gets a
+// token for it. What its roles last held it holds.
+func (p *Pool) Acquire(ctx context.Context, name string) (harness.Identity, error) {
+	p.mu.Lock()
+	m := p.members[name]
+	if m == nil {
+		m = &member{}
+		p.members[name] = m
+	}
+	p.mu.Unlock()
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.ready {
+		if err := p.make(ctx, name, m); err != nil {
+			return harness.Identity{}, fmt.Errorf("identity %s: %w", name, err)
+		}
+		m.ready = true
+	}
+	return harness.Identity{Name: name, Principal: m.role.principal, Role: m.role, Credentials: m.credentials}, nil
+}
+
+func (p *Pool) make(ctx context.Context, name string, m *member) error {
+	app, err := p.ensureApplication(ctx, name)
+	if err != nil {
+		return err
+	}
+	principal, err := p.ensurePrincipal(ctx, app)
+	if err != nil {
+		return err
+	}
+	r := &role{pool: p, identity: name, principal: principal}
+	if err := r.find(ctx); err != nil {
+		return err
+	}
+	key, secret, err := p.addPassword(ctx, app)
+	if err != nil {
+		return err
+	}
+	c, err := newCredentials(p, app, principal, key, secret)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock() // Release reads them
+	m.role, m.credentials = r, c
+	p.mu.Unlock()
+	r.as = c
+	return c.await(ctx)
+}
+
+// Release takes away the assignments of all identities acquired that Whittle
+// made, and their secrets. It goes on past errors and joins them; with a context
+// that has ended nothing can be done, so after an interrupt give it another.
+func (p *Pool) Release(ctx context.Context) error {
+	p.mu.Lock()
+	members := map[string]*member{}
+	for name, m := range p.members {
+		if m.role != nil {
+			members[name] = m
+		}
+	}
+	p.members = map[string]*member{}
+	p.mu.Unlock()
+
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		m := members[name]
+		if err := m.role.empty(ctx); err != nil {
+			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
+		}
+		if err := p.removePassword(ctx, m.credentials.app, m.credentials.key); err != nil {
+			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// everything tells whether a set is the administrator's.
+func everything(s grant.Set) bool { return s.Has(grant.Grant{Permission: "*", Resource: "*"}) }
+
+func sameID(a, b string) bool {
+	return strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/"))
+}
