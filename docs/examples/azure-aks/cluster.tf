@@ -22,6 +22,10 @@ resource "azurerm_kubernetes_cluster" "main" {
     node_count     = 1
     vm_size        = "Standard_D2s_v5"
     vnet_subnet_id = azurerm_subnet.nodes.id
+
+    upgrade_settings {
+      max_surge = "10%"
+    }
   }
 
   identity {
@@ -48,6 +52,10 @@ resource "azurerm_kubernetes_cluster_node_pool" "work" {
   vm_size               = "Standard_D4s_v5"
   node_count            = var.nodes
   vnet_subnet_id        = azurerm_subnet.work.id
+
+  upgrade_settings {
+    max_surge = "10%"
+  }
 }
 
 # The nodes pull images from the registry.

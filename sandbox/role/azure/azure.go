@@ -31,6 +31,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/role/guard"
 )
 
 // The kinds of objects that [Config].Announce is told of.
@@ -100,6 +101,7 @@ func (p Poll) backoff() *backoff.ExponentialBackOff {
 type Pool struct {
 	cfg         Config
 	tenant      string
+	tags        map[string]string // the subscription's, when the pool was opened
 	options     azcore.ClientOptions
 	definitions *armauthorization.RoleDefinitionsClient
 	assignments *armauthorization.RoleAssignmentsClient
@@ -152,7 +154,8 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(cfg.Credential, []string{graphScope}, nil)},
 	}, &p.options)
 	var subscription struct {
-		Tenant string `json:"tenantId"`
+		Tenant string            `json:"tenantId"`
+		Tags   map[string]string `json:"tags"`
 	}
 	manager := runtime.NewPipeline("whittle", "", runtime.PipelineOptions{
 		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(cfg.Credential, []string{managerScope}, nil)},
@@ -160,12 +163,27 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if e := call(ctx, manager, http.MethodGet, managerHost+p.scope()+"?api-version=2022-12-01", nil, &subscription); e != nil {
 		return nil, p.explain("read subscription "+cfg.Subscription, "Microsoft.Resources/subscriptions/read", e)
 	}
-	p.tenant = subscription.Tenant
+	p.tenant, p.tags = subscription.Tenant, subscription.Tags
 	return p, nil
 }
 
 // Account is the id of the subscription.
 func (p *Pool) Account() string { return p.cfg.Subscription }
+
+// Target is the subscription, with the tags that it had when the pool was opened,
+// for [guard.Check].
+func (p *Pool) Target(context.Context) (guard.Target, error) {
+	return guard.Target{Kind: "subscription", Name: p.cfg.Subscription, Labels: p.tags}, nil
+}
+
+// Makes names what [Pool.Acquire] and the role's first grant make for an
+// identity, where it is not there.
+func (p *Pool) Makes(identity string) []string {
+	return []string{
+		"the application and service principal " + p.name(identity) + ", with a secret that is taken away at the end",
+		"the custom role " + p.role(identity, p.scope()) + ", assigned to it on " + p.scope(),
+	}
+}
 
 func (p *Pool) scope() string { return "/subscriptions/" + p.cfg.Subscription }
 

@@ -477,7 +477,7 @@ func (c *Call) subscription() (*Reply, error) {
 	show := func(id string) store.Object {
 		return store.Object{
 			"id": "/subscriptions/" + id, "subscriptionId": id, "tenantId": c.Tenant, "displayName": "whittle sandbox", "state": "Enabled",
-			"authorizationSource": "RoleBased", "managedByTenants": []any{}, "tags": store.Object{},
+			"authorizationSource": "RoleBased", "managedByTenants": []any{}, "tags": store.Object{"whittle-sandbox": "true"},
 			"subscriptionPolicies": store.Object{"locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off"},
 		}
 	}

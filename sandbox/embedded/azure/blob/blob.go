@@ -227,7 +227,8 @@ func (c Call) write(key, name string, content []byte) *Reply {
 		kind = "application/octet-stream"
 	}
 	old, _ := c.Store.Get(key)
-	o := store.Object{"name": name, "content": content, "type": kind, "meta": c.meta(), "lease": store.Text(old, "lease")}
+	sum := md5.Sum(content)
+	o := store.Object{"name": name, "content": content, "md5": base64.StdEncoding.EncodeToString(sum[:]), "type": kind, "meta": c.meta(), "lease": store.Text(old, "lease")}
 	c.Store.Put(key, o)
 	return &Reply{Status: 201, Header: c.headers(o, content)}
 }
@@ -252,13 +253,19 @@ func (c Call) commit(key, name string) (*Reply, error) {
 	for _, k := range c.Store.Below(key + "#") {
 		c.Store.Delete(k)
 	}
-	return c.write(key, name, content), nil
+	c.write(key, name, content)
+	// Of a blob that is put together the service computes no MD5.
+	o, _ := c.Store.Get(key)
+	o["md5"] = c.Header.Get("X-Ms-Blob-Content-Md5")
+	c.Store.Put(key, o)
+	return &Reply{Status: 201, Header: c.headers(o, content)}, nil
 }
 
 func (c Call) headers(o store.Object, content []byte) http.Header {
-	sum := md5.Sum(content)
-	h := http.Header{"Etag": {etag(content)}, "Last-Modified": {c.Now.UTC().Format(http.TimeFormat)}, "X-Ms-Blob-Type": {"BlockBlob"}, "X-Ms-Access-Tier": {"Hot"},
-		"Content-Md5": {base64.StdEncoding.EncodeToString(sum[:])}, "X-Ms-Lease-State": {"available"}, "X-Ms-Lease-Status": {"unlocked"}, "X-Ms-Server-Encrypted": {"true"}}
+	h := http.Header{"Etag": {etag(content)}, "Last-Modified": {c.Now.UTC().Format(http.TimeFormat)}, "X-Ms-Blob-Type": {"BlockBlob"}, "X-Ms-Access-Tier": {"Hot"}, "X-Ms-Lease-State": {"available"}, "X-Ms-Lease-Status": {"unlocked"}, "X-Ms-Server-Encrypted": {"true"}}
+	if sum := store.Text(o, "md5"); sum != "" {
+		h.Set("Content-Md5", sum)
+	}
 	if store.Text(o, "lease") != "" {
 		h.Set("X-Ms-Lease-State", "leased")
 		h.Set("X-Ms-Lease-Status", "locked")
