@@ -37,7 +37,7 @@ type lasting struct {
 
 // lastingPlace is what a sandbox says of itself.
 type lastingPlace struct {
-	Cloud       string        `json:"cloud"` // "aws", "gcp"
+	Cloud       string        `json:"cloud"` // "aws", "gcp", "azure"
 	Account     string        `json:"account"`
 	Region      string        `json:"region"`
 	Propagation time.Duration `json:"propagation"`
@@ -133,14 +133,9 @@ func (l *lasting) unknown(ctx context.Context) (lines []string, err error) {
 func (l *lasting) place(ctx context.Context) (*place, error) {
 	s := lifecycle.Sandbox{Region: l.Region}
 	p := &place{upstream: http.ProxyFromEnvironment, lasting: l, propagation: l.Propagation}
+	s.Account, s.Project, s.Subscription = l.Account, l.Account, l.Account // only the cloud's own is read
 	var err error
-	if l.Cloud == "gcp" {
-		s.Project = l.Account
-		p.operator, err = gcpOperator(ctx, s)
-	} else {
-		s.Account = l.Account
-		p.operator, err = awsOperator(ctx, s)
-	}
+	p.operator, err = operatorOf(ctx, l.Cloud, s)
 	return p, err
 }
 

@@ -89,15 +89,19 @@ func openPlace(ctx context.Context, cloud string, s lifecycle.Sandbox, c embedde
 	}
 	p := &place{upstream: http.ProxyFromEnvironment}
 	var err error
+	p.operator, err = operatorOf(ctx, cloud, s)
+	return p, err
+}
+
+// operatorOf finds the operator's own credentials for a cloud.
+func operatorOf(ctx context.Context, cloud string, s lifecycle.Sandbox) (operator, error) {
 	switch cloud {
 	case "gcp":
-		p.operator, err = gcpOperator(ctx, s)
+		return gcpOperator(ctx, s)
 	case "azure":
-		p.operator, err = azureOperator(s)
-	default:
-		p.operator, err = awsOperator(ctx, s)
+		return azureOperator(s)
 	}
-	return p, err
+	return awsOperator(ctx, s)
 }
 
 // openOwn starts an embedded sandbox that ends with the run.
