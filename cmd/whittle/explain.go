@@ -12,6 +12,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/policy"
 	"github.com/whittle-iam/whittle/harness/policy/bypass"
 	"github.com/whittle-iam/whittle/harness/report"
+	"github.com/whittle-iam/whittle/harness/rolefile"
 )
 
 func newExplain(g *globals) *cobra.Command {
@@ -130,6 +131,10 @@ func bypassesOf(files []string, permissions []report.Permission) ([]bypass.Findi
 		}
 		doc, err := policy.Parse(data)
 		if err != nil {
+			// The reader of role files knows the line.
+			if _, located := rolefile.Read(file, data); located != nil {
+				return nil, located
+			}
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		docs = append(docs, doc)

@@ -91,7 +91,7 @@ func TestNewJoinsTheJournal(t *testing.T) {
 	if diff := cmp.Diff(want, tags.Shown); diff != "" {
 		t.Error(diff)
 	}
-	if got := tags.When(); got != `2026-01-02 04:12:00 UTC, by the failure of aws_instance.node["a (b)"]` {
+	if got := tags.When(); got != `2026-01-02 04:12:00 UTC, shown by aws_instance.node["a (b)"]` {
 		t.Error(got)
 	}
 	if u := one(t, r, "ec2:RunInstances").Uses[0]; u.Shown == nil || u.Shown.How != "removed" || u.Shown.Address != "aws_instance.node" {

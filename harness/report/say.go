@@ -42,7 +42,7 @@ func (u Use) When() string {
 	}
 	s := u.Shown.Time.Format(time.DateTime) + " UTC"
 	if u.Shown.Address != "" {
-		s += ", by the failure of " + u.Shown.Address
+		s += ", shown by " + u.Shown.Address
 	}
 	return s
 }
