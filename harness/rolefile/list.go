@@ -32,7 +32,7 @@ func readList(data []byte) (Role, error) {
 			continue
 		case column >= 0:
 			if column >= len(cells) || cells[column] == "" {
-				return Role{}, &Error{Line: n, Msg: fmt.Sprintf("%q has no column %d; the heading says that the permission is there", text, column+1)}
+				return Role{}, &Error{Line: n, Msg: fmt.Sprintf("%.60q has no column %d; the heading says that the permission is there", text, column+1)}
 			}
 			fields = []string{cells[column]}
 		default:
@@ -48,7 +48,7 @@ func readList(data []byte) (Role, error) {
 		}
 		switch {
 		case cloud == "" || len(fields) > 2:
-			return Role{}, &Error{Line: n, Msg: fmt.Sprintf("%q: a permission is expected, and its resource if it has one; or a table with a heading that names a column permission", text),
+			return Role{}, &Error{Line: n, Msg: fmt.Sprintf("%.60q: a permission is expected, and its resource if it has one; or a table with a heading that names a column permission", text),
 				Hint: "a policy or role in JSON begins with {, a role of Google Cloud in YAML has the key includedPermissions"}
 		case r.Cloud != "" && cloud != r.Cloud:
 			return Role{}, &Error{Line: n, Msg: fmt.Sprintf("%s is a permission of %s, and those before it are of %s", fields[0], cloud, r.Cloud)}

@@ -152,7 +152,7 @@ func IsAction(s string) bool { return s == "*" || action.MatchString(s) }
 
 func checkAction(s string) error {
 	if !IsAction(s) {
-		return fmt.Errorf("%q is no action; one such as Microsoft.Compute/virtualMachines/read is expected", s)
+		return fmt.Errorf("%.60q is no action; one such as Microsoft.Compute/virtualMachines/read is expected", s)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func roleOf(entries []entry) (Role, error) {
 			}
 			for _, i := range e.items {
 				if !i.ok || !permission.MatchString(i.text) {
-					return Role{}, &Error{i.line, fmt.Sprintf("includedPermissions: %q is no permission; one such as compute.networks.create is expected", i.text)}
+					return Role{}, &Error{i.line, fmt.Sprintf("includedPermissions: %.60q is no permission; one such as compute.networks.create is expected", i.text)}
 				}
 				r.Permissions, r.Lines = append(r.Permissions, i.text), append(r.Lines, i.line)
 			}
@@ -157,7 +157,33 @@ func parseJSON(data []byte) (Role, error) {
 	return roleOf(entries)
 }
 
+// The parser of YAML takes its time, and the stack, for what is nested deep; a role
+// is a list. Its size is bounded by IAM's limit, with room for what is around it.
+const (
+	maxSize     = 256 << 10
+	maxBrackets = 64
+	maxLine     = 1000
+)
+
+func checkNesting(data []byte) error {
+	if len(data) > maxSize {
+		return &Error{1, fmt.Sprintf("takes %d bytes; a role of Google Cloud takes no more than %d", len(data), maxSize)}
+	}
+	brackets, n := 0, 0
+	for line := range bytes.Lines(data) {
+		n++
+		brackets += bytes.Count(line, []byte("[")) + bytes.Count(line, []byte("{"))
+		if brackets > maxBrackets || len(line) > maxLine {
+			return &Error{n, "no list of permissions, a line each after a hyphen, as gcloud writes it; that is expected"}
+		}
+	}
+	return nil
+}
+
 func parseYAML(data []byte) (Role, error) {
+	if err := checkNesting(data); err != nil {
+		return Role{}, err
+	}
 	f, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		var e yaml.Error

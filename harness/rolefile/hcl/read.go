@@ -26,6 +26,9 @@ func (e *Error) Error() string { return e.Msg }
 // as {key}. What else would have to be computed (a function, a data source) is an
 // [*Error], as a role that is known in part must not be compared.
 func Read(name string, data []byte) (File, error) {
+	if err := checkNesting(name, data); err != nil {
+		return File{}, err
+	}
 	parsed, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 	if diags.HasErrors() {
 		return File{}, diagnosed(diags)
@@ -66,6 +69,32 @@ func Read(name string, data []byte) (File, error) {
 		}
 	}
 	return f, r.err
+}
+
+// checkNesting refuses what would exhaust the stack of HCL's parser, which takes
+// itself apart once more for each level, sign, question and directive.
+func checkNesting(name string, data []byte) error {
+	const most = 200
+	tokens, _ := hclsyntax.LexConfig(data, name, hcl.InitialPos) // what is wrong the parser will say
+	depth, signs := 0, 0
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc,
+			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			depth++
+		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc,
+			hclsyntax.TokenTemplateSeqEnd:
+			depth--
+		}
+		switch t.Type {
+		case hclsyntax.TokenBang, hclsyntax.TokenMinus, hclsyntax.TokenQuestion, hclsyntax.TokenTemplateControl:
+			signs++
+		}
+		if depth > most || signs > most {
+			return &Error{t.Range.Start.Line, "is nested too deep; roles as whittle emit or people write them are expected"}
+		}
+	}
+	return nil
 }
 
 func diagnosed(diags hcl.Diagnostics) error {
