@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,15 +26,17 @@ func (e *evidenceFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&e.work, "work", "", "the `folder` with the runs' journals (default: .whittle beside the record)")
 }
 
-// report reads the record and the journal of the newest run of the same code.
-func (e *evidenceFlags) report() (report.Report, error) {
+// report reads the record and the journal of the newest run of the same code. What is
+// wrong with a journal is noted on w: the record is the product, and the journal adds
+// to it.
+func (e *evidenceFlags) report(w io.Writer) (report.Report, error) {
 	rec, err := readRecord(e.record)
 	if err != nil {
 		return report.Report{}, err
 	}
-	run, err := newestRun(e.workFolder(), rec.Inputs.Digest)
-	if err != nil {
-		return report.Report{}, err
+	run, wrong := newestRun(e.workFolder(), rec.Inputs.Digest)
+	for _, err := range wrong {
+		fmt.Fprintf(w, "whittle: passed over: %s\n", err)
 	}
 	return report.New(rec, run), nil
 }
@@ -62,11 +65,12 @@ func readRecord(file string) (record.Record, error) {
 }
 
 // newestRun reads the journal of the newest run in work that was of the code with
-// the digest, and in which anything was refused. There may be none.
-func newestRun(work, digest string) (report.Run, error) {
+// the digest, and in which anything was refused. There may be none. Those that cannot
+// be read are passed over, and told.
+func newestRun(work, digest string) (run report.Run, wrong []error) {
 	dirs, err := journal.Runs(work)
 	if err != nil {
-		return report.Run{}, err
+		return report.Run{}, []error{err}
 	}
 	for _, dir := range slices.Backward(dirs) {
 		events, err := readJournal(filepath.Join(dir, journal.FileName))
@@ -74,16 +78,17 @@ func newestRun(work, digest string) (report.Run, error) {
 			continue
 		}
 		if err != nil {
-			return report.Run{}, err
+			wrong = append(wrong, err)
+			continue
 		}
 		of := slices.ContainsFunc(events, func(e journal.Event) bool {
 			return e.Kind == journal.KindRun && strings.HasPrefix(e.Text, digest+" ")
 		})
 		if of && slices.ContainsFunc(events, func(e journal.Event) bool { return e.Kind == journal.KindRefused }) {
-			return report.Run{Name: filepath.Base(dir), Events: events}, nil
+			return report.Run{Name: filepath.Base(dir), Events: events}, wrong
 		}
 	}
-	return report.Run{}, nil
+	return report.Run{}, wrong
 }
 
 func readJournal(path string) ([]journal.Event, error) {

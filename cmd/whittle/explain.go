@@ -54,7 +54,7 @@ there itself.`,
 			return completePermissions(from.record, start)
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := from.report()
+			r, err := from.report(g.err)
 			if err != nil {
 				return err
 			}

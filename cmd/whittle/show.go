@@ -59,7 +59,7 @@ refusal, from the newest run's journal.`,
 				return &usageError{err: errors.New("--out needs the name of a file"), hint: "leave it out to print"}
 			}
 			var b bytes.Buffer
-			if err := show(&b, from, format, title); err != nil {
+			if err := show(&b, g.err, from, format, title); err != nil {
 				return err
 			}
 			if out == "" {
@@ -81,11 +81,11 @@ refusal, from the newest run's journal.`,
 	return c
 }
 
-// show writes the record in a form.
-func show(w io.Writer, from evidenceFlags, format, title string) error {
+// show writes the record in a form, and to notes what is wrong with a journal.
+func show(w, notes io.Writer, from evidenceFlags, format, title string) error {
 	switch format {
 	case "md", "html":
-		r, err := from.report()
+		r, err := from.report(notes)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"strings"
 
+	"github.com/whittle-iam/whittle/harness/catalog/azure"
 	"github.com/whittle-iam/whittle/harness/catalog/danger"
 	"github.com/whittle-iam/whittle/harness/catalog/tags"
 )
@@ -17,6 +18,9 @@ func Raises(permission string) (Fact, bool) {
 		return Fact{}, false
 	}
 	text, key, ok := strings.Cut(strings.TrimSuffix(why, ")"), " (")
+	if azure.Is(permission) {
+		return Fact{Why: why, Source: "Microsoft, \"Azure permissions\" of the provider; \"Best practices for Azure RBAC\", limit privileged administrator role assignments"}, true
+	}
 	if !ok {
 		return Fact{Why: why}, true
 	}

@@ -4,18 +4,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/whittle-iam/whittle/harness/catalog/azure"
 	"github.com/whittle-iam/whittle/harness/catalog/gcp"
 )
 
 // Every risk has a source that can be looked up.
 func TestRaisesHasSources(t *testing.T) {
-	names := gcp.Patterns()
+	names := append(gcp.Patterns(), azure.Risky()...)
 	for name := range risks {
 		names = append(names, name)
 	}
 	for _, name := range names {
 		f, ok := Raises(name)
-		if !ok || len(f.Source) < 10 || strings.ContainsAny(f.Why, "()") {
+		if !ok || f.Why == "" || len(f.Source) < 10 || strings.HasSuffix(f.Why, ")") {
 			t.Errorf("Raises(%q) = %+v, %t", name, f, ok)
 		}
 	}

@@ -1,12 +1,15 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // object is what the test reads of a schema of an object.
@@ -99,5 +102,46 @@ func TestSchema(t *testing.T) {
 	}
 	if got := entry.Properties["necessity"].Enum; !slices.Equal(got, necessities) {
 		t.Errorf("necessities %v, want %v", got, necessities)
+	}
+}
+
+// The records of the examples, and whatever is written, are what the schema says.
+func TestSchemaValidates(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "..", "docs", "schema", "record.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(data []byte) error {
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err != nil {
+			return err
+		}
+		return schema.Validate(v)
+	}
+	files, err := filepath.Glob(filepath.Join("..", "..", "docs", "examples", "*", "whittle.lock.json"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d records, %v", len(files), err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := valid(data); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		// And as it is written again.
+		r, err := Parse(file, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := valid(r.Bytes()); err != nil {
+			t.Errorf("%s, written: %v", file, err)
+		}
+	}
+	for _, wrong := range []string{`{}`, `{"version": 1, "cloud": "moon", "sandbox": "embedded", "verified": true, "inputs": {"digest": "", "tools": {}}, "steps": []}`} {
+		if valid([]byte(wrong)) == nil {
+			t.Errorf("the schema takes %s", wrong)
+		}
 	}
 }
