@@ -73,12 +73,18 @@ func TestScripts(t *testing.T) {
 					e.Setenv(name, v)
 				}
 			}
+			docs, err := filepath.Abs("../../docs")
+			if err != nil {
+				return err
+			}
+			e.Setenv("DOCS", docs)
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"interrupt": cmdInterrupt,
 			"waitfor":   cmdWaitFor,
+			"ciscript":  cmdCIScript,
 		},
 	})
 }
