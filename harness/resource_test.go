@@ -156,11 +156,16 @@ func TestPutBackTrustsNoLateRefusal(t *testing.T) {
 	both := decide(setOf(nil), opaque, []catalog.Candidate{put, acl}, false, rules)
 	held := setOf([]Entry{{Grant: both.grants[0]}})
 
-	back, late, _ := putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules)}})
+	back, late, _ := putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules)}}, nil)
 	if len(back) != 0 || late == nil {
 		t.Errorf("held in part: put back %v, late %v", back, late)
 	}
-	back, _, _ = putBack(setOf(nil), []refused{{"PUT", opaque, both}})
+	// Refused again it is not late: the other is missing.
+	back, late, _ = putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules)}}, map[string]bool{"PUT": true})
+	if len(back) != 1 || back[0].Grant != both.grants[1] || back[0].Necessity != Assumed || late != nil {
+		t.Errorf("held in part, and refused again: put back %v, late %v", back, late)
+	}
+	back, _, _ = putBack(setOf(nil), []refused{{"PUT", opaque, both}}, nil)
 	if len(back) != 2 || back[0].Necessity != Assumed {
 		t.Errorf("held not at all: put back %v; want both, assumed", back)
 	}

@@ -144,11 +144,12 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 		if out.OK {
 			continue
 		}
-		back, late, stopped := putBack(r.Set(), arb.delivered)
+		back, late, stopped := putBack(r.Set(), arb.delivered, l.stubborn)
 		switch {
 		case len(back) > 0:
 			return l.putBack(r, arb, back)
-		case late != nil: // the canary was ahead of it
+		case late != nil: // the canary was ahead of it, or one of its other candidates is missing
+			l.stubborn[late.class] = true
 			return &StuckError{Step: r.Step.Name, Class: late.class, Denial: late.denial, Grants: late.grants, Waited: out.Duration}, nil
 		case stopped != nil:
 			return nil, named(stopped, r.Step.Name, "") // of the class that it has
@@ -165,8 +166,10 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 // putBack sorts what a failed verification was refused: what to put back, a
 // refusal of what the role holds, and one that growth could not help. The wire
 // showed what is put back refused and the step failed: certified, unless the
-// refusal named none.
-func putBack(held grant.Set, delivered []refused) (back []Entry, late *refused, stopped error) {
+// refusal named none. A refusal that named none, and part of whose candidates the
+// role holds, may only be late; one of a stubborn class was so already, and is
+// about the others.
+func putBack(held grant.Set, delivered []refused, stubborn map[string]bool) (back []Entry, late *refused, stopped error) {
 	for _, d := range delivered {
 		switch d.action {
 		case stop:
@@ -174,11 +177,12 @@ func putBack(held grant.Set, delivered []refused) (back []Entry, late *refused, 
 		case wait:
 			late = &d
 		case add:
-			if slices.ContainsFunc(d.grants, held.Has) {
+			others := d.without(held).grants
+			if len(others) < len(d.grants) && !stubborn[d.class] {
 				late = &d
 				continue
 			}
-			for _, g := range d.grants {
+			for _, g := range others {
 				e := Entry{Grant: g, Necessity: Certified, Class: d.class}
 				if len(d.grants) > 1 {
 					e.Necessity, e.Guess = Assumed, true
