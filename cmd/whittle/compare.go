@@ -14,6 +14,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/compare"
 	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/harness/report"
 	"github.com/whittle-iam/whittle/harness/rolefile"
 )
 
@@ -167,6 +168,8 @@ func stepsOf(rec record.Record, o compareOptions) ([]record.Step, error) {
 	return steps, nil
 }
 
+// printComparison prints it for people; what the file and the record say, a terminal
+// does not obey.
 func printComparison(w io.Writer, name string, r compare.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	lacks := func(title string, list []compare.Lack) {
@@ -175,7 +178,7 @@ func printComparison(w io.Writer, name string, r compare.Result) error {
 		}
 		fmt.Fprintf(t, "%s: %s\n", title, count(countPermissions(list), "permission"))
 		for _, l := range list {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", l.Permission, l.Resource, strings.Join(l.Steps, ", "), l.Why)
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", report.Visible(l.Permission), report.Visible(l.Resource), report.Visible(strings.Join(l.Steps, ", ")), report.Visible(l.Why))
 		}
 		fmt.Fprintln(t)
 	}
@@ -186,21 +189,21 @@ func printComparison(w io.Writer, name string, r compare.Result) error {
 		for _, e := range r.Unneeded {
 			note := ""
 			if e.Note != "" {
-				note = "\t" + e.Note
+				note = "\t" + report.Visible(e.Note)
 			}
-			fmt.Fprintf(t, "  %s\t%s%s\n", e.Permission, e.Place, note)
+			fmt.Fprintf(t, "  %s\t%s%s\n", report.Visible(e.Permission), report.Visible(e.Place), note)
 		}
 		fmt.Fprintln(t)
 	}
 	if len(r.Wildcards) > 0 {
 		fmt.Fprintf(t, "wildcards: %s\n", entriesCount(len(r.Wildcards)))
 		for _, e := range r.Wildcards {
-			fmt.Fprintf(t, "  %s\t%s\tused: %s\n", e.Permission, e.Place, strings.Join(e.Used, ", "))
+			fmt.Fprintf(t, "  %s\t%s\tused: %s\n", report.Visible(e.Permission), report.Visible(e.Place), report.Visible(strings.Join(e.Used, ", ")))
 		}
 		fmt.Fprintln(t)
 	}
 	if len(r.Blanks) > 0 {
-		fmt.Fprintf(t, "taken to be what the record has: %s\n\n", strings.Join(r.Blanks, ", "))
+		fmt.Fprintf(t, "taken to be what the record has: %s\n\n", report.Visible(strings.Join(r.Blanks, ", ")))
 	}
 	fmt.Fprintln(t, summary(name, r))
 	return t.Flush()

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/whittle-iam/whittle/harness/policy"
@@ -67,7 +68,7 @@ func locate(file string, data []byte, err error) error {
 	switch {
 	case errors.As(err, &own):
 		own.File = file
-		return own
+		e = own
 	case errors.As(err, &tree):
 		e.Line = jsontree.Line(data, tree.At)
 	case errors.As(err, &role):
@@ -75,6 +76,12 @@ func locate(file string, data []byte, err error) error {
 	case errors.As(err, &text):
 		e.Line, e.Msg = text.Line, text.Msg
 	}
+	e.Msg = strings.Map(func(r rune) rune { // a terminal may obey what a file says
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, e.Msg)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Hint = "the file seems to be cut off: fetch or copy it again"

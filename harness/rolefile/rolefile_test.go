@@ -203,6 +203,28 @@ func TestQuotas(t *testing.T) {
 	}
 }
 
+// A record's texts stay what they are: no path, no further line, no permission of
+// another form.
+func TestWriteRefuses(t *testing.T) {
+	ok := grant.Of(grant.Grant{Permission: "compute.networks.get", Resource: "*"})
+	for name, g := range map[string]Group{
+		"a path":         {Name: "../../etc/cron.d/x", Set: ok},
+		"a hidden file":  {Name: ".bashrc", Set: ok},
+		"a name's line":  {Name: "x\n- compute.networks.create", Set: ok},
+		"a line":         {Name: "x", Description: "x\nincludedPermissions:\n- compute.networks.create", Set: ok},
+		"a permission":   {Name: "x", Set: grant.Of(grant.Grant{Permission: "compute.networks.get\n- compute.networks.create", Resource: "*"})},
+		"other clouds'":  {Name: "x", Set: grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "*"})},
+		"a resource":     {Name: "x", Set: grant.Of(grant.Grant{Permission: "compute.networks.get", Resource: "x\nincludedPermissions:"})},
+		"the empty role": {Name: "x"},
+	} {
+		for _, format := range Formats("gcp") {
+			if files, err := Write([]Group{g}, Options{Cloud: "gcp", Format: format}); err == nil {
+				t.Errorf("%s, %s: %s", name, format, files[0].Content)
+			}
+		}
+	}
+}
+
 func TestPlacesOfGCP(t *testing.T) {
 	files, err := Write([]Group{{Name: "r", Set: grant.Of(
 		grant.Grant{Permission: "pubsub.topics.publish", Resource: "projects/{project}/topics/jobs"},

@@ -113,6 +113,9 @@ func Write(groups []Group, o Options) ([]File, error) {
 	left := map[string]bool{}
 	filled := make([]Group, len(groups))
 	for i, g := range groups {
+		if err := checkGroup(g, o); err != nil {
+			return nil, err
+		}
 		var grants []grant.Grant
 		for one := range g.Set.All() {
 			one.Resource = Fill(one.Resource, o.Values)
@@ -151,6 +154,30 @@ func Write(groups []Group, o Options) ([]File, error) {
 		files = append(files, f)
 	}
 	return files, nil
+}
+
+// roleName is what a role's name may be: it is a file's, too, and stands in
+// comments.
+var roleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$`)
+
+// checkGroup refuses what would be something else in a file than in the record: a
+// record comes with a repository, and its writer may not be who runs this.
+func checkGroup(g Group, o Options) error {
+	if name := o.Prefix + g.Name; !roleName.MatchString(name) {
+		return fmt.Errorf("%.80q cannot be a role's name: letters, digits, dots, hyphens and underscores are expected, 100 at most", name)
+	}
+	if strings.ContainsFunc(g.Description, unicode.IsControl) {
+		return fmt.Errorf("role %s: %.80q holds control characters, as no step's name does", g.Name, g.Description)
+	}
+	for one := range g.Set.All() {
+		if cloudOf(one.Permission) != o.Cloud {
+			return fmt.Errorf("role %s: %.80q is no permission of %s", g.Name, one.Permission, o.Cloud)
+		}
+		if strings.ContainsFunc(one.Resource, unicode.IsControl) {
+			return fmt.Errorf("role %s: resource %.80q holds control characters", g.Name, one.Resource)
+		}
+	}
+	return nil
 }
 
 // part is a role, or what of it goes into one file.
