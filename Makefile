@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help demo demo-gcp demo-aws test test-stack unit lint bench build setup tools clean
+.PHONY: help demo demo-gcp demo-aws demo-azure test test-stack test-azure unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,11 @@ demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandb
 	@mkdir -p out/demo-aws
 	@$(WITH_MOTO) bin/whittle probe --certify $(CERTIFY) --file docs/examples/aws-stack/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
 
+demo-azure: build ## probe docs/examples/azure-aks on the embedded Azure sandbox
+	@mkdir -p out/demo-azure
+	@bin/whittle tools build terraform-provider-azurerm >/dev/null
+	@bin/whittle probe --certify $(CERTIFY) --file docs/examples/azure-aks/whittle.yaml --record out/demo-azure/whittle.lock.json --work out/demo-azure/run
+
 # Six tests at once on any machine: most of a probe is waiting that the
 # provider does.
 test: setup tools lint ## every check and every test, with the race detector
@@ -69,6 +74,12 @@ test: setup tools lint ## every check and every test, with the race detector
 
 test-stack: setup tools ## the example stack twice, side by side, with reference and verification: about 20 minutes
 	$(WITH_MOTO) WHITTLE_TEST_WHOLE=1 $(GO) test -race -timeout 60m -count=1 -run TestProbeStackWhole ./cmd/whittle
+
+# `make test` runs them as well where the provider has been built, and says so
+# where it has not.
+test-azure: ## the example on Azure with the real provider, which is built first (once, about 14 minutes)
+	@$(GO) run ./cmd/whittle tools build terraform-provider-azurerm >/dev/null
+	$(GO) test -race -timeout 60m -count=1 -v -run 'TestProbeAzure' ./cmd/whittle
 
 unit: ## the tests that need neither terraform nor moto
 	$(GO) test -race -short $$($(GO) list ./... | grep -v -E '/sandbox/embedded(/aws(/(account|facts|moto))?)?$$')

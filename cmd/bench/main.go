@@ -52,12 +52,13 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	out := fs.String("out", "out/bench.json", "where the figures go")
 	requests := fs.Int("requests", 2000, "requests for the latency figures")
 	proofs := fs.String("certify", "docs/examples/e2b/whittle.yaml,docs/examples/aws-stack/whittle.yaml", "the lifecycles to certify, with commas between them")
-	only := fs.String("only", "", "measure one part alone: parse or certify")
+	module := fs.String("azure", "docs/examples/azure-aks", "the Terraform module to compare with Azure/mpf's way on")
+	only := fs.String("only", "", "measure one part alone: parse, certify or azure, which is measured alone only")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if *only != "" && *only != "parse" && *only != "certify" {
-		return fmt.Errorf("-only=%s: not known; use -only=parse or -only=certify", *only)
+	if *only != "" && *only != "parse" && *only != "certify" && *only != "azure" {
+		return fmt.Errorf("-only=%s: not known; use -only=parse, -only=certify or -only=azure", *only)
 	}
 
 	work, err := os.MkdirTemp("", "whittle-bench-")
@@ -65,6 +66,10 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	defer os.RemoveAll(work)
+	if *only == "azure" {
+		figures, err := azure(ctx, *whittle, *module, work, stderr)
+		return errors.Join(err, write(*out, figures), table(stdout, figures))
+	}
 	if *only == "certify" {
 		figures, err := certified(ctx, *whittle, strings.Split(*proofs, ","), work, stdout, stderr)
 		return errors.Join(err, write(*out, figures), table(stdout, figures))

@@ -226,7 +226,7 @@ var mayImport = map[string][]string{
 	// Measures the parsers against a corpus.
 	"cmd/score": {"harness/catalog/named", "parsers", "parsers/refusal"},
 	"cmd/truth": {"harness/record"},
-	"cmd/bench": {"harness/grant", "harness/record", "parsers/refusal", "sandbox/intercept"},
+	"cmd/bench": {"harness/grant", "harness/record", "parsers", "parsers/refusal", "sandbox/intercept"},
 }
 
 // gateTables are the tables of the embedded sandbox's gate, with what is below

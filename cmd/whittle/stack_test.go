@@ -172,7 +172,7 @@ func checkStack(t *testing.T, p probed) {
 	}
 }
 
-var probeIdentity = regexp.MustCompile(`:assumed-role/whittle-|^serviceAccount:w-`)
+var probeIdentity = regexp.MustCompile(`:assumed-role/whittle-|^serviceAccount:w-|^servicePrincipal:whittle-`)
 
 // traced gives what the requests of a pass needed that were let through, by
 // step: what the gate's tables say, widened as a grant is.

@@ -87,7 +87,11 @@ func Purpose(permission string) string {
 	if !ok {
 		if azure.Is(permission) {
 			verb, kind := azure.Parts(permission)
-			return words(verb) + " " + words(singular(kind))
+			doing, one := words(verb), words(singular(kind))
+			if strings.HasSuffix(doing, " "+one) { // get secret, of secrets
+				return doing
+			}
+			return doing + " " + one
 		}
 		if parts := strings.Split(permission, "."); len(parts) == 3 {
 			return gcpPurpose(parts[1], parts[2])
@@ -120,7 +124,7 @@ func singular(name string) string {
 	switch {
 	case strings.HasSuffix(name, "ies"):
 		return strings.TrimSuffix(name, "ies") + "y"
-	case strings.HasSuffix(name, "sses"), strings.HasSuffix(name, "xies"), strings.HasSuffix(name, "shes"), strings.HasSuffix(name, "ches"):
+	case strings.HasSuffix(name, "sses"), strings.HasSuffix(name, "xies"), strings.HasSuffix(name, "shes"), strings.HasSuffix(name, "ches"), strings.HasSuffix(name, "tatuses"):
 		return strings.TrimSuffix(name, "es")
 	case strings.HasSuffix(name, "s") && !strings.HasSuffix(name, "ss"):
 		return strings.TrimSuffix(name, "s")

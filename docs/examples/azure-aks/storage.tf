@@ -11,11 +11,16 @@ resource "azurerm_storage_container" "artifacts" {
   storage_account_id = azurerm_storage_account.main.id
 }
 
+locals {
+  readme = "what the cluster's jobs leave behind\n"
+}
+
 resource "azurerm_storage_blob" "readme" {
   name                 = "readme.txt"
   storage_container_id = azurerm_storage_container.artifacts.id
   type                 = "Block"
-  source_content       = "what the cluster's jobs leave behind\n"
+  source_content       = local.readme
+  content_md5          = md5(local.readme)
 }
 
 resource "azurerm_key_vault" "main" {

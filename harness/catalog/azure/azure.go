@@ -38,7 +38,7 @@ func Level(permission string) string {
 	switch {
 	case verb == "read":
 		return "read"
-	case strings.HasPrefix(strings.ToLower(kind), "microsoft.authorization/"):
+	case strings.HasPrefix(strings.ToLower(kind)+"/", "microsoft.authorization/"):
 		return "permissions"
 	case strings.HasSuffix(strings.ToLower(permission), "/action") && readers[verb]:
 		return "read"

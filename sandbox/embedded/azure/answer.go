@@ -354,14 +354,15 @@ func (g *Gate) blob(r *request) (*reply, error) {
 	}
 	r.action = need.Action
 	d, err := g.holds(r, need)
-	if err == nil && d.Denied == nil && !d.Allowed && strings.HasSuffix(need.Action, "/blobs/write") && r.URL.Query().Get("comp") == "" {
+	if err == nil && d.Denied == nil && !d.Allowed && g.adds(r, name, need) {
 		// Who may only add can write a blob that is not there ("Authorize with
 		// Microsoft Entra ID", Put Blob: write, or add/action for a new blob).
-		container, rest, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
-		if !g.state.Has(arm.BlobContainer(name, container) + "/" + rest) {
-			add := need
-			add.Action = strings.TrimSuffix(need.Action, "write") + "add/action"
-			d, err = g.timeline.InForce(r.now).Decide(r.who.ObjectID, add.Action, true, add.Scope)
+		needs := r.needs
+		add := need
+		add.Action = strings.TrimSuffix(need.Action, "write") + "add/action"
+		r.needs = r.needs[:len(r.needs)-1]
+		if d, err = g.holds(r, add); !d.Allowed {
+			r.needs = needs
 		}
 	}
 	if err != nil {
@@ -371,6 +372,14 @@ func (g *Gate) blob(r *request) (*reply, error) {
 		return nil, wire.Mismatch()
 	}
 	return g.blobState(r, name, id)
+}
+
+// adds tells whether a request makes a blob that is not there.
+func (g *Gate) adds(r *request, account string, need rules.Need) bool {
+	container, name, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
+	comp := r.URL.Query().Get("comp")
+	return strings.HasSuffix(need.Action, "/blobs/write") && (comp == "" || comp == "block" || comp == "blocklist") &&
+		!g.state.Has(arm.BlobContainer(account, container)+"/"+name)
 }
 
 func (g *Gate) blobState(r *request, name, id string) (*reply, error) {

@@ -235,7 +235,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		status = g.serve(w, r)
 	}
 	if g.c.Trace != nil && r.action != "" && r.who.ObjectID != "" {
-		g.c.Trace(trace.Trace{Time: began, Principal: r.who.ObjectID, Agent: r.UserAgent(), Operation: r.action, Status: status, Refused: r.refused, Needs: r.needs})
+		g.c.Trace(trace.Trace{Time: began, Principal: r.who.Member(), Agent: r.UserAgent(), Operation: r.action, Status: status, Refused: r.refused, Needs: r.needs})
 	}
 	g.c.Log.Debug("request", "action", r.action, "principal", r.who.ObjectID, "method", hr.Method, "host", r.host, "path", hr.URL.Path, "status", status, "took", time.Since(began))
 }

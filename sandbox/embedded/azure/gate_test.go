@@ -231,6 +231,38 @@ func TestDenyAssignment(t *testing.T) {
 	}
 }
 
+// A deployment of the subscription, not of a resource group, asks for what its
+// template makes, resource groups among them (Azure/mpf, issue 76).
+func TestSubscriptionDeployment(t *testing.T) {
+	k := start(t, Config{})
+	const (
+		address = manager + sub + "/providers/Microsoft.Resources/deployments/d" + version
+		body    = `{"location": "eastus", "properties": {"mode": "Incremental", "parameters": {"name": {"value": "made"}}, "template": {
+			"parameters": {"name": {"type": "string"}, "place": {"type": "string", "defaultValue": "westeurope"}},
+			"resources": [{"type": "Microsoft.Resources/resourceGroups", "apiVersion": "2021-04-01", "name": "[parameters('name')]", "location": "[parameters('place')]"},
+				{"type": "Microsoft.Network/routeTables", "apiVersion": "2024-05-01", "resourceGroup": "made", "name": "r", "location": "westeurope"}]}}}`
+	)
+	want := []string{"Microsoft.Resources/deployments/write", "Microsoft.Resources/subscriptions/resourceGroups/write", "Microsoft.Network/routeTables/write"}
+	for _, action := range want {
+		resp, text := k.do(k.probe, "PUT", address, body)
+		d := k.denials("PUT", address, body, resp, text)
+		if len(d) != 1 || d[0].Reason != refusal.MissingPermission || !strings.EqualFold(d[0].Permission, action) {
+			t.Fatalf("want %s: %s %s: %+v", action, resp.Status, text, d)
+		}
+		k.give(sub, k.actions(d[0].Permission))
+	}
+	if s := k.status("PUT", address, body); s != 201 {
+		t.Errorf("with all of it: %d", s)
+	}
+	if o := k.must(k.oper, "GET", manager+sub+"/resourceGroups/made"+version, ""); store.Text(o, "location") != "westeurope" {
+		t.Errorf("made %v", o)
+	}
+	k.must(k.oper, "GET", manager+sub+"/resourceGroups/made/providers/Microsoft.Network/routeTables/r"+version, "")
+	if resp, text := k.do(k.oper, "PUT", address, strings.ReplaceAll(body, "[parameters('name')]", "[uniqueString('x')]")); resp.StatusCode != 500 {
+		t.Errorf("an expression that it cannot evaluate: %s %s", resp.Status, text)
+	}
+}
+
 // Graph names nothing that is missing; Whittle says so and grants nothing
 // (Azure/mpf, issue 45). With the application permission the same call works.
 func TestGraph(t *testing.T) {

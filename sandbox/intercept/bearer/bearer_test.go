@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -116,5 +117,33 @@ func TestRegisters(t *testing.T) {
 	}
 	if reply := Registered(placeholder, time.Unix(0, 0)); !bytes.Contains(reply, []byte(`"token":"`+placeholder)) {
 		t.Errorf("got %s", reply)
+	}
+}
+
+// Entra ID's form shows the placeholder as the client's secret; any other is
+// passed on, and nothing is answered in the name of another host.
+func TestRefreshedEntra(t *testing.T) {
+	const host, form = "login.microsoftonline.com", "client_id=x&grant_type=client_credentials&scope=y&client_secret="
+	for _, path := range []string{"/t/oauth2/v2.0/token", "/t/oauth2/token"} {
+		if !Refreshes(httptest.NewRequest("POST", "https://"+host+path, nil), host) {
+			t.Errorf("%s gives no token", path)
+		}
+	}
+	for _, path := range []string{"/t/oauth2/v2.0/authorize", "/common/discovery/instance"} {
+		if Refreshes(httptest.NewRequest("POST", "https://"+host+path, nil), host) {
+			t.Errorf("%s gives a token", path)
+		}
+	}
+	if reply, ok := Refreshed([]byte(form+placeholder), host, placeholder); !ok || !strings.Contains(string(reply), placeholder) {
+		t.Errorf("%v, %s", ok, reply)
+	}
+	for _, other := range []string{form + "x", form + placeholder + "&client_secret=x", form, "grant_type=refresh_token&refresh_token=" + placeholder,
+		"grant_type=password&client_secret=" + placeholder, "grant_type=client_credentials&client_assertion=" + placeholder} {
+		if reply, ok := Refreshed([]byte(other), host, placeholder); ok {
+			t.Errorf("%s is answered with %s", other, reply)
+		}
+	}
+	if reply, ok := Refreshed([]byte(form+placeholder), "oauth2.googleapis.com", placeholder); ok {
+		t.Errorf("Google answers with %s", reply)
 	}
 }

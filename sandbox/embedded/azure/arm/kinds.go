@@ -145,7 +145,7 @@ func prepareAssignment(c *Call, o, old store.Object) error {
 	role, principal := store.Text(o, "properties", "roleDefinitionId"), store.Text(o, "properties", "principalId")
 	name := role[strings.LastIndexByte(role, '/')+1:]
 	if old != nil {
-		if strings.EqualFold(store.Text(old, "properties", "principalId"), principal) && strings.EqualFold(store.Text(old, "properties", "roleDefinitionId"), role) {
+		if strings.EqualFold(store.Text(old, "properties", "principalId"), principal) && strings.HasSuffix(store.Text(old, "properties", "roleDefinitionId"), "/"+strings.ToLower(name)) {
 			o["properties"] = old["properties"]
 			return nil
 		}
@@ -168,6 +168,7 @@ func prepareAssignment(c *Call, o, old store.Object) error {
 	}
 	p := store.Child(o, "properties")
 	p["scope"] = c.Path.Scope
+	p["roleDefinitionId"] = "/subscriptions/" + c.Path.Subscription + "/providers/Microsoft.Authorization/roleDefinitions/" + strings.ToLower(name)
 	store.Default(p, "principalType", "ServicePrincipal")
 	p["createdBy"] = c.Holder.ObjectID
 	return nil
@@ -314,13 +315,18 @@ func (c *Call) assignments(part string) (*Reply, error) {
 			if len(words) == 3 && !strings.EqualFold(d.Description, words[1]) {
 				continue
 			}
-			found = append(found, builtIn(d))
+			found = append(found, c.builtIn(d))
 		}
 	}
 	return OK(store.Object{"value": found}), nil
 }
 
-func builtIn(d rbac.Definition) store.Object {
+// builtIn is a built-in role as it is shown: with an id of the subscription in
+// which it was looked for.
+func (c *Call) builtIn(d rbac.Definition) store.Object {
+	if c.Path.Subscription != "" {
+		d.ID = "/subscriptions/" + c.Path.Subscription + d.ID
+	}
 	list := func(s []string) []any {
 		l := []any{}
 		for _, e := range s {
@@ -348,7 +354,7 @@ func (c *Call) authorization() (*Reply, error) {
 	case part == rbac.Definitions && c.Method == http.MethodGet && c.Path.Named:
 		for _, d := range rbac.BuiltIn() {
 			if strings.EqualFold(d.Name, c.Path.Name()) {
-				return OK(builtIn(d)), nil
+				return OK(c.builtIn(d)), nil
 			}
 		}
 		for _, k := range c.Store.Below("") { // a role is found by its id at any scope

@@ -30,8 +30,18 @@ type Holder struct {
 	AppID, ObjectID string
 	Tenant          string
 	Audience        string
+	// Name is what the service principal is called.
+	Name string
 	// Operator tells that it is the sandbox's administrator.
 	Operator bool
+}
+
+// Member names the holder for people: "servicePrincipal:NAME".
+func (h Holder) Member() string {
+	if h.Operator {
+		return "operator"
+	}
+	return "servicePrincipal:" + h.Name
 }
 
 // Who is the holder as refusals name him.
@@ -163,9 +173,11 @@ func (d *Directory) Holder(s *store.Store, token string, audiences []string, now
 		h.Operator = true
 		return h, nil
 	}
-	if !s.Has(principalKey(h.ObjectID)) {
+	p, ok := s.Get(principalKey(h.ObjectID))
+	if !ok {
 		return Holder{}, errToken
 	}
+	h.Name = store.Text(p, "displayName")
 	return h, nil
 }
 
