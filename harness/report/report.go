@@ -190,9 +190,10 @@ func known(e record.Entry) *Permission {
 	return p
 }
 
-// Dangerous tells whether anything is known of what its holder can do.
+// Dangerous tells whether its holder is known to be able to raise its own rights, read
+// secrets or destroy data with it.
 func (p Permission) Dangerous() bool {
-	return p.Raises != nil || p.Secrets != nil || p.Destroys != nil || len(p.Tags) > 0
+	return p.Raises != nil || p.Secrets != nil || p.Destroys != nil
 }
 
 // Granted tells whether any step holds it.
@@ -256,7 +257,8 @@ func each(uses []Use, of func(Use) string) []string {
 
 // tagNotes finds the conditions on tags that a role would get round by itself. The
 // record's grants have no conditions, so whatever tags may tag anything that it is
-// granted on.
+// granted on. A right that was refused without naming a resource is checked on none,
+// and can be tied to no tag.
 func (r *Report) tagNotes() {
 	type held struct{ permission, resource string }
 	roles := make(map[string][]held)
@@ -278,9 +280,9 @@ func (r *Report) tagNotes() {
 				for _, other := range roles[role] {
 					note := TagNote{Role: role}
 					switch {
-					case catalog.GetsRoundTags(other.permission, other.resource, mine.permission, mine.resource):
+					case mine.resource != "*" && catalog.GetsRoundTags(other.permission, other.resource, mine.permission, mine.resource):
 						note.By, note.ByResource, note.Permission, note.Resource = other.permission, other.resource, mine.permission, mine.resource
-					case catalog.GetsRoundTags(mine.permission, mine.resource, other.permission, other.resource):
+					case other.resource != "*" && catalog.GetsRoundTags(mine.permission, mine.resource, other.permission, other.resource):
 						note.By, note.ByResource, note.Permission, note.Resource = mine.permission, mine.resource, other.permission, other.resource
 					default:
 						continue
@@ -327,16 +329,31 @@ func (r *Report) onCreation(role, by string) []string {
 	return operations
 }
 
-// Bypasses lists the notes on tags, each once: by the right that a condition would
-// not bind.
-func (r Report) Bypasses() []TagNote {
-	var notes []TagNote
+// Bypass is what one role's permission to tag gets it round.
+type Bypass struct {
+	Role, By   string
+	Rights     []string // the permissions on which a condition on tags would bind nobody
+	OnCreation []string // as in [TagNote]
+}
+
+// Bypasses lists what the notes on tags say, by role and by what tags.
+func (r Report) Bypasses() []Bypass {
+	var all []Bypass
 	for _, p := range r.Permissions {
 		for _, n := range p.Tags {
-			if n.Permission == p.Name {
-				notes = append(notes, n)
+			if n.Permission != p.Name {
+				continue
+			}
+			i := slices.IndexFunc(all, func(b Bypass) bool { return b.Role == n.Role && b.By == n.By })
+			if i < 0 {
+				all = append(all, Bypass{Role: n.Role, By: n.By, OnCreation: n.OnCreation})
+				i = len(all) - 1
+			}
+			if !slices.Contains(all[i].Rights, n.Permission) {
+				all[i].Rights = append(all[i].Rights, n.Permission)
 			}
 		}
 	}
-	return notes
+	slices.SortStableFunc(all, func(a, b Bypass) int { return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.By, b.By)) })
+	return all
 }

@@ -161,7 +161,7 @@ func TestRisks(t *testing.T) {
 	if end.Destroys == nil || len(end.Tags) != 1 || end.Tags[0].By != "ec2:CreateTags" || !slices.Equal(end.Tags[0].OnCreation, []string{"RunInstances"}) {
 		t.Errorf("%+v", end)
 	}
-	if notes := r.Bypasses(); len(notes) != 1 || notes[0].Role != "maker" {
+	if notes := r.Bypasses(); len(notes) != 1 || notes[0].Role != "maker" || !slices.Equal(notes[0].Rights, []string{"ec2:TerminateInstances"}) {
 		t.Errorf("%+v", notes)
 	}
 	// Told of the permission that tags too.
@@ -172,6 +172,12 @@ func TestRisks(t *testing.T) {
 	rec := machine()
 	rec.Steps[1].Grants = append(rec.Steps[1].Grants, record.Entry{Permission: "ec2:CreateTags", Resource: instances, Necessity: "observed", Request: "POST ec2.us-east-1.amazonaws.com CreateTags"})
 	if n := New(rec, Run{}).Bypasses(); len(n) != 1 || n[0].OnCreation != nil {
+		t.Errorf("%+v", n)
+	}
+	// What is checked on no resource can be tied to no tag.
+	rec = machine()
+	rec.Steps[1].Grants[0].Resource = "*"
+	if n := New(rec, Run{}).Bypasses(); len(n) != 0 {
 		t.Errorf("%+v", n)
 	}
 	// Another role's tags do not help.

@@ -44,7 +44,7 @@ var destroyRows = []row{
 	{"ssm:DeleteParameter ssm:DeleteParameters", "deletes a parameter with its history", "Systems Manager API Reference, DeleteParameter"},
 	{"logs:DeleteLogGroup logs:DeleteLogStream", "deletes logs", "CloudWatch Logs API Reference, DeleteLogGroup"},
 	{"logs:PutRetentionPolicy", "lets logs expire by a rule", "CloudWatch Logs API Reference, PutRetentionPolicy"},
-	{"sqs:DeleteQueue sqs:PurgeQueue sqs:DeleteMessage", "deletes messages that nobody has read", "SQS API Reference, PurgeQueue"},
+	{"sqs:DeleteQueue sqs:PurgeQueue sqs:DeleteMessage", "deletes messages that nobody has read", "SQS API Reference, DeleteQueue, PurgeQueue and DeleteMessage"},
 	{"kinesis:DeleteStream kinesis:DecreaseStreamRetentionPeriod", "deletes a stream's records", "Kinesis Data Streams API Reference, DeleteStream"},
 	{"kafka:DeleteCluster mq:DeleteBroker", "deletes a broker with its messages", "MSK API Reference, Clusters; Amazon MQ REST API Reference, Broker"},
 	{"ecr:DeleteRepository ecr:BatchDeleteImage", "deletes images", "ECR API Reference, DeleteRepository, force; BatchDeleteImage"},

@@ -191,17 +191,19 @@ func (d *document) risk(r report.Report) {
 			return []string{code(p.Name), text(part.fact(p).Why), joined(report.Steps(held), text), text(part.fact(p).Source)}
 		})
 	}
-	if notes := r.Bypasses(); len(notes) > 0 {
+	if bypasses := r.Bypasses(); len(bypasses) > 0 {
 		any = true
-		d.line("### Tag conditions that would bind nobody (%d)", len(notes))
+		d.line("### Tag conditions that would bind nobody")
 		d.line("")
-		d.table(len(notes), []string{"Role", "Right", "Got round by"}, func(i int) []string {
-			n := notes[i]
-			by := code(n.By) + " on " + code(n.ByResource)
-			if len(n.OnCreation) > 0 {
-				by += "; closed by the condition `ec2:CreateAction`: it was refused only by " + joined(n.OnCreation, text)
+		d.line("The role may tag these resources itself, and so gets round a condition on their tags.")
+		d.line("")
+		d.table(len(bypasses), []string{"Role", "Tags by", "Rights", "Remedy"}, func(i int) []string {
+			b := bypasses[i]
+			remedy := ""
+			if len(b.OnCreation) > 0 {
+				remedy = "the condition `ec2:CreateAction`: it tags only in " + joined(b.OnCreation, text)
 			}
-			return []string{text(n.Role), code(n.Permission), by}
+			return []string{text(b.Role), code(b.By), joined(b.Rights, code), remedy}
 		})
 	}
 	if !any {
