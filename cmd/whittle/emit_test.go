@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +25,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/policy"
+	"github.com/whittle-iam/whittle/harness/policy/azure"
 	"github.com/whittle-iam/whittle/harness/policy/gcp"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/harness/rolefile"
@@ -80,10 +84,21 @@ func TestEmittedPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inline := emit(t, "--record", stackRecord, "--set", "account="+cloud.Account(), "--set", "name=acme", "--inline", "--only", "planner")
+	text, err := os.ReadFile(inline[0])
+	if err != nil || len(inline) != 1 {
+		t.Fatalf("%v, %v", inline, err)
+	}
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	if _, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("planner"), AssumeRolePolicyDocument: &trust}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("planner"), PolicyName: aws.String("planner"), PolicyDocument: aws.String(string(text))}); err != nil {
+		t.Fatal(err)
+	}
 	for _, by := range []string{"role", "step", "all"} {
 		paths := emit(t, "--record", stackRecord, "--set", "account="+cloud.Account(), "--set", "name=acme", "--by", by, "--prefix", by+"-")
 		role := "holder-" + by
-		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 		if _, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &role, AssumeRolePolicyDocument: &trust}); err != nil {
 			t.Fatal(err)
 		}
@@ -412,4 +427,91 @@ func servedCloud(t *testing.T, cloud string) []string {
 	}
 	go func() { _, _ = io.Copy(io.Discard, r) }() // ends with the writer
 	return env
+}
+
+// What is written for Resource Manager it takes, and gives back what the record
+// says; and it tells the planes of its operations apart as emit does.
+func TestEmittedDefinitions(t *testing.T) {
+	t.Parallel()
+	cloud, err := embedded.Start(t.Context(), embedded.Config{Cloud: "azure"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cloud.Close() })
+	o, err := embeddedAzure(cloud)
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := o.(onAzure)
+	token, err := operator.credential.GetToken(t.Context(), azpolicy.TokenRequestOptions{Scopes: []string{"https://management.azure.com/.default"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path string, body []byte) []byte {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, "https://management.azure.com"+path, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token.Token)
+		r.Header.Set("Content-Type", "application/json")
+		reply, err := operator.http.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reply.Body.Close()
+		text, err := io.ReadAll(reply.Body)
+		if err != nil || reply.StatusCode >= 300 {
+			t.Fatalf("%s %s: %s %v\n%s", method, path, reply.Status, err, text)
+		}
+		return text
+	}
+	const file = "testdata/azure.lock.json"
+	rec, err := record.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range emit(t, "--record", file, "--format", "arm", "--by", "step", "--set", "subscription="+cloud.Account()) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := fmt.Sprintf("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-0000-0000-00000000000%d?api-version=2022-04-01", cloud.Account(), i)
+		ask(http.MethodPut, id, text)
+		role, err := rolefile.Read("role.json", ask(http.MethodGet, id, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := role.Set()
+		if err != nil || !set.Equal(rec.Steps[i].Set()) {
+			t.Errorf("%s: %v, %v", path, set.Slice(), err)
+		}
+		for _, rule := range role.Rules {
+			for _, p := range rule.Permissions {
+				if (rule.Plane == rolefile.Data) != strings.HasPrefix(p, "Microsoft.KeyVault/") {
+					t.Errorf("%s is an action of the plane %s", p, rule.Plane)
+				}
+			}
+		}
+	}
+	for _, namespace := range []string{"Microsoft.Storage", "Microsoft.KeyVault"} {
+		var all struct {
+			Operations []struct {
+				Name         string
+				IsDataAction bool
+			}
+		}
+		if err := json.Unmarshal(ask(http.MethodGet, "/providers/Microsoft.Authorization/providerOperations/"+namespace+"?api-version=2022-04-01", nil), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, op := range all.Operations {
+			// Those of a vault that do not end in /action show by their host.
+			if is := azure.IsData(op.Name); is && !op.IsDataAction || !is && op.IsDataAction && namespace == "Microsoft.Storage" {
+				t.Errorf("%s: a data action: %t, emit says %t", op.Name, op.IsDataAction, is)
+			}
+		}
+		if len(all.Operations) == 0 {
+			t.Errorf("%s has no operations", namespace)
+		}
+	}
 }
