@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -203,7 +204,7 @@ func printPermission(b *strings.Builder, p report.Permission) {
 			if u.Refusal.Status != 0 {
 				status = fmt.Sprintf("%d: ", u.Refusal.Status)
 			}
-			line("refusal", status+u.Refusal.Text)
+			line("refusal", status+cmp.Or(u.Refusal.Text, "without a word"))
 		}
 		line("evidence", u.How())
 		line("when", u.When())

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"errors"
 	"path"
 	"regexp"
 	"slices"
@@ -37,6 +38,9 @@ var registry = regexp.MustCompile(`^([\w.-]+/)?[\w-]+/[\w-]+/[\w-]+$`)
 // parse reads a file of HCL, or of its form in JSON.
 func parse(dir, file string) (hcl.Body, error) {
 	data, err := content(dir, file)
+	if errors.Is(err, errBig) {
+		return nil, &lifecycle.Error{File: file, Line: 1, Col: 1, Msg: err.Error() + ", which no code is that somebody wrote: name a folder without it"}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ var target = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._/-]*(?:[ \t]+[A-Za-z0-
 // targets lists the targets of a Makefile that have to do with a cloud.
 func targets(dir, file string) ([]Target, error) {
 	data, err := content(dir, file)
+	if errors.Is(err, errBig) { // an installer that carries what it installs
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +46,9 @@ func targets(dir, file string) ([]Target, error) {
 // script tells of a shell script whether it pushes images.
 func script(dir, file string) ([]Script, error) {
 	data, err := content(dir, file)
+	if errors.Is(err, errBig) { // an installer that carries what it installs
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

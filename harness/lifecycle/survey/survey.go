@@ -101,11 +101,14 @@ type Doing struct {
 // skipped are folders that hold nothing of a user's own.
 var skipped = []string{"node_modules", "vendor", "testdata"}
 
-// most bounds how much is looked at.
+// What is looked at is bounded: so many files, and so many bytes of one.
 const (
 	mostFiles = 20000
-	mostBytes = 1 << 20 // of one file
+	mostBytes = 4 << 20
 )
+
+// errBig: a file is too big to be code that somebody wrote.
+var errBig = fmt.Errorf("it is larger than %d MiB", mostBytes>>20)
 
 // Look looks through the tree below dir. A file of Terraform or Packer that cannot
 // be read is a [lifecycle.Error] with its file and line.
@@ -298,7 +301,7 @@ func kindOf(file string) kind {
 	return kindOther
 }
 
-// content reads a file of the tree; one that is too big to be code is empty.
+// content reads a file of the tree; one that is too big to be code is [errBig].
 func content(dir, file string) ([]byte, error) {
 	full := filepath.Join(dir, filepath.FromSlash(file))
 	info, err := os.Stat(full)
@@ -306,7 +309,7 @@ func content(dir, file string) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > mostBytes {
-		return nil, nil
+		return nil, errBig
 	}
 	return os.ReadFile(full)
 }

@@ -210,6 +210,24 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// Code that is too big to be read is told; a script is passed over.
+func TestTooBig(t *testing.T) {
+	dir := tree(t, txtar.Parse([]byte("-- main.tf --\nprovider \"aws\" {}\n-- install.sh --\ncrane push x\n")))
+	if err := os.Truncate(filepath.Join(dir, "install.sh"), mostBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Look(dir); err != nil || len(found.Roots) != 1 || len(found.Scripts) != 0 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "main.tf"), mostBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	var wrong *lifecycle.Error
+	if _, err := Look(dir); !errors.As(err, &wrong) || wrong.File != "main.tf" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestNoFolder(t *testing.T) {
 	if _, err := Look(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)

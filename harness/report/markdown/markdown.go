@@ -66,13 +66,19 @@ func summary(r report.Report) string {
 		s += " (" + strings.Join(tools, ", ") + ")"
 	}
 	s += "."
-	if n > 0 {
+	switch {
+	case n > 0 && certified == 0:
+		s += fmt.Sprintf(" None of its %s to single steps is certified: that a step fails without was not asked.", count(n, "grant"))
+	case n > 0:
 		s += fmt.Sprintf(" Of %s to single steps, %d are certified: the step fails without.", count(n, "grant"), certified)
 	}
 	if r.Verified {
 		s += " Verified: the steps ran with exactly these permissions and nothing else."
 	}
-	return s + " Code: " + code(r.Digest) + "."
+	if r.Digest != "" {
+		s += " Code: " + code(r.Digest) + "."
+	}
+	return s
 }
 
 func granted(r report.Report) int {
