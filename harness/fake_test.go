@@ -44,6 +44,7 @@ type cloud struct {
 	flaky       func() bool         // whether a run fails by itself; nil never
 	prints      map[string]string   // step name to what it prints when it fails
 	propagation time.Duration
+	storm       *storm // what goes wrong; nil for nothing
 
 	mu       sync.Mutex
 	roles    map[string][]inForce
@@ -71,6 +72,9 @@ func (c *cloud) Acquire(_ context.Context, name string) (harness.Identity, error
 }
 
 func (c *cloud) Release(context.Context) error {
+	if err := c.storm.killed(); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name := range c.roles {
@@ -81,6 +85,9 @@ func (c *cloud) Release(context.Context) error {
 }
 
 func (c *cloud) Save(_ context.Context, name string) error {
+	if err := c.storm.killed(); err != nil {
+		return err
+	}
 	c.saved = append(c.saved, name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,6 +99,9 @@ func (c *cloud) Save(_ context.Context, name string) error {
 }
 
 func (c *cloud) Restore(_ context.Context, name string) error {
+	if err := c.storm.killed(); err != nil {
+		return err
+	}
 	c.restored = append(c.restored, name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +128,13 @@ func (r role) Put(_ context.Context, s grant.Set) error {
 	c := r.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.storm.killed(); err != nil {
+		return err
+	}
 	c.puts++
+	if err := c.storm.put(); err != nil {
+		return err
+	}
 	if c.puts == c.failPut {
 		return errors.New("throttled for ever")
 	}
@@ -131,7 +147,7 @@ func (r role) Put(_ context.Context, s grant.Set) error {
 
 func (r role) Settle(ctx context.Context, s grant.Set) error {
 	err := r.Put(ctx, s)
-	time.Sleep(r.cloud.propagation)
+	time.Sleep(r.cloud.storm.settling(r.cloud.propagation))
 	return err
 }
 
@@ -141,9 +157,12 @@ func (c *cloud) holds(name string, g grant.Grant) bool {
 	defer c.mu.Unlock()
 	var set grant.Set
 	for _, f := range c.roles[name] {
-		if !f.from.After(time.Now()) {
+		if c.storm.inForce(f.from, set, f.set) {
 			set = f.set
 		}
+	}
+	if c.storm.flaps(name, g) {
+		return false
 	}
 	return set.Has(g) || set.Equal(grant.Everything())
 }
@@ -157,16 +176,22 @@ func (c *cloud) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome
 	}
 	c.mu.Lock()
 	c.attempts++
+	attempt := c.attempts
 	flake := c.flaky != nil && c.flaky()
 	c.mu.Unlock()
 	if flake {
 		return fail("connection reset by peer")
 	}
-	for _, side := range c.steps[a.Step.Name] {
+	for row, side := range c.steps[a.Step.Name] {
 		results := make([]error, len(side))
 		var wg sync.WaitGroup
 		for i, one := range side {
-			wg.Go(func() { results[i] = c.do(ctx, a, one) })
+			wg.Go(func() {
+				if c.storm != nil { // one after another, so that a seed's run can be repeated
+					time.Sleep(time.Duration(i) * 137 * time.Microsecond)
+				}
+				results[i] = c.do(context.WithValue(ctx, causeKey{}, fmt.Sprintf("%d %d %d", attempt, row, i)), a, one)
+			})
 		}
 		wg.Wait()
 		var failed []harness.Diagnostic
@@ -204,6 +229,13 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 				return c.refused(ctx, a, one, x)
 			}
 		}
+		if reply, hit := c.storm.reply(causeOf(ctx)); hit {
+			if err := c.unwell(ctx, a, x, reply, repeats); err != nil {
+				return err
+			}
+			repeats = -1 // the tool asks again, and that is a request of its own
+			continue
+		}
 		missing, refused := c.missing(a.Identity.Name, one)
 		if !refused {
 			x.Status, x.ReplyBody = 200, nil
@@ -219,6 +251,17 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 			return nil
 		}
 		one.refuse(&x, a.Identity.Principal, missing)
+		if c.storm.hangsUp(causeOf(ctx)) && a.Held {
+			// The client gives up while its refusal is being dealt with, and asks again.
+			gone, leave := context.WithTimeout(ctx, c.storm.moment(causeOf(ctx)))
+			a.Arbiter.Refused(gone, x)
+			leave()
+			x.Status, x.Reply, x.ReplyBody = 0, nil, nil
+			a.Arbiter.Observed(x, repeats)
+			repeats = -1
+			time.Sleep(time.Second)
+			continue
+		}
 		if !a.Held || a.Arbiter.Refused(ctx, x) == refusal.Deliver {
 			if a.Withhold != nil {
 				if token, ok := a.Withhold.Marked(x); ok {
@@ -232,7 +275,7 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 			return c.refused(ctx, a, one, x)
 		}
 		select {
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(c.storm.pause()):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -328,11 +371,15 @@ type memory struct {
 	mu     sync.Mutex
 	events []journal.Event
 	failAt int // the how-manieth Append fails, from 1; 0 never
+	storm  *storm
 }
 
 func (m *memory) Append(e journal.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.storm.append(len(m.events) + 1); err != nil {
+		return err
+	}
 	if len(m.events)+1 == m.failAt {
 		m.failAt = 0
 		return errors.New("disk full")

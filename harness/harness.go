@@ -200,6 +200,7 @@ type loop struct {
 	referred   map[string]left          // what the reference left, by step name
 	grown      map[string]left          // what growth's last run left, by step name
 	tried      calls                    // of the last trial
+	late       bool                     // it was refused what its role holds
 	took       map[string]time.Duration // growth's last run, by step name
 	facts      map[string]string        // what growth has left until now
 	wanted     map[string]map[[sha256.Size]byte]*wanting

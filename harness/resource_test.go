@@ -171,6 +171,23 @@ func TestPutBackTrustsNoLateRefusal(t *testing.T) {
 	}
 }
 
+// Of one failed run it is not known which of its refusals it failed of, or whether
+// of any: what is put back is not certified by it.
+func TestPutBackProvesNothing(t *testing.T) {
+	rules := Rules{Rehearsal: true}
+	var delivered []refused
+	for _, p := range []string{"ec2:DescribeVpcs", "ec2:DescribeHosts"} {
+		d := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission, Permission: p, Resource: "*"}
+		delivered = append(delivered, refused{p, d, decide(setOf(nil), d, nil, false, rules)})
+	}
+	for n := range delivered {
+		back, late, stopped := putBack(setOf(nil), delivered[:n+1], nil)
+		if len(back) != n+1 || back[n].Necessity != Observed || late != nil || stopped != nil {
+			t.Errorf("put back %v, %v, %v", back, late, stopped)
+		}
+	}
+}
+
 func TestRenamed(t *testing.T) {
 	const made = "app-20260101120000000100000001"
 	l := &loop{names: map[string]string{made: "app-", made + "-app-20260101120000000100000002": made + "-"}}

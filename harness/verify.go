@@ -62,7 +62,7 @@ func (l *loop) removeAssumed(ctx context.Context) error {
 			j := slices.Index(r.Entries, e)
 			switch found {
 			case fails:
-				r.Entries[j].Necessity = Certified
+				r.Entries[j].Necessity = Observed
 			case passes:
 				r.Entries = slices.Delete(r.Entries, j, j+1)
 				// A guess that was wrong is not optional: nothing refused it.
@@ -94,7 +94,8 @@ const (
 const removals = 2
 
 // needs runs the step without e. Only a run that fails on a refusal of e shows
-// that it is needed.
+// that it may be needed; the tool may have failed by itself in it, and so it is
+// no more than observed.
 func (l *loop) needs(ctx context.Context, r *StepResult, e Entry) (removal, error) {
 	step := r.Step
 	less := r.Set().Without(e.Grant)
@@ -164,11 +165,12 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 }
 
 // putBack sorts what a failed verification was refused: what to put back, a
-// refusal of what the role holds, and one that growth could not help. The wire
-// showed what is put back refused and the step failed: certified, unless the
-// refusal named none. A refusal that named none, and part of whose candidates the
-// role holds, may only be late; one of a stubborn class was so already, and is
-// about the others.
+// refusal of what the role holds, and one that growth could not help. What is put
+// back was refused, and the step failed: that it failed of this, and not of
+// another refusal in the same run, or by itself, one run does not show. So it is
+// observed, and assumed where the refusal named none. A refusal that named none,
+// and part of whose candidates the role holds, may only be late; one of a stubborn
+// class was so already, and is about the others.
 func putBack(held grant.Set, delivered []refused, stubborn map[string]bool) (back []Entry, late *refused, stopped error) {
 	for _, d := range delivered {
 		switch d.action {
@@ -183,7 +185,7 @@ func putBack(held grant.Set, delivered []refused, stubborn map[string]bool) (bac
 				continue
 			}
 			for _, g := range others {
-				e := Entry{Grant: g, Necessity: Certified, Class: d.class}
+				e := Entry{Grant: g, Necessity: Observed, Class: d.class}
 				if len(d.grants) > 1 {
 					e.Necessity, e.Guess = Assumed, true
 				}

@@ -83,7 +83,7 @@ type ran struct {
 
 func (c cloudProcess) run(t *testing.T, dir string, env map[string]string, name string, args ...string) ran {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := c.command(ctx, dir, env, name, args...)
 	var out, said strings.Builder

@@ -67,7 +67,7 @@ func resumeRun(work, what string) (*rundir, error) {
 		if err := j.Append(journal.Event{Kind: journal.KindRun, Text: what}); err != nil {
 			return nil, errors.Join(err, j.Close())
 		}
-		return &rundir{dir: dir, journal: j, known: knownOf(events)}, nil
+		return &rundir{dir: dir, journal: j, known: harness.KnownOf(events)}, nil
 	}
 	return nil, fmt.Errorf("nothing to resume in %s: start with whittle probe", work)
 }
@@ -85,54 +85,6 @@ func resumable(dir, what string, events []journal.Event) error {
 		}
 	}
 	return nil
-}
-
-// knownOf gathers what an interrupted run granted, by step.
-func knownOf(events []journal.Event) map[string]harness.Known {
-	known := map[string]harness.Known{}
-	for _, e := range events {
-		if e.Kind == journal.KindEnd && e.OK {
-			for step, k := range known { // it has been through to its teardown
-				k.Done = false
-				known[step] = k
-			}
-		}
-		if e.Kind == journal.KindFound {
-			known[e.Step] = concluded(known[e.Step], e)
-			continue
-		}
-		if e.Pass != journal.PassGrow {
-			continue
-		}
-		k := known[e.Step]
-		switch e.Kind {
-		case journal.KindAttempt:
-			k.Runs, k.Done = k.Runs+1, false
-		case journal.KindIntent:
-			for _, g := range e.Grants {
-				n := harness.Necessity(e.Necessity)
-				k.Entries = append(k.Entries, harness.Entry{Grant: g, Necessity: n, Class: e.Class, Guess: n == harness.Assumed})
-			}
-		case journal.KindStepEnd:
-			k.Done = e.OK
-		}
-		known[e.Step] = k
-	}
-	return known
-}
-
-// concluded is what is known of a step after certifying has found something of
-// one of its grants.
-func concluded(k harness.Known, e journal.Event) harness.Known {
-	n := harness.Necessity(e.Necessity)
-	if n == harness.Optional {
-		return k // growth would be refused it, and grant it again
-	}
-	for _, g := range e.Grants {
-		k.Entries = slices.DeleteFunc(k.Entries, func(known harness.Entry) bool { return known.Grant == g })
-		k.Entries = append(k.Entries, harness.Entry{Grant: g, Necessity: n, Class: e.Class})
-	}
-	return k
 }
 
 // close ends the journal. A run that is done leaves its journal and nothing

@@ -25,12 +25,12 @@ func TestKnownOf(t *testing.T) {
 		"apply": {Done: true, Runs: 1, Entries: []harness.Entry{{Grant: list, Necessity: harness.Observed, Class: "ListQueues"}}},
 		"use":   {Runs: 1, Entries: []harness.Entry{{Grant: get, Necessity: harness.Assumed, Class: "GET", Guess: true}}},
 	}
-	if diff := cmp.Diff(want, knownOf(events)); diff != "" {
+	if diff := cmp.Diff(want, harness.KnownOf(events)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// A step that was begun again is not done.
 	again := append(events, journal.Event{Kind: journal.KindAttempt, Step: "apply", Pass: journal.PassGrow})
-	if knownOf(again)["apply"].Done {
+	if harness.KnownOf(again)["apply"].Done {
 		t.Error("done, though it was begun again")
 	}
 }
