@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 		"whittle":        main,
 		"calls":          callsMain,
 		"google-calls":   googleCallsMain,
+		"azure-calls":    azureCallsMain,
 		"fake-terraform": fakeTerraformMain,
 	})
 }

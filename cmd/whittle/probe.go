@@ -290,6 +290,8 @@ func sandboxName(s lifecycle.Sandbox) string {
 		return "the embedded sandbox"
 	case s.Project != "":
 		return "project " + s.Project
+	case s.Subscription != "":
+		return "subscription " + s.Subscription
 	}
 	return "account " + s.Account
 }

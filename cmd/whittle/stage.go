@@ -37,9 +37,10 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 	}
 	st = &stage{show: show, log: log, trace: trace}
 	st.stop = context.AfterFunc(ctx, func() { show.line("stopping: the step ends, and the roles are emptied") })
+	opened := st // what is returned with an error is nil
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, st.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
 	st.cloud = embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: st.trace.add, Log: log}

@@ -36,7 +36,8 @@ type role struct {
 	as        *Credentials
 
 	mu sync.Mutex
-	// held are the scopes that a custom role of this identity is assigned on.
+	// held are the scopes that a custom role of this identity was assigned on, and
+	// whether the assignment was there when it was last looked for.
 	held  map[string]bool
 	admin bool
 }
@@ -89,6 +90,23 @@ func (r *role) Put(ctx context.Context, s grant.Set) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	// What is there is looked up: a sandbox that was brought back to a snapshot has
+	// other assignments than were last made. What a list does not show yet, or
+	// still, is known from having done it.
+	there, admin, err := r.found(ctx)
+	if err != nil {
+		return r.ended(ctx, err)
+	}
+	for scope := range r.held {
+		if !there[scope] {
+			r.held[scope] = false
+		}
+	}
+	for scope := range there {
+		if _, known := r.held[scope]; !known {
+			r.held[scope] = true
+		}
+	}
 	// What is too much first: a crash in between leaves too little.
 	for _, scope := range slices.Sorted(maps.Keys(r.held)) {
 		if _, wanted := all[scope]; !wanted {
@@ -103,7 +121,7 @@ func (r *role) Put(ctx context.Context, s grant.Set) error {
 			return r.ended(ctx, err)
 		}
 	}
-	if want := everything(s); want != r.admin {
+	if want := everything(s); want != r.admin || want != admin {
 		for _, a := range administrators {
 			if want {
 				err = r.assign(ctx, r.pool.scope(), a)

@@ -475,9 +475,14 @@ func (c *Call) operation(byStatus bool) (*Reply, error) {
 
 func (c *Call) subscription() (*Reply, error) {
 	show := func(id string) store.Object {
+		tags, _ := c.Store.Get("/subscriptions/" + id + "/providers/Microsoft.Resources/tags/default")
+		set, ok := store.At(tags, "properties", "tags").(store.Object)
+		if !ok {
+			set = store.Object{}
+		}
 		return store.Object{
 			"id": "/subscriptions/" + id, "subscriptionId": id, "tenantId": c.Tenant, "displayName": "whittle sandbox", "state": "Enabled",
-			"authorizationSource": "RoleBased", "managedByTenants": []any{}, "tags": store.Object{"whittle-sandbox": "true"},
+			"authorizationSource": "RoleBased", "managedByTenants": []any{}, "tags": set,
 			"subscriptionPolicies": store.Object{"locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off"},
 		}
 	}

@@ -53,6 +53,7 @@ func init() {
 		"Microsoft.Resources/deployments":                                               {prepare: prepareDeployment, own: true, operations: "operationstatuses"},
 		"Microsoft.Authorization/roleAssignments":                                       {bare: true, created: true, prepare: prepareAssignment},
 		"Microsoft.Authorization/roleDefinitions":                                       {bare: true, created: true, prepare: prepareDefinition, remove: removeDefinition},
+		"Microsoft.Resources/tags":                                                      {bare: true, ok: true},
 		"Microsoft.Authorization/locks":                                                 {bare: true},
 		"Microsoft.ManagedIdentity/userAssignedIdentities":                              {bare: true, prepare: prepareIdentity},
 		"Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": {bare: true},
