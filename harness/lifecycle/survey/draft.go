@@ -393,7 +393,7 @@ func (w *writer) unique(s string) string {
 }
 
 // plain are texts that YAML takes for nothing but a text.
-var plain = regexp.MustCompile(`^[A-Za-z_./][A-Za-z0-9_./-]*$`)
+var plain = regexp.MustCompile(`^(\.{0,2}/)?[A-Za-z][A-Za-z0-9_./-]*$`)
 
 // scalar writes a text as YAML: in quotes wherever it could be taken for anything
 // else.

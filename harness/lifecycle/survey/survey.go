@@ -24,8 +24,8 @@ type Tree struct {
 	// they are best applied: a local state comes before a remote one, whose bucket
 	// somebody has to make first.
 	Roots []Module
-	// Called are those that others call, and those below a folder called modules
-	// that no one calls and that have no provider or backend of their own.
+	// Called are those that others call, and those below a folder called modules or
+	// wrappers that no one calls and that have no provider or backend of their own.
 	Called    []Module
 	Templates []Template
 	Targets   []Target
@@ -195,6 +195,11 @@ func sorted(dir string, folders map[string][]string) (Tree, error) {
 	return t, nil
 }
 
+// library are what folders are called whose modules are for others to call.
+// Registries want the first (Terraform, "Standard module structure"); the modules of
+// terraform-aws-modules have the second, for Terragrunt.
+var library = []string{"modules", "wrappers"}
+
 // divide tells roots from modules that are called.
 func (t *Tree) divide(modules map[string]*Module) {
 	called := make(map[string]bool)
@@ -206,7 +211,7 @@ func (t *Tree) divide(modules map[string]*Module) {
 	for _, folder := range order(modules) {
 		m := *modules[folder]
 		m.Clouds = cloudsOf(modules, folder, map[string]bool{})
-		if called[folder] || !m.bound && slices.Contains(strings.Split(folder, "/"), "modules") {
+		if called[folder] || !m.bound && slices.ContainsFunc(strings.Split(folder, "/"), func(name string) bool { return slices.Contains(library, name) }) {
 			t.Called = append(t.Called, m)
 			continue
 		}

@@ -288,13 +288,13 @@ func text(s string) string {
 }
 
 // code is s as code: in backticks where nothing in it can end them or a table's
-// cell.
+// cell, or make an address of mail with them, as some renderers do.
 func code(s string) string {
 	s = report.Visible(s)
 	switch {
 	case s == "":
 		return ""
-	case !strings.ContainsAny(s, "`|\\") && utf8.ValidString(s) && strings.TrimSpace(s) == s:
+	case !strings.ContainsAny(s, "`|\\@") && utf8.ValidString(s) && strings.TrimSpace(s) == s:
 		return "`" + s + "`"
 	}
 	return "<code>" + text(s) + "</code>"
