@@ -211,8 +211,7 @@ func checkValues(rec record.Record, values map[string]string) error {
 // keysIn are the {key}s of the record's resources, and the one that is always
 // there.
 func keysIn(rec record.Record) []string {
-	always := map[string]string{"aws": "account", "gcp": "project", "azure": "subscription"}
-	keys := []string{always[rec.Cloud]}
+	keys := []string{accountKeys[rec.Cloud]}
 	for _, s := range rec.Steps {
 		for g := range s.Set().All() {
 			keys = append(keys, rolefile.Keys(g.Resource)...)

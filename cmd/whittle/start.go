@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
@@ -16,7 +16,6 @@ import (
 // startOf reads what the steps' roles begin with: nothing, what each step has in
 // the record, or one role for all steps.
 func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]grant.Set, error) {
-	start := map[string]grant.Set{}
 	switch lc.Start {
 	case "", "empty":
 		return nil, nil
@@ -35,8 +34,9 @@ func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]gra
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
+	start := map[string]grant.Set{}
 	for _, s := range lc.Steps {
-		start[s.Name] = set
+		start[s.Name] = filled(set, lc, account)
 	}
 	return start, nil
 }
@@ -45,18 +45,31 @@ func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]gra
 // the lifecycle's names.
 func recorded(rec record.Record, lc lifecycle.Lifecycle, account string) map[string]grant.Set {
 	sets := map[string]grant.Set{}
-	for _, s := range rec.Specialize(account).Steps {
-		var grants []grant.Grant
-		for g := range s.Set().All() {
-			for key, value := range lc.Names {
-				g.Resource = strings.ReplaceAll(g.Resource, "{"+key+"}", value)
-			}
-			grants = append(grants, g)
-		}
-		sets[s.Name] = grant.Of(grants...)
+	for _, s := range rec.Steps {
+		sets[s.Name] = filled(s.Set(), lc, account)
 	}
 	return sets
 }
+
+// filled is a set with what it has in braces: the lifecycle's names, and where it
+// runs.
+func filled(set grant.Set, lc lifecycle.Lifecycle, account string) grant.Set {
+	values := map[string]string{}
+	if account != "" {
+		values[accountKeys[lc.Cloud]] = account
+	}
+	maps.Copy(values, lc.Names)
+	var grants []grant.Grant
+	for g := range set.All() {
+		g.Resource = rolefile.Fill(g.Resource, values)
+		grants = append(grants, g)
+	}
+	return grant.Of(grants...)
+}
+
+// accountKeys are what stands in braces for an account, a project or a
+// subscription.
+var accountKeys = map[string]string{"aws": "account", "gcp": "project", "azure": "subscription"}
 
 // roleFile reads a role that says no more than grants can: of AWS, Google Cloud
 // or Azure, a list or a table.

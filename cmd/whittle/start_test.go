@@ -52,7 +52,7 @@ func TestRoleFile(t *testing.T) {
 }
 
 func TestStartOfRecord(t *testing.T) {
-	lc := lifecycle.Lifecycle{Start: "record", Names: map[string]string{"prefix": "beta"}}
+	lc := lifecycle.Lifecycle{Cloud: "aws", Start: "record", Names: map[string]string{"prefix": "beta"}}
 	if _, err := startOf(lc, filepath.Join(t.TempDir(), "whittle.lock.json"), "1"); err == nil || !strings.Contains(err.Error(), "start: empty first") {
 		t.Errorf("no record: %v", err)
 	}
@@ -63,6 +63,20 @@ func TestStartOfRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := startOf(lc, file, "123456789012")
+	want := grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:beta-jobs"})
+	if err != nil || !got["a"].Equal(want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+}
+
+// A list as emit writes it has the record's placeholders.
+func TestStartOfList(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "role.txt"), []byte("sqs:SendMessage arn:aws:sqs:us-east-1:{account}:{prefix}-jobs\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lc := lifecycle.Lifecycle{Cloud: "aws", Dir: dir, Start: "role.txt", Names: map[string]string{"prefix": "beta"}, Steps: []lifecycle.Step{{Name: "a"}}}
+	got, err := startOf(lc, "", "123456789012")
 	want := grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:beta-jobs"})
 	if err != nil || !got["a"].Equal(want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
