@@ -257,9 +257,10 @@ func each(uses []Use, of func(Use) string) []string {
 
 // tagNotes finds the conditions on tags that a role would get round by itself. The
 // record's grants have no conditions, so whatever tags may tag anything that it is
-// granted on. A right that was refused without naming a resource is checked on none,
-// and can be tied to no tag.
+// granted on. On AWS, a right that was refused without naming a resource is checked on
+// none, and can be tied to no tag.
 func (r *Report) tagNotes() {
+	tied := func(resource string) bool { return r.Cloud != "aws" || resource != "*" }
 	type held struct{ permission, resource string }
 	roles := make(map[string][]held)
 	for _, p := range r.Permissions {
@@ -280,9 +281,9 @@ func (r *Report) tagNotes() {
 				for _, other := range roles[role] {
 					note := TagNote{Role: role}
 					switch {
-					case mine.resource != "*" && catalog.GetsRoundTags(other.permission, other.resource, mine.permission, mine.resource):
+					case tied(mine.resource) && catalog.GetsRoundTags(other.permission, other.resource, mine.permission, mine.resource):
 						note.By, note.ByResource, note.Permission, note.Resource = other.permission, other.resource, mine.permission, mine.resource
-					case other.resource != "*" && catalog.GetsRoundTags(mine.permission, mine.resource, other.permission, other.resource):
+					case tied(other.resource) && catalog.GetsRoundTags(mine.permission, mine.resource, other.permission, other.resource):
 						note.By, note.ByResource, note.Permission, note.Resource = mine.permission, mine.resource, other.permission, other.resource
 					default:
 						continue

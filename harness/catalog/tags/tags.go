@@ -4,7 +4,9 @@
 //
 // Sources: Service Authorization Reference, access level Tagging, for the names;
 // IAM User Guide, "Controlling access to AWS resources using tags"; Resource
-// Manager, "Creating and managing tags", for Google Cloud.
+// Manager, "Tags and conditional access", for Google Cloud, where a condition on a tag
+// is one of the binding; Azure Storage, "Actions and attributes for Azure role
+// assignment conditions", for index tags of blobs, the only ones that count there.
 package tags
 
 import (
@@ -70,11 +72,20 @@ var makes = map[string]bool{"Create": true, "Run": true, "Allocate": true, "Requ
 
 // GetsRound tells whether whoever holds the tagging permission by, on the resources
 // that the pattern byResource names, gets round a condition on tags that another of
-// its permissions is tied to: the two are of one service, the other acts on what
-// exists already, and there can be a resource that both are about.
+// its permissions is tied to: the two are of one service (on Google Cloud and Azure,
+// of one type of resource), the other acts on what exists already, and there can be a
+// resource that both are about.
 func GetsRound(by, byResource, permission, resource string) bool {
 	if !Put(by) || Put(permission) {
 		return false
+	}
+	if kind, ok := strings.CutSuffix(by, "createTagBinding"); ok { // resource.matchTag in IAM Conditions
+		verb, same := strings.CutPrefix(permission, kind)
+		return same && verb != "create" && verb != "list" && verb != "deleteTagBinding" && Overlap(byResource, resource)
+	}
+	if kind, ok := strings.CutSuffix(strings.ToLower(by), "tags/write"); ok { // index tags in role assignment conditions
+		verb, same := strings.CutPrefix(strings.ToLower(permission), kind)
+		return same && strings.HasSuffix(kind, "/blobs/") && !strings.HasPrefix(verb, "tags/") && Overlap(byResource, resource)
 	}
 	service, action, ok := strings.Cut(permission, ":")
 	if !ok || !strings.EqualFold(service, by[:strings.IndexByte(by+":", ':')]) {

@@ -26,7 +26,12 @@ func TestGetsRound(t *testing.T) {
 		{"dynamodb:TagResource", "*", "dynamodb:DeleteTable", "*", true},          // a service with the usual one
 		{"s3:PutObjectTagging", "arn:aws:s3:::b/*", "s3:DeleteObject", "*", true}, // objects
 		{"s3:PutObjectTagging", "arn:aws:s3:::a/*", "s3:GetObject", "arn:aws:s3:::b/*", false},
-		{"compute.instances.createTagBinding", "*", "compute.instances.delete", "*", false}, // one grant there is for all
+		{"compute.instances.createTagBinding", "*", "compute.instances.delete", "*", true},
+		{"compute.instances.createTagBinding", "*", "compute.instances.create", "*", false}, // nothing is there to be tagged
+		{"compute.instances.createTagBinding", "*", "compute.disks.delete", "*", false},     // of another kind
+		{"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/tags/write", "*", "microsoft.storage/storageAccounts/blobServices/containers/blobs/delete", "*", true},
+		{"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/tags/write", "*", "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/tags/read", "*", false},
+		{"Microsoft.Resources/tags/write", "*", "Microsoft.Compute/disks/delete", "*", false}, // no condition reads these
 	} {
 		if got := GetsRound(tt.by, tt.byResource, tt.permission, tt.resource); got != tt.want {
 			t.Errorf("%s on %s, %s on %s: %t", tt.by, tt.byResource, tt.permission, tt.resource, got)
