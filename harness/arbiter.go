@@ -260,8 +260,12 @@ func (a *arbiter) alsoFor(entries map[grant.Grant]Entry) {
 }
 
 // denials reads what an exchange refuses. What nobody can read is not readable,
-// and ends up in stops, to be shown if the step fails.
+// and ends up in stops, to be shown if the step fails. A service that failed
+// refuses nothing, whatever it says.
 func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) (denials []refusal.Denial, readable bool) {
+	if x.Status >= 500 {
+		return nil, true
+	}
 	denials, err := parsers.FromExchange(x)
 	if err != nil {
 		a.stopped(x, &UnreadError{Err: err})
