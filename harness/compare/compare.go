@@ -226,7 +226,12 @@ func newMatcher(role rolefile.Role, needs []need, sensitive bool) *matcher {
 		if !ok {
 			at = len(m.resources)
 			number[n.Resource] = at
-			m.resources = append(m.resources, tokens(n.Resource, true, false))
+			list := tokens(n.Resource, true, false)
+			if n.Resource == "*" && role.Cloud == "aws" {
+				// A request that is about no resource: no ARN allows it.
+				list = []token{{char: '*'}}
+			}
+			m.resources = append(m.resources, list)
 		}
 		needs[i].resource = at
 	}

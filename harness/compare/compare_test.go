@@ -154,6 +154,13 @@ func TestCompare(t *testing.T) {
 				{Permission: "sqs:CreateQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"apply"}, Request: "sqs CreateQueue", Why: "allowed by statement 2 on a part of it, or under some names", Open: true},
 				{Permission: "sqs:DeleteQueue", Resource: "arn:aws:sqs:us-east-1:{account}:{name}-jobs", Steps: []string{"destroy"}, Why: "allowed by statement 2 on a part of it, or under some names", Open: true},
 			}, Blanks: []string{"<account-id>", "<region>"}}},
+		{"no ARN is everything", "p.json", `{"Version": "2012-10-17", "Statement": [
+			{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:*:*:*:*"}, {"Effect": "Allow", "NotAction": "ec2:*", "NotResource": "arn:aws:s3:::a"}]}`, Result{Needed: 4, Allowed: 3,
+			Missing: []Lack{{Permission: "ec2:DescribeVpcs", Resource: "*", Steps: []string{"apply", "destroy"}, Purpose: "describe vpcs", Why: "allowed on other resources only, by statement 1"}},
+			Wildcards: []Wildcard{
+				{"*", "statement 1", []string{"iam:PassRole", "sqs:CreateQueue", "sqs:DeleteQueue"}},
+				{"* without ec2:*", "statement 2", []string{"iam:PassRole", "sqs:CreateQueue", "sqs:DeleteQueue"}},
+			}, Steps: []string{"apply", "destroy"}}},
 		{"a list", "l.txt", "ec2:DescribeVpcs\nsqs:*\niam:PassRole arn:aws:iam::*:role/*\n", Result{Needed: 4, Allowed: 4,
 			Wildcards: []Wildcard{{"sqs:*", "line 2", []string{"sqs:CreateQueue", "sqs:DeleteQueue"}}}}},
 	} {
