@@ -426,9 +426,10 @@ func (m *matcher) one(r *resource, of int) extent {
 	case r.everything:
 		return whole
 	case r.known[of]:
+	case !meets(r.tokens, m.resources[of]): // most, and so one walk is enough
 	case covers(r.tokens, m.resources[of]):
 		r.extents[of] = whole
-	case meets(r.tokens, m.resources[of]):
+	default:
 		r.extents[of] = part
 	}
 	r.known[of] = true

@@ -15,10 +15,10 @@ func TestNesting(t *testing.T) {
 		"hyphens.yaml":     "includedPermissions:\n" + strings.Repeat("- ", 10<<10) + "\n",
 		"large.yaml":       "includedPermissions:\n" + strings.Repeat("- a.b.c\n", 80<<10),
 		"brackets.json":    strings.Repeat("[", 1<<20),
-		"parentheses.tf":   "x = " + strings.Repeat("(", 1<<20),
-		"questions.tf":     "x = " + strings.Repeat("a ? ", 1<<18),
-		"directives.tf":    "x = <<A\n" + strings.Repeat("%{if a}", 1<<16),
-		"interpolation.tf": "x = \"" + strings.Repeat(`${"`, 1<<16),
+		"parentheses.tf":   "x = " + strings.Repeat("(", 1<<18),
+		"questions.tf":     "x = " + strings.Repeat("a ? ", 1<<16),
+		"directives.tf":    "x = <<A\n" + strings.Repeat("%{if a}", 1<<14),
+		"interpolation.tf": "x = \"" + strings.Repeat(`${"`, 1<<14),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var e *Error

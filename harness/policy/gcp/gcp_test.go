@@ -1,6 +1,7 @@
 package gcp
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestSplit(t *testing.T) {
 			titles[p.Title] = true
 			back = append(back, p.Permissions...)
 		}
-		if !cmp.Equal(back, r.Permissions) {
+		if !slices.Equal(back, r.Permissions) {
 			t.Fatalf("%d permissions of %d", len(back), len(r.Permissions))
 		}
 	})
