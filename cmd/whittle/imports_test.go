@@ -82,7 +82,8 @@ var mayImport = map[string][]string{
 	"harness/catalog/named": {},
 	"harness/lifecycle":     {"harness/grant", "harness/lifecycle/strictyaml"},
 	// What a tree of infrastructure code holds, and a whittle.yaml drafted from it.
-	"harness/lifecycle/survey": {"harness/lifecycle"},
+	"harness/lifecycle/survey":       {"harness/lifecycle"},
+	"harness/lifecycle/survey/draft": {"harness/lifecycle/survey"},
 	// Tests hold whittle.yaml against its schema.
 	"harness/lifecycle/schematest": {},
 	// Keys, places and carets of a YAML file, whatever it is about.

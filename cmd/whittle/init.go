@@ -15,6 +15,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/lifecycle/survey"
+	"github.com/whittle-iam/whittle/harness/lifecycle/survey/draft"
 )
 
 func newInit(g *globals) *cobra.Command {
@@ -92,23 +93,23 @@ func runInit(g *globals, dir, cloud string, force bool) error {
 	if err != nil {
 		return err
 	}
-	draft, err := tree.Draft(cloud)
-	if errors.Is(err, survey.ErrNothing) {
+	drafted, err := draft.Of(tree, cloud)
+	if errors.Is(err, draft.ErrNothing) {
 		return &nothingError{dir, err}
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := lifecycle.Parse(file, []byte(draft.Text)); err != nil {
+	if _, err := lifecycle.Parse(file, []byte(drafted.Text)); err != nil {
 		return fmt.Errorf("the draft does not load, which is a fault of whittle's; nothing was written: %w", err)
 	}
-	if err := writeDraft(file, draft.Text, force); err != nil {
+	if err := writeDraft(file, drafted.Text, force); err != nil {
 		return err
 	}
 	if g.json {
-		return printJSON(g.out, initJSONOf(file, tree, draft))
+		return printJSON(g.out, initJSONOf(file, tree, drafted))
 	}
-	return printSurvey(g.out, file, tree, draft)
+	return printSurvey(g.out, file, tree, drafted)
 }
 
 // writeDraft writes the file; without force only where there is none, whoever may
@@ -145,7 +146,7 @@ type initJSON struct {
 	Fill      []string `json:"fill_in"`
 }
 
-func initJSONOf(file string, tree survey.Tree, d survey.Draft) initJSON {
+func initJSONOf(file string, tree survey.Tree, d draft.Draft) initJSON {
 	out := initJSON{File: file, Cloud: d.Cloud, Steps: d.Steps, Roots: []string{}, Modules: []string{}, Templates: []string{}, Fill: d.Fill}
 	for _, m := range tree.Roots {
 		out.Roots = append(out.Roots, m.Dir)
@@ -163,7 +164,7 @@ func initJSONOf(file string, tree survey.Tree, d survey.Draft) initJSON {
 }
 
 // printSurvey says what was found, and what to do next.
-func printSurvey(w io.Writer, file string, tree survey.Tree, d survey.Draft) error {
+func printSurvey(w io.Writer, file string, tree survey.Tree, d draft.Draft) error {
 	var b strings.Builder
 	for _, m := range tree.Roots {
 		state := "local state"

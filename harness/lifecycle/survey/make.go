@@ -154,6 +154,6 @@ func (d Doing) with(o Doing) Doing {
 
 func (d Doing) nothing() bool { return d.Pushes == "" && d.Tool == "" && len(d.Calls) == 0 }
 
-// daemon tells whether who pushes is a daemon, which makes its own way to the
+// Daemon tells whether who pushes is a daemon, which makes its own way to the
 // registry and not Whittle's.
-func (d Doing) daemon() bool { return d.Pushes == "docker" }
+func (d Doing) Daemon() bool { return d.Pushes == "docker" }

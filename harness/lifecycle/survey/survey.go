@@ -1,10 +1,9 @@
 // Package survey looks through a tree of infrastructure code for what a lifecycle can
 // be made of: root modules of Terraform with their providers and backends, templates
-// of Packer, targets of Makefiles and scripts that push images. From that it drafts
-// a whittle.yaml for people to go over ([Tree.Draft]).
+// of Packer, targets of Makefiles and scripts that push images. Package
+// draft, below, writes a whittle.yaml of that.
 //
-// It runs nothing and changes nothing, and it does not guess: what it cannot tell
-// stands in the draft as a comment.
+// It runs nothing and changes nothing.
 package survey
 
 import (

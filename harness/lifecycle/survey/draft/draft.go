@@ -1,14 +1,19 @@
-package survey
+// Package draft writes a whittle.yaml, for people to go over, of what a tree of
+// infrastructure code holds. It does no I/O.
+package draft
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/whittle-iam/whittle/harness/lifecycle/survey"
 )
 
 // Draft is a whittle.yaml to go over.
@@ -49,16 +54,16 @@ func (e *CloudError) Hints() []string {
 	return []string{"choose one with --cloud " + strings.Join(e.Clouds, " or --cloud ")}
 }
 
-// Draft writes a lifecycle of what the tree holds of a cloud; without one, of the only
+// Of writes a lifecycle of what the tree holds of a cloud; without one, of the only
 // one that there is.
-func (t Tree) Draft(cloud string) (Draft, error) {
+func Of(t survey.Tree, cloud string) (Draft, error) {
 	if t.Empty() {
 		return Draft{}, ErrNothing
 	}
 	if cloud == "" {
 		clouds := t.Clouds()
 		if len(clouds) != 1 {
-			return Draft{}, &CloudError{Clouds: clouds, Places: t.places()}
+			return Draft{}, &CloudError{Clouds: clouds, Places: places(t)}
 		}
 		cloud = clouds[0]
 	}
@@ -71,12 +76,12 @@ func (t Tree) Draft(cloud string) (Draft, error) {
 }
 
 // places says of each cloud where it was found first.
-func (t Tree) places() map[string]string {
-	places := map[string]string{}
+func places(t survey.Tree) map[string]string {
+	found := map[string]string{}
 	note := func(clouds []string, where string) {
 		for _, c := range clouds {
-			if places[c] == "" {
-				places[c] = where
+			if found[c] == "" {
+				found[c] = where
 			}
 		}
 	}
@@ -86,7 +91,7 @@ func (t Tree) places() map[string]string {
 	for _, p := range t.Templates {
 		note(p.Clouds, p.Path)
 	}
-	return places
+	return found
 }
 
 // of tells whether something is of the cloud, or of none that is known.
@@ -123,7 +128,7 @@ func (w *writer) head() string {
 	b.WriteString("sandbox: embedded\n")
 	if len(w.names) > 0 {
 		b.WriteString("\n# What names are built from: the record has {key} in the value's place, so that it\n# is the same for every deployment.\nnames: {")
-		for i, k := range order(w.names) {
+		for i, k := range slices.Sorted(maps.Keys(w.names)) {
 			if i > 0 {
 				b.WriteString(", ")
 			}
@@ -142,21 +147,21 @@ lifecycle:
 
 // steps writes the steps: images first, since what is applied may look for them (but
 // for those in a root's own folder), then each root in order, then what pushes, then the teardown from the last to the first.
-func (w *writer) steps(t Tree) {
+func (w *writer) steps(t survey.Tree) {
 	// A template beside a root of its own is built in what that makes.
-	beside := map[string][]Template{}
+	beside := map[string][]survey.Template{}
 	for _, p := range t.Templates {
 		dir := p.Path
 		if strings.HasSuffix(dir, ".hcl") || strings.HasSuffix(dir, ".json") {
 			dir = path.Dir(dir)
 		}
-		if dir != "." && slices.ContainsFunc(t.Roots, func(m Module) bool { return m.Dir == dir && w.of(m.Clouds) }) {
+		if dir != "." && slices.ContainsFunc(t.Roots, func(m survey.Module) bool { return m.Dir == dir && w.of(m.Clouds) }) {
 			beside[dir] = append(beside[dir], p)
 			continue
 		}
 		w.template(p, len(t.Templates) > 1)
 	}
-	var roots []Module
+	var roots []survey.Module
 	for _, m := range t.Roots {
 		if !w.of(m.Clouds) {
 			w.line("  # Left out, since it is of %s: Terraform in %s", seen(strings.Join(m.Clouds, ", ")), seen(m.Dir))
@@ -180,7 +185,7 @@ func (w *writer) steps(t Tree) {
 }
 
 // template writes the step of a Packer template.
-func (w *writer) template(p Template, several bool) {
+func (w *writer) template(p survey.Template, several bool) {
 	if !w.of(p.Clouds) {
 		w.line("  # Left out, since it is of %s: Packer in %s", seen(strings.Join(p.Clouds, ", ")), seen(p.Path))
 		return
@@ -196,7 +201,7 @@ func (w *writer) template(p Template, several bool) {
 }
 
 // root writes the steps of a Terraform root, but for its teardown.
-func (w *writer) root(m Module, roots []Module) {
+func (w *writer) root(m survey.Module, roots []survey.Module) {
 	state := "its state is a file beside it"
 	if m.Remote() {
 		state = "its state is in " + m.Backend
@@ -207,7 +212,7 @@ func (w *writer) root(m Module, roots []Module) {
 	}
 	switch m.Backend {
 	case "s3", "gcs", "azurerm":
-		if !slices.ContainsFunc(roots, func(o Module) bool { return !o.Remote() }) {
+		if !slices.ContainsFunc(roots, func(o survey.Module) bool { return !o.Remote() }) {
 			w.line("  # What holds that state must be there before: let a step make it, or turn the backend")
 			w.line("  # off for the probe.")
 		}
@@ -240,7 +245,7 @@ func or(texts ...string) string {
 	return ""
 }
 
-func folder(m Module) string {
+func folder(m survey.Module) string {
 	if m.Dir == "." {
 		return ""
 	}
@@ -248,12 +253,12 @@ func folder(m Module) string {
 }
 
 // terraform is what a step of a root runs.
-func (w *writer) terraform(m Module, command, more string) string {
+func (w *writer) terraform(m survey.Module, command, more string) string {
 	return "terraform: {" + folder(m) + "command: " + command + more + w.values(m.Variables) + "}"
 }
 
 // reading is what a plan is given that may only read: a lock is a write.
-func reading(m Module) string {
+func reading(m survey.Module) string {
 	if slices.Contains([]string{"s3", "gcs", "azurerm"}, m.Backend) {
 		return ", lock: false"
 	}
@@ -265,7 +270,7 @@ var called = regexp.MustCompile(`^(name|prefix|project|project_id|project_name|e
 
 // values writes the variables that have to be given, with a value that takes the
 // place of one.
-func (w *writer) values(variables []Variable) string {
+func (w *writer) values(variables []survey.Variable) string {
 	if len(variables) == 0 {
 		return ""
 	}
@@ -301,7 +306,7 @@ func (w *writer) values(variables []Variable) string {
 }
 
 // others writes what Makefiles and scripts do, as far as a step can be made of it.
-func (w *writer) others(t Tree) {
+func (w *writer) others(t survey.Tree) {
 	before := w.b.Len()
 	for _, x := range t.Targets {
 		at := fmt.Sprintf("%s:%d", x.File, x.Line)
@@ -317,7 +322,7 @@ func (w *writer) others(t Tree) {
 		case !w.of(x.Does.Clouds):
 		case x.Does.Tool != "":
 			w.line("  # make %s (%s) runs %s: the steps above stand for it.", seen(x.Name), seen(at), x.Does.Tool)
-		case x.Does.Pushes != "" && !x.Does.daemon():
+		case x.Does.Pushes != "" && !x.Does.Daemon():
 			w.line("  # make %s (%s) pushes images by %s.", seen(x.Name), seen(at), x.Does.Pushes)
 			w.step(w.unique(x.Name), "ongoing", "pusher", "command: "+command, "")
 		case x.Does.Pushes != "":
@@ -334,7 +339,7 @@ func (w *writer) others(t Tree) {
 			continue
 		}
 		by := s.Does.Pushes
-		if s.Does.daemon() {
+		if s.Does.Daemon() {
 			by += ", whose daemon makes its own way, and not Whittle's"
 		}
 		w.line("  # %s:%d pushes images by %s. With its arguments it can be a step:", seen(s.Path), s.Line, by)
@@ -354,11 +359,11 @@ func (w *writer) step(name, phase, role, tool, rest string) {
 }
 
 // name is the name of a root's step; one root alone needs no name of its own.
-func (w *writer) name(m Module, several int, verb string) string {
+func (w *writer) name(m survey.Module, several int, verb string) string {
 	return w.unique(stepName(m, several, verb))
 }
 
-func stepName(m Module, several int, verb string) string {
+func stepName(m survey.Module, several int, verb string) string {
 	if several < 2 || m.Dir == "." {
 		return verb
 	}
