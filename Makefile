@@ -16,14 +16,14 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help demo demo-gcp demo-aws demo-azure test test-stack test-azure unit lint bench build setup tools clean
+.PHONY: help reproducible soak demo demo-gcp demo-aws demo-azure test test-stack test-azure unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## build bin/whittle
 	@mkdir -p bin
-	$(GO) build -o bin/whittle ./cmd/whittle
+	$(GO) build -trimpath -o bin/whittle ./cmd/whittle
 
 # moto is used where it is found; else it goes into a virtual environment of
 # the clone's own, and what cannot be had is said at once.
@@ -89,6 +89,16 @@ lint: ## gofmt, go vet, staticcheck, go mod tidy
 	$(GO) vet ./...
 	$(TOOLS) staticcheck ./...
 	$(GO) mod tidy -diff
+
+# Two copies of the tree, in folders of different names, each with a build cache of
+# its own: nothing of where and when may be in the bytes.
+reproducible: ## build whittle twice, in two places, and compare the bytes: about 10 minutes
+	@dir=$$(mktemp -d); trap 'chmod -R u+w "$$dir"; rm -rf "$$dir"' EXIT; \
+	for copy in one another; do \
+	  mkdir -p "$$dir/$$copy/tree" && git ls-files -z | xargs -0 cp --parents -t "$$dir/$$copy/tree" && \
+	  (cd "$$dir/$$copy/tree" && GOCACHE="$$dir/$$copy/cache" $(GO) build -trimpath -buildvcs=false -o "../whittle" ./cmd/whittle) && rm -rf "$$dir/$$copy/cache"; \
+	done; \
+	cmp "$$dir/one/whittle" "$$dir/another/whittle" && echo "the same bytes: $$(sha256sum < "$$dir/one/whittle" | cut -d' ' -f1)"
 
 vulncheck: ## known vulnerabilities in what is called (needs the network)
 	$(TOOLS) govulncheck ./...
