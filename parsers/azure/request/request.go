@@ -355,7 +355,9 @@ func storage(x refusal.Exchange, at Place) []string {
 		case len(at.Path) > 1 && comp == "tags":
 			return []string{base + "blobServices/containers/blobs/tags/" + verb}
 		case len(at.Path) > 1 && x.Method == http.MethodPut:
-			return []string{base + "blobServices/containers/blobs/write", base + "blobServices/containers/blobs/add/action"}
+			// A blob that is not there could also be put by add/action; write is
+			// always enough, and one candidate needs no guess.
+			return []string{base + "blobServices/containers/blobs/write"}
 		case len(at.Path) > 1:
 			return []string{base + "blobServices/containers/blobs/" + verb}
 		}

@@ -7,6 +7,7 @@ import (
 	"compress/zlib"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -153,4 +154,25 @@ func FuzzRedactQuery(f *testing.F) {
 			t.Errorf("a signature stays: %q", got)
 		}
 	})
+}
+
+// Azure tells a refusal of HEAD in a header alone, and what is asked for in
+// parameters; a signature in either is not kept.
+func TestAzure(t *testing.T) {
+	r := httptest.NewRequest("HEAD", "https://account1.blob.core.windows.net/c/b?comp=metadata&restype=container&api-version=1&sig=secret", nil)
+	r.Header.Set("X-Ms-Version", "2023-11-03")
+	r.Header.Set("X-Ms-Copy-Source-Authorization", "Bearer secret")
+	x := WithReply(Of(r, "account1.blob.core.windows.net"), 403, http.Header{"X-Ms-Error-Code": {"AuthorizationPermissionMismatch"}, "X-Ms-Encryption-Key": {"secret"}}, nil)
+	if x.Reply.Get("X-Ms-Error-Code") != "AuthorizationPermissionMismatch" || x.Header.Get("X-Ms-Version") != "2023-11-03" || x.URL.RawQuery != "comp=metadata&restype=container&api-version=1&sig="+Redacted {
+		t.Errorf("%v, %v, %s", x.Reply, x.Header, x.URL.RawQuery)
+	}
+	for _, h := range []http.Header{x.Header, x.Reply} {
+		for name, values := range h {
+			for _, v := range values {
+				if strings.Contains(v, "secret") {
+					t.Errorf("%s is kept: %s", name, v)
+				}
+			}
+		}
+	}
 }
