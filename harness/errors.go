@@ -130,6 +130,9 @@ func (e *UnreadError) Unwrap() error { return e.Err }
 
 // Hints says how to go on.
 func (e *UnreadError) Hints() []string {
+	if e.Denial.Cloud == refusal.Azure && strings.Contains(e.Class, " graph.microsoft.com/") {
+		return []string{"Microsoft Graph goes by application permissions of the directory, which no role of a subscription holds: see the method's page, and give the probe identity's application one outside Whittle"}
+	}
 	return []string{"the journal names the request; please report the refusal with it"}
 }
 
