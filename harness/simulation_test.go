@@ -99,6 +99,7 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%d seeds: %d faults of %d kinds; %d runs to the end, %d stopped by name, %d resumed; %d wrong verdicts, %d lost, %d leftovers",
 		len(seeds), kinds, len(sum.faults), sum.survived, sum.stopped, sum.resumed, sum.wrong, sum.lost, sum.left)
+	t.Logf("SOAK simulated faults: tried %d, survived %d, wrong %d, lost %d, leftovers %d", kinds, kinds-sum.wrong-sum.lost-sum.left, sum.wrong, sum.lost, sum.left)
 	if *simSeed < 0 && len(seeds) > 100 && (len(sum.faults) < 13 || sum.survived < len(seeds)/3) {
 		t.Errorf("too fair weather: %v", sum.faults)
 	}

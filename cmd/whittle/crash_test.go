@@ -35,11 +35,19 @@ lifecycle:
   - {name: destroy, phase: teardown, terraform: {dir: infra, command: destroy}}
 `
 
+// outcome counts what kills came to.
+type outcome struct{ tried, wrong, lost, left int }
+
+func (o outcome) String() string {
+	return fmt.Sprintf("tried %d, survived %d, wrong %d, lost %d, leftovers %d", o.tried, o.tried-o.wrong-o.lost-o.left, o.wrong, o.lost, o.left)
+}
+
 // crashed is a stack that is probed, killed and resumed on a cloud that lives on.
 type crashed struct {
 	cloud cloudProcess
 	at    *lasting
 	dir   string
+	bad   outcome
 	fresh string // the snapshot of the cloud before anything was done
 	want  []byte // the record of a run that was left alone
 	lines int    // of its journal
@@ -165,11 +173,15 @@ func (c *crashed) seed(t *testing.T, seed int) {
 	at := 1 + rnd.IntN(c.lines)
 	later := time.Duration(rnd.IntN(40)) * time.Millisecond
 	killed := c.kill(t, flags, at, later)
+	if killed {
+		c.bad.tried++
+	}
 	journalled := intended(c.journal(t))
 	attempted := slices.ContainsFunc(c.journal(t), func(e journal.Event) bool { return e.Kind == journal.KindAttempt })
 	ended := slices.ContainsFunc(c.journal(t), func(e journal.Event) bool { return e.Kind == journal.KindEnd })
 	seen := len(c.journal(t))
 	if killed && attempted && !ended && seed%3 == 0 { // and once more, on the way back
+		c.bad.tried++
 		killed = c.kill(t, flags, seen+1+rnd.IntN(c.lines), later, "--resume")
 		journalled = intended(c.journal(t))
 		ended = slices.ContainsFunc(c.journal(t), func(e journal.Event) bool { return e.Kind == journal.KindEnd })
@@ -181,15 +193,18 @@ func (c *crashed) seed(t *testing.T, seed int) {
 		}
 		got := c.cloud.run(t, c.dir, nil, "whittle", flags...)
 		if got.code != exitDone {
+			c.bad.lost++
 			t.Fatalf("killed at line %d and %v later, then %v: exit %d: %s", at, later, flags, got.code, got.errors)
 		}
 		record, err := os.ReadFile(filepath.Join(c.dir, "whittle.lock.json"))
 		if err != nil || !bytes.Equal(record, c.want) {
+			c.bad.wrong++
 			t.Errorf("killed at line %d and %v later, another record, %v:\n%s\nwant\n%s", at, later, err, record, c.want)
 		}
 		if flags[len(flags)-1] == "--resume" {
 			for _, e := range c.journal(t)[seen:] {
 				if e.Kind == journal.KindIntent && e.Pass == journal.PassGrow && slices.ContainsFunc(e.Grants, func(g grant.Grant) bool { return slices.Contains(journalled[e.Step], g) }) {
+					c.bad.lost++
 					t.Errorf("killed at line %d and %v later: step %s was asked again for %v", at, later, e.Step, e.Grants)
 				}
 			}
@@ -250,6 +265,7 @@ func TestKilled(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			c.seed(t, seed)
 			if after := c.left(t); after != before {
+				c.bad.left++
 				t.Errorf("left after clean:\n%s\nbefore:\n%s", after, before)
 			}
 			if t.Failed() {
@@ -257,6 +273,7 @@ func TestKilled(t *testing.T) {
 			}
 		})
 	}
+	t.Logf("SOAK kills: %v", c.bad)
 	t.Logf("a run that was left alone took %v and %d lines of journal; %d were killed", c.took.Round(time.Millisecond), c.lines, len(seeds))
 }
 
@@ -280,4 +297,5 @@ func TestKilledTerraform(t *testing.T) {
 	for seed := range *crashReal {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { c.seed(t, seed) })
 	}
+	t.Logf("SOAK kills with the real terraform: %v", c.bad)
 }

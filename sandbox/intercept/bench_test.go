@@ -52,7 +52,7 @@ func btoi(b bool) int {
 }
 
 // bareClient goes through a reverse proxy that does nothing but forward.
-func bareClient(b *testing.B, c cloud, h2 bool) *http.Client {
+func bareClient(b testing.TB, c cloud, h2 bool) *http.Client {
 	to := &url.URL{Scheme: "https", Host: sqsHost}
 	out := &http.Transport{
 		DialContext: c.dial, TLSClientConfig: &tls.Config{RootCAs: pool(b, c.ca)}, ForceAttemptHTTP2: h2,
