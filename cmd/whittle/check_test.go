@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"os"
@@ -17,18 +18,22 @@ import (
 // The records beside the examples are those of the examples as they stand: a
 // check of them is done at once.
 func TestExamplesUnchanged(t *testing.T) {
-	files, err := filepath.Glob("../../docs/examples/*/whittle.lock.json")
+	files, err := filepath.Glob("../../docs/examples/*/whittle.lock*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no records: %v", err)
 	}
 	for _, file := range files {
-		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
 			before, err := record.Read(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			lc, err := lifecycle.Load(filepath.Join(filepath.Dir(file), "whittle.yaml"))
 			if err != nil {
+				t.Fatal(err)
+			}
+			variant := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(file), ".json"), "whittle.lock")
+			if lc, err = lc.Vary(cmp.Or(strings.TrimPrefix(variant, "."), lifecycle.Base)); err != nil {
 				t.Fatal(err)
 			}
 			code, err := codeOf(lc, file, filepath.Join(lc.Dir, ".whittle"))

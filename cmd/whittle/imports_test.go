@@ -102,7 +102,9 @@ var mayImport = map[string][]string{
 	// What the tests of these write.
 	"harness/report/reporttest": {"harness/grant", "harness/journal", "harness/record", "harness/report", "parsers/refusal"},
 	// What a check found beside a record, rendered.
-	"harness/drift": {"harness/grant", "harness/record"},
+	// Which options of a lifecycle a permission hangs on.
+	"harness/variants": {},
+	"harness/drift":    {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
 		"harness/grant", "harness/catalog", "harness/lifecycle", "harness/journal", "harness/certify",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -38,11 +39,15 @@ type probeOptions struct {
 	olderForms  bool
 	names       map[string]string
 	trace       string
+	variant     string // lifecycle.Base is the lifecycle itself
 	consent     consent
 }
 
 func newProbe(g *globals) *cobra.Command {
-	var o probeOptions
+	var (
+		o        probeOptions
+		variants bool
+	)
 	c := &cobra.Command{
 		Use:   "probe",
 		Short: "Run the lifecycle, grow its roles, certify and verify them, and write the record",
@@ -61,13 +66,19 @@ sandbox has; elsewhere grants stay observed.`,
   whittle probe -f infra/whittle.yaml --record out/whittle.lock.json
   whittle probe --resume               # go on where an interrupted run stopped
   whittle probe --name prefix=beta     # under another name; the record is the same
+  whittle probe --variants             # the lifecycle and each of its variants
   whittle probe --certify none         # grow and verify only; grants stay observed
   whittle probe --max-time 20m         # certify for so long, and go on with --resume
   whittle probe --strategy shrink      # begin with the role of start: and take away
   whittle probe --strategy rerun       # the classic loop, to compare with
   whittle probe --json | jq .steps`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runProbe(c.Context(), o, g) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if variants {
+				return probeVariants(c.Context(), o, g)
+			}
+			return runProbe(c.Context(), o, g)
+		},
 	}
 	f := c.Flags()
 	f.StringVarP(&o.file, "file", "f", "whittle.yaml", "the lifecycle `file`")
@@ -83,6 +94,8 @@ sandbox has; elsewhere grants stay observed.`,
 	f.BoolVar(&o.resume, "resume", false, "go on where the last run was interrupted")
 	f.DurationVar(&o.propagation, "propagation", 0, "let the embedded sandbox take this long to bring a change of a policy into force")
 	f.StringToStringVar(&o.names, "name", nil, "another value for one of the lifecycle's names, `KEY=VALUE`")
+	f.StringVar(&o.variant, "variant", lifecycle.Base, "probe this variant of the lifecycle; its record has its `NAME` in it")
+	f.BoolVar(&variants, "variants", false, "probe the lifecycle and each of its variants, and show what hangs on which option")
 	o.consent.flags(c)
 	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
 	f.BoolVar(&o.olderForms, "older-forms", false, "embedded sandbox: refuse as EC2 did until 2024, with an encoded message only")
@@ -122,7 +135,7 @@ func (o *probeOptions) complete() error {
 	}
 	dir := filepath.Dir(o.file)
 	if o.record == "" {
-		o.record = filepath.Join(dir, "whittle.lock.json")
+		o.record = variantRecord(filepath.Join(dir, "whittle.lock.json"), cmp.Or(o.variant, lifecycle.Base))
 	}
 	if o.work == "" {
 		o.work = filepath.Join(dir, ".whittle")
@@ -198,6 +211,9 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 	lc, err := lifecycle.Load(o.file)
 	if err != nil {
 		return lc, err
+	}
+	if lc, err = lc.Vary(cmp.Or(o.variant, lifecycle.Base)); err != nil {
+		return lc, &usageError{err: err, hint: "the file's variants: has what --variant can name"}
 	}
 	switch from := lc.Start != "" && lc.Start != "empty"; {
 	case !from && o.strategy == string(harness.Shrink):

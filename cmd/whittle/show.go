@@ -28,6 +28,8 @@ func newShow(g *globals) *cobra.Command {
 	var (
 		from               evidenceFlags
 		format, out, title string
+		variants           bool
+		file, role         string
 	)
 	c := &cobra.Command{
 		Use:   "show",
@@ -43,12 +45,16 @@ refusal, from the newest run's journal.`,
 		Example: `  whittle show
   whittle show --record out/demo-aws/whittle.lock.json
   whittle show --json | jq .init_only
+  whittle show --variants              # which permissions hang on which option
   whittle show --format md >> "$GITHUB_STEP_SUMMARY"
   whittle show --format html --title "Acme on AWS" --out permissions.html`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if g.json && !c.Flags().Changed("format") {
 				format = "json"
+			}
+			if variants {
+				return showVariants(g, file, from.record, role)
 			}
 			switch {
 			case !slices.Contains(showFormats(), format):
@@ -76,6 +82,9 @@ refusal, from the newest run's journal.`,
 	f := c.Flags()
 	f.StringVar(&format, "format", "table", "table, md, html or json")
 	f.StringVar(&out, "out", "", "write to this `file` instead of printing")
+	f.BoolVar(&variants, "variants", false, "show which variants of the lifecycle need which permission, and the rule")
+	f.StringVarP(&file, "file", "f", "whittle.yaml", "the lifecycle `file`, with --variants")
+	f.StringVar(&role, "role", "", "the steps of this `role` only, with --variants")
 	f.StringVar(&title, "title", "", "the title of a report (default: what it is of)")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(showFormats(), cobra.ShellCompDirectiveNoFileComp))
 	return c

@@ -1,16 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/harness/variants"
 	"github.com/whittle-iam/whittle/sandbox/tools"
 )
 
@@ -161,20 +165,51 @@ func TestProbeWithOpenTofu(t *testing.T) {
 func withMachine(t *testing.T, stack string) string {
 	t.Helper()
 	path := tool(t, "docker-machine")
-	return stackCopy(t, stack, func(text string) string {
-		return strings.NewReplacer("[docker-machine,", "["+path+",", "exec docker-machine", "exec "+path).Replace(text)
-	})
+	named := strings.NewReplacer("[docker-machine,", "["+path+",", "exec docker-machine", "exec "+path).Replace
+	stack = stackCopy(t, stack, named)
+	scripts, err := filepath.Glob(filepath.Join(filepath.Dir(stack), "*.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range scripts {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(named(string(text))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return stack
 }
 
 // The calls are those of the amazonec2 driver's source: all that it makes
 // itself, it makes here.
 func TestProbeDockerMachine(t *testing.T) {
 	t.Parallel()
+	// The key is made here, since a machine may lack ssh-keygen.
 	stack := withMachine(t, "../../docs/examples/docker-machine/whittle.yaml")
+	text, err := os.ReadFile(stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyless := regexp.MustCompile(`\[ssh-keygen,[^\n]*\]`).ReplaceAll(text, []byte(`["true"]`))
+	if err := os.WriteFile(stack, keyless, 0o600); err != nil || bytes.Equal(keyless, text) {
+		t.Fatalf("the example makes no key: %v", err)
+	}
+	writeKey(t, filepath.Join(filepath.Dir(stack), "setup", "key"))
 	p, err := probeStack(t, stack)
 	if err != nil {
 		t.Fatal(err)
 	}
+	want, err := record.Read("../../docs/examples/docker-machine/whittle.lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := record.Diff(want, p.rec); !changes.Empty() || !want.Verified {
+		t.Errorf("the record is not the one beside the example: %+v", changes)
+	}
+	p.rec.Steps = slices.DeleteFunc(p.rec.Steps, func(s record.Step) bool { return s.Role == "setup" })
 	checkSteps(t, p, map[string]string{
 		"create": `DescribeAccountAttributes DescribeSubnets DescribeKeyPairs ImportKeyPair DescribeSecurityGroups
 			CreateSecurityGroup AuthorizeSecurityGroupIngress RunInstances DescribeInstances CreateTags`,
@@ -185,12 +220,30 @@ func TestProbeDockerMachine(t *testing.T) {
 	})
 	checkSame(t, p, stack, "--name", "machine=other")
 	failsOpen(t, stack)
-	want, err := record.Read("../../docs/examples/docker-machine/whittle.lock.json")
-	if err != nil {
+}
+
+// The rules that the records of the example's variants come to.
+func TestDockerMachineVariants(t *testing.T) {
+	var out strings.Builder
+	code := run(t.Context(), []string{"show", "--variants", "--json", "--role", "machine", "-f", "../../docs/examples/docker-machine/whittle.yaml", "--record", "../../docs/examples/docker-machine/whittle.lock.json"},
+		streams{in: strings.NewReader(""), out: &out, err: testWriter{t}})
+	if code != exitDone {
+		t.Fatalf("exit %d", code)
+	}
+	var rows []variants.Row
+	if err := json.Unmarshal([]byte(out.String()), &rows); err != nil {
 		t.Fatal(err)
 	}
-	if changes := record.Diff(want, p.rec); !changes.Empty() || !want.Verified {
-		t.Errorf("the record is not the one beside the example: %+v", changes)
+	got := map[string]string{}
+	for _, r := range rows {
+		got[r.Permission] = r.Rule
+	}
+	want := map[string]string{
+		"ec2:DescribeAccountAttributes": "unless vpc-id",
+		"ec2:DescribeSubnets":           "always",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // the mirror, the parallelism) and how a step is taken back.
 //
 // Left out are what a run makes and what differs from clone to clone: .git,
-// .terraform, .whittle, Terraform's state, whittle.lock.json, out at the top,
+// .terraform, .whittle, Terraform's state, the records of it and its variants, out at the top,
 // crash logs, editors' and systems' own files. Skip names more, files or
 // folders: a record or a work folder that lies in the lifecycle's folder.
 //
@@ -154,7 +154,7 @@ func leftOut(rel string) bool {
 	case ".git", ".terraform", ".whittle", ".venv", "__pycache__", ".DS_Store", "whittle.lock.json", "crash.log":
 		return true
 	}
-	return rel == "out" ||
+	return rel == "out" || strings.HasPrefix(base, "whittle.lock.") && strings.HasSuffix(base, ".json") ||
 		strings.HasSuffix(base, ".tfstate") || strings.Contains(base, ".tfstate.") ||
 		strings.HasSuffix(base, ".swp") || strings.HasSuffix(base, "~")
 }

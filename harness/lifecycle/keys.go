@@ -9,13 +9,15 @@ import (
 
 // The keys of the file, by where they may stand.
 var (
-	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "start", "reference", "trust", "names", "terraform", "lifecycle"}
+	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "start", "reference", "trust", "names", "terraform", "lifecycle", "variants"}
 	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
 	toolKeys      = []string{"path", "version", "provider_mirror", "parallelism"}
 	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout", "reset", "uses"}
 	terraformKeys = []string{"dir", "command", "target", "var_file", "var", "lock"}
 	packerKeys    = []string{"template", "var_file", "var"}
 	succeedsKeys  = []string{"exit", "output", "stop"}
+	variantKeys   = []string{"name", "with", "env", "var", "steps"}
+	changeKeys    = []string{"name", "args", "env", "var", "var_file"}
 )
 
 // vocabulary is all of them, for the reader.
@@ -25,6 +27,8 @@ var vocabulary = []strictyaml.Words{
 	{Keys: packerKeys, Where: `a key of the step's "packer"`},
 	{Keys: succeedsKeys, Where: `a key of the step's "succeeds_when"`},
 	{Keys: fileKeys, Where: "a key of the whole file"},
+	{Keys: variantKeys, Where: `a key of one of "variants"`},
+	{Keys: changeKeys, Where: `a key of a variant's step`},
 	{Keys: toolKeys, Where: `a key of the whole file's "terraform"`},
 	{Keys: sandboxKeys, Where: `a key of "sandbox"`},
 }

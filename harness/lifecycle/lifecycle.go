@@ -45,6 +45,9 @@ type Lifecycle struct {
 	// Terraform holds what all terraform steps share.
 	Terraform Tool
 	Steps     []Step
+	// Variants are the lifecycle with options, each of which can be probed: see
+	// [Lifecycle.Vary].
+	Variants []Variant `json:",omitempty"`
 }
 
 // Sandbox is the place where the lifecycle may be run.

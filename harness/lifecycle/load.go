@@ -27,6 +27,8 @@ type (
 type reader struct {
 	*strictyaml.Reader
 	refs []ref
+	// changed are the steps that variants change.
+	changed []changed
 }
 
 // ref is a file or folder that the lifecycle names.
@@ -147,6 +149,7 @@ func (r *reader) lifecycle() Lifecycle {
 		"names":     func(n node, at place) { l.Names = r.names(n, at) },
 		"terraform": func(n node, at place) { l.Terraform = r.tool(n, at) },
 		"lifecycle": func(n node, at place) { l.Steps = r.steps(n, at) },
+		"variants":  func(n node, at place) { l.Variants = r.variants(n, at) },
 	})
 	if found == nil {
 		return l
@@ -159,6 +162,7 @@ func (r *reader) lifecycle() Lifecycle {
 			r.Fail(place{Line: 1, Col: 1}, "the file has no %q: write %s", key.name, key.example)
 		}
 	}
+	r.checkChanged(l)
 	if l.Beside && !l.Sandbox.Embedded {
 		r.Fail(referenceAt, `"reference" can be beside in the embedded sandbox only: of a real account there is no second one`)
 	}

@@ -54,6 +54,8 @@ func TestSchema(t *testing.T) {
 		{"step", def("step"), stepKeys, []string{"name", "phase"}},
 		{"terraform", def("terraform"), terraformKeys, []string{"command"}},
 		{"packer", def("packer"), packerKeys, []string{"template"}},
+		{"variant", def("variant"), variantKeys, []string{"name"}},
+		{"a variant's step", def("change"), changeKeys, []string{"name"}},
 		{"succeeds_when", def("succeeds_when"), succeedsKeys, nil},
 	} {
 		if got := slices.Sorted(maps.Keys(tt.o.Properties)); !slices.Equal(got, slices.Sorted(slices.Values(tt.keys))) {
