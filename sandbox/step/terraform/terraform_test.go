@@ -511,3 +511,31 @@ func TestRunCancelledBefore(t *testing.T) {
 		t.Errorf("no shim: %v", err)
 	}
 }
+
+// Terraform's init prints what is wrong with a configuration twice; people read it
+// once.
+func TestDiagnosticOnce(t *testing.T) {
+	const line = `{"@level":"error","@message":"Error: s","type":"diagnostic","diagnostic":{"severity":"error","summary":"s","detail":"d"}}` + "\n"
+	r := newReader(nil)
+	if _, err := r.Write([]byte(line + strings.Replace(line, `"d"`, `"e"`, 1) + line)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []Diagnostic{{Summary: "s", Detail: "d"}, {Summary: "s", Detail: "e"}}; !slices.Equal(r.errors, want) {
+		t.Errorf("got %+v, want %+v", r.errors, want)
+	}
+}
+
+// When it was at work on what is told by its own clock.
+func TestSpans(t *testing.T) {
+	hook := func(second int, kind, address string) string {
+		return fmt.Sprintf(`{"@message":"m","@timestamp":"2026-01-01T00:00:%02d.500000Z","type":"apply_%s","hook":{"resource":{"addr":%q},"action":"create"}}`+"\n", second, kind, address)
+	}
+	r := newReader(nil)
+	if _, err := r.Write([]byte(hook(1, "start", "a.b") + hook(2, "start", "c.d") + hook(3, "progress", "a.b") + hook(4, "complete", "a.b"))); err != nil {
+		t.Fatal(err)
+	}
+	at := func(second int) time.Time { return time.Date(2026, 1, 1, 0, 0, second, 5e8, time.UTC) }
+	if want := []Span{{"a.b", at(1), at(4)}, {"c.d", at(2), time.Time{}}}; !slices.Equal(r.spans, want) {
+		t.Errorf("got %v, want %v", r.spans, want)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -105,7 +106,8 @@ func (r *reader) line(b []byte) {
 	if e.text != "" {
 		_, _ = io.WriteString(r.output, e.text+"\n")
 	}
-	if e.diagnostic != nil {
+	// init tells of a broken configuration twice.
+	if e.diagnostic != nil && !slices.Contains(r.errors, *e.diagnostic) {
 		r.errors = append(r.errors, *e.diagnostic)
 	}
 	if e.line != nil {
