@@ -239,8 +239,25 @@ func TestDockerMachineVariants(t *testing.T) {
 		got[r.Permission] = r.Rule
 	}
 	want := map[string]string{
-		"ec2:DescribeAccountAttributes": "unless vpc-id",
-		"ec2:DescribeSubnets":           "always",
+		"ec2:AuthorizeSecurityGroupIngress": "unless ports-open",
+		"ec2:CreateSecurityGroup":           "unless security-group",
+		"ec2:CreateTags":                    "always",
+		"ec2:DeleteKeyPair":                 "unless keypair-name",
+		"ec2:DescribeAccountAttributes":     "unless vpc-id",
+		"ec2:DescribeInstances":             "always",
+		"ec2:DescribeKeyPairs":              "always",
+		"ec2:DescribeSecurityGroups":        "always",
+		"ec2:DescribeSpotInstanceRequests":  "if request-spot-instance",
+		"ec2:DescribeSubnets":               "always",
+		"ec2:ImportKeyPair":                 "unless keypair-name",
+		"ec2:RebootInstances":               "always",
+		"ec2:RequestSpotInstances":          "if request-spot-instance",
+		"ec2:RunInstances":                  "unless request-spot-instance",
+		"ec2:StartInstances":                "always",
+		"ec2:StopInstances":                 "always",
+		"ec2:TerminateInstances":            "always",
+		"iam:CreateServiceLinkedRole":       "if request-spot-instance",
+		"iam:PassRole":                      "if iam-instance-profile",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

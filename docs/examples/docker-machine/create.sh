@@ -1,6 +1,7 @@
 #!/bin/sh
-# Creates the machine: MACHINE, then docker-machine's options, of which VPC stands
-# for the id of the network that setup has made.
+# Creates the machine: its name, then docker-machine's options. In these, VPC stands
+# for the id of the network that setup has made, and GROUP for the security group
+# whose ports are closed, or open.
 set -eu
 machine="$1"
 shift
@@ -8,7 +9,10 @@ n=$#
 while [ "$n" -gt 0 ]; do
   arg="$1"
   shift
-  [ "$arg" != VPC ] || arg="$(terraform -chdir=setup output -raw vpc)"
+  case "$arg" in
+  VPC) arg="$(terraform -chdir=setup output -raw vpc)" ;;
+  GROUP) arg="$machine-${PORTS:-closed}" ;;
+  esac
   set -- "$@" "$arg"
   n=$((n - 1))
 done
