@@ -253,6 +253,8 @@ func (s *sandbox) put(ctx context.Context, p *principal, permissions []string) e
 		"properties": map[string]any{"roleName": "rerun", "assignableScopes": []string{scope}, "permissions": []any{map[string]any{"actions": actions, "dataActions": data}}}}, nil)
 }
 
+var blobRefused = regexp.MustCompile(`AuthorizationPermissionMismatch|This request is not authorized to perform this operation using this permission|Blob "[^\n]*unexpected status 403`)
+
 // maxReruns ends what does not converge; mpf's own limit is 50 for a command.
 const maxReruns = 200
 
@@ -336,9 +338,9 @@ func add(role map[string]bool, out string) (added int) {
 			}
 		}
 	}
-	// mpf guesses the data action of an opaque refusal of a blob from the sentence
-	// around it (issue 41); so does this.
-	if strings.Contains(out, "AuthorizationPermissionMismatch") || strings.Contains(out, "This request is not authorized to perform this operation using this permission") {
+	// mpf guesses what an opaque refusal of a blob was about from the sentence around
+	// it (issue 41); so does this, and from the bare status to HEAD as well.
+	if blobRefused.MatchString(out) {
 		for _, verb := range []string{"read", "write", "delete"} {
 			note("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/" + verb)
 		}

@@ -31,6 +31,9 @@ Error: unexpected status 403 (403 Forbidden) with error: AuthorizationFailed: Th
 	if n := add(role, "unexpected status 403 with AuthorizationPermissionMismatch: This request is not authorized to perform this operation using this permission."); n != 3 {
 		t.Errorf("added %d for a blob", n)
 	}
+	if n := add(map[string]bool{}, "Error: checking for existing Blob \"readme.txt\" (Account \"x\"): executing request: unexpected status 403 (403 Forbidden) with EOF"); n != 3 {
+		t.Errorf("added %d for a blob that HEAD was refused for", n)
+	}
 	exists := exists.FindStringSubmatch("Error: a resource with the ID \"/subscriptions/s/x\" already exists - to be managed via Terraform\n\n  with azurerm_virtual_network.main,\n  on network.tf line 1")
 	if len(exists) != 3 || exists[1] != "/subscriptions/s/x" || exists[2] != "azurerm_virtual_network.main" {
 		t.Errorf("to be imported: %q", exists)
