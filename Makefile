@@ -113,7 +113,7 @@ reproducible: ## build whittle twice, in two places, and compare the bytes: abou
 vulncheck: ## known vulnerabilities in what is called (needs the network)
 	$(TOOLS) govulncheck ./...
 
-bench: setup build ## measure; writes out/bench.json and prints a table; BENCH=-only=certify for that part alone
+bench: setup build ## measure; writes out/bench.json and prints a table; BENCH=-only=certify or -only=azure for that part alone
 	@mkdir -p out
 	@$(GO) build -o out/demo-gcp/bin/deploy ./docs/examples/e2b/deploy
 	@crane="$$(bin/whittle tools build crane)"; \

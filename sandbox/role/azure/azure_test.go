@@ -398,7 +398,15 @@ func TestClean(t *testing.T) {
 	if done, err := Clean(t.Context(), other, true); err != nil || len(done.Deleted)+len(done.Emptied) != 0 {
 		t.Errorf("another stack's clean: %+v, %v", done, err)
 	}
+	one, err := p.Acquire(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := one.Credentials.(*Credentials)
 	done, err := Clean(t.Context(), cfg, false)
+	if _, err := old.live.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{graphScope}}); err == nil {
+		t.Error("a secret of a run that was killed is still good")
+	}
 	if err != nil || len(done.Emptied) != 4 || len(done.Deleted) != 0 {
 		t.Errorf("clean: %+v, %v", done, err)
 	}

@@ -19,8 +19,8 @@ type Report struct {
 	Deleted []string
 }
 
-// Clean takes away all assignments that Whittle made to the stack's identities,
-// whichever run it was. With purge it deletes the roles and the applications as
+// Clean takes away all assignments that Whittle made to the stack's identities, and
+// the secrets that it made for them, whichever run it was. With purge it deletes the roles and the applications as
 // well. It goes on past errors and joins them; repeating it is harmless. Nothing
 // without the stack's mark is touched.
 func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
@@ -41,6 +41,11 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 		principal, err := p.ensurePrincipal(ctx, a)
 		if err == nil {
 			err = (&role{pool: p, identity: o.Identity, principal: principal}).empty(ctx)
+		}
+		for _, s := range a.Passwords { // of runs that were killed
+			if err == nil && strings.HasPrefix(s.Name, secretName) {
+				err = p.removePassword(ctx, a, s.KeyID)
+			}
 		}
 		if err == nil && purge {
 			if err = call(ctx, p.graph, http.MethodDelete, graphHost+"/applications/"+a.ID, nil, nil); err != nil {

@@ -28,6 +28,11 @@ type application struct {
 	AppID string `json:"appId"`
 	Name  string `json:"displayName"`
 	Notes string `json:"notes"`
+	// Passwords are its secrets, without themselves.
+	Passwords []struct {
+		KeyID string `json:"keyId"`
+		Name  string `json:"displayName"`
+	} `json:"passwordCredentials"`
 }
 
 // call makes one request and reads its reply, if out is not nil.
@@ -69,7 +74,7 @@ type listed[T any] struct {
 
 // applications finds those of this stack, or of one of its identities.
 func (p *Pool) applications(ctx context.Context, filter string) (ours []application, err error) {
-	address := graphHost + "/applications?$select=id,appId,displayName,notes&$filter=" + url.QueryEscape(filter)
+	address := graphHost + "/applications?$select=id,appId,displayName,notes,passwordCredentials&$filter=" + url.QueryEscape(filter)
 	for address != "" {
 		var page listed[application]
 		if err := call(ctx, p.graph, http.MethodGet, address, nil, &page); err != nil {
@@ -134,6 +139,9 @@ func (p *Pool) ensurePrincipal(ctx context.Context, app application) (string, er
 	return made.ID, nil
 }
 
+// secretName is how the names of the secrets begin that Whittle makes.
+const secretName = "whittle "
+
 // secretLife is how long a run's secret is good for, should nobody take it away.
 const secretLife = 48 * time.Hour
 
@@ -142,7 +150,7 @@ func (p *Pool) addPassword(ctx context.Context, app application) (key, secret st
 		KeyID  string `json:"keyId"`
 		Secret string `json:"secretText"`
 	}
-	body := map[string]any{"passwordCredential": map[string]any{"displayName": "whittle " + p.cfg.RunID, "endDateTime": time.Now().Add(secretLife).UTC().Format(time.RFC3339)}}
+	body := map[string]any{"passwordCredential": map[string]any{"displayName": secretName + p.cfg.RunID, "endDateTime": time.Now().Add(secretLife).UTC().Format(time.RFC3339)}}
 	err = backoff.Retry(func() error {
 		err := call(ctx, p.graph, http.MethodPost, graphHost+"/applications/"+app.ID+"/addPassword", body, &made)
 		if err != nil && status(err) != http.StatusNotFound {
