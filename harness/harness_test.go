@@ -474,6 +474,44 @@ func TestACrashAnywhereLosesNothing(t *testing.T) {
 	}
 }
 
+// Each change of a role failing ends the run by its name, with empty roles; a run that is told what the journal says then
+// finds the same.
+func TestEachChangeOfARoleFails(t *testing.T) {
+	puts := 0
+	synctest.Test(t, func(t *testing.T) {
+		c := &cloud{steps: stack()}
+		if _, err := harness.Run(t.Context(), config(c, &memory{})); err != nil {
+			t.Fatal(err)
+		}
+		puts = c.puts
+	})
+	if puts < 8 {
+		t.Fatalf("only %d changes", puts)
+	}
+	for n := 1; n <= puts; n++ {
+		synctest.Test(t, func(t *testing.T) {
+			j := &memory{}
+			c := &cloud{steps: stack(), failPut: n}
+			if _, err := harness.Run(t.Context(), config(c, j)); err == nil || !strings.Contains(err.Error(), "throttled for ever") {
+				t.Fatalf("change %d failed: %v", n, err)
+			}
+			if held := c.heldAtAll(); held != "" || !c.released {
+				t.Errorf("change %d failed: released %t, %s", n, c.released, held)
+			}
+			again := &memory{}
+			cfg := config(&cloud{steps: stack()}, again)
+			cfg.Known = harness.KnownOf(j.events)
+			got, err := harness.Run(t.Context(), cfg)
+			if err != nil || !got.Verified || !got.Steps[0].Set().Equal(applySet) || !got.Steps[1].Set().Equal(destroySet) {
+				t.Errorf("change %d failed: resumed to %v and %v, %v", n, got.Steps[0].Set().Slice(), got.Steps[1].Set().Slice(), err)
+			}
+			if twice := intendedTwice(j.events, again.events); twice != "" {
+				t.Errorf("change %d failed: asked again for %s", n, twice)
+			}
+		})
+	}
+}
+
 func TestARoleThatCannotBeChangedEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cloud{steps: stack(), failPut: 4}

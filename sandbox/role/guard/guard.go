@@ -78,7 +78,7 @@ func howTo(t Target) string {
 	case "account":
 		return fmt.Sprintf("mark it with an alias that holds %s: aws iam create-account-alias --account-alias mine-%s", Mark, Mark)
 	}
-	return "mark it with the tag " + Mark + "=true"
+	return fmt.Sprintf("mark it with a tag: az tag update --resource-id /subscriptions/%s --operation merge --tags %s=true", t.Name, Mark)
 }
 
 // marked is where the sandbox's mark stands, and its value.

@@ -6,6 +6,17 @@ import (
 	"testing"
 )
 
+// Who may not probe is told how the place is marked, in that cloud's own words.
+func TestHowTo(t *testing.T) {
+	for kind, want := range map[string]string{"project": "gcloud projects update n ", "account": "aws iam create-account-alias", "subscription": "--resource-id /subscriptions/n "} {
+		_, err := Check(Target{Kind: kind, Name: "n"}, "")
+		var no *NotSandboxError
+		if !errors.As(err, &no) || !strings.Contains(strings.Join(no.Hints(), "\n"), want) || !strings.Contains(no.Hints()[0], Mark) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	project := func(kv ...string) Target {
 		t := Target{Kind: "project", Name: "acme-lab", Labels: map[string]string{}}
