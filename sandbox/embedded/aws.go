@@ -18,23 +18,8 @@ func simulateAWS(ctx context.Context, c Config, state *moto.Host) (simulation, e
 		return simulation{}, err
 	}
 	id, secret := gate.Operator()
-	ledger := gate.Ledger()
 	return simulation{
-		gate: gate, world: gate, access: [2]string{id, secret}, close: state.Close, problems: ledger.Problems,
+		gate: gate, world: gate, access: [2]string{id, secret}, close: state.Close, ledger: gate.Ledger(),
 		domains: domains{"amazonaws.com", "amazonaws.com.cn", "api.aws"},
-		unknown: func() []UnknownRequest {
-			var list []UnknownRequest
-			for _, u := range ledger.Unknown() {
-				list = append(list, UnknownRequest(u))
-			}
-			return list
-		},
-		stats: func() map[string]Count {
-			stats := map[string]Count{}
-			for name, n := range ledger.Stats() {
-				stats[name] = Count(n)
-			}
-			return stats
-		},
 	}, nil
 }

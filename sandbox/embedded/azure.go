@@ -10,24 +10,9 @@ func simulateAzure(c Config) (simulation, error) {
 	}
 	id, secret := gate.Operator()
 	_, tenant := gate.Place()
-	ledger := gate.Ledger()
 	return simulation{
-		gate: gate, world: gate, access: [2]string{id, secret}, tenant: tenant, problems: ledger.Problems,
+		gate: gate, world: gate, access: [2]string{id, secret}, tenant: tenant, ledger: gate.Ledger(),
 		domains: domains{"azure.com", "azure.net", "windows.net", "microsoftonline.com", "graph.microsoft.com", "login.microsoft.com", "azurecr.io"},
-		unknown: func() []UnknownRequest {
-			var list []UnknownRequest
-			for _, u := range ledger.Unknown() {
-				list = append(list, UnknownRequest(u))
-			}
-			return list
-		},
-		stats: func() map[string]Count {
-			stats := map[string]Count{}
-			for name, n := range ledger.Stats() {
-				stats[name] = Count(n)
-			}
-			return stats
-		},
-		close: gate.Close,
+		close:   gate.Close,
 	}, nil
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure"
+	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
@@ -93,11 +94,9 @@ type simulation struct {
 	world   world
 	// access are the operator's credentials: an access key's id and secret, an
 	// access token alone, or a client's id and secret.
-	access   [2]string
-	tenant   string // of Azure
-	unknown  func() []UnknownRequest
-	problems func() []error
-	stats    func() map[string]Count
+	access [2]string
+	tenant string // of Azure
+	ledger *ledger.Ledger
 	// instance connects to a simulated instance, if that is what addr names; nil
 	// where no instance answers.
 	instance func(ctx context.Context, addr string) (c net.Conn, ours bool, err error)
@@ -304,43 +303,24 @@ func (c *Cloud) Snapshot(ctx context.Context) (id string, err error) { return c.
 func (c *Cloud) Restore(ctx context.Context, id string) error { return c.world.Restore(ctx, id) }
 
 // UnknownRequest is a request that the gate has no row for.
-type UnknownRequest struct {
-	Service   string // its signing name on AWS, the API's on Google Cloud, the host on Azure
-	Operation string // empty when it could not be read
-	Method    string
-	Host      string
-	Path      string
-	Detail    string
-}
-
-// String names the request for an error message.
-func (u UnknownRequest) String() string {
-	name := u.Service
-	switch {
-	case strings.HasPrefix(u.Operation, u.Service+"."): // a method of Google's
-		name = u.Operation
-	case u.Operation != "":
-		name += ":" + u.Operation
-	}
-	return fmt.Sprintf("%s (%s %s%s)", name, u.Method, u.Host, u.Path)
-}
+type UnknownRequest = ledger.Unknown
 
 // Unknown lists the requests that were answered with 501, because the gate
 // cannot tell what the cloud would check. A run that has any proves nothing.
-func (c *Cloud) Unknown() []UnknownRequest { return c.unknown() }
+func (c *Cloud) Unknown() []UnknownRequest { return c.ledger.Unknown() }
 
 // Problems lists what kept the sandbox from answering as the cloud would: a
 // policy that it cannot evaluate, state that failed. Each was answered with
 // 500, and none was let through.
-func (c *Cloud) Problems() []error { return c.problems() }
+func (c *Cloud) Problems() []error { return c.ledger.Problems() }
 
 // Count is how often an operation was asked for and let through, and how often
 // refused.
-type Count struct{ Allowed, Refused int }
+type Count = ledger.Count
 
 // Stats counts the requests that were authenticated and known, by operation:
 // "ec2:CreateVpc".
-func (c *Cloud) Stats() map[string]Count { return c.stats() }
+func (c *Cloud) Stats() map[string]Count { return c.ledger.Stats() }
 
 // Close ends the service and the state. Nothing is left behind.
 func (c *Cloud) Close() error { return errors.Join(c.hangUp(), c.close()) }

@@ -20,24 +20,9 @@ func simulateGCP(c Config) (simulation, error) {
 	if err != nil {
 		return simulation{}, err
 	}
-	ledger := gate.Ledger()
 	return simulation{
-		gate: gate, world: gate, access: [2]string{gate.Operator()}, problems: ledger.Problems,
-		domains: domains{"googleapis.com", "pkg.dev", "gcr.io", "accounts.google.com", "tunnel.cloudproxy.app"},
-		unknown: func() []UnknownRequest {
-			var list []UnknownRequest
-			for _, u := range ledger.Unknown() {
-				list = append(list, UnknownRequest(u))
-			}
-			return list
-		},
-		stats: func() map[string]Count {
-			stats := map[string]Count{}
-			for name, n := range ledger.Stats() {
-				stats[name] = Count(n)
-			}
-			return stats
-		},
+		gate: gate, world: gate, access: [2]string{gate.Operator()}, ledger: gate.Ledger(),
+		domains:  domains{"googleapis.com", "pkg.dev", "gcr.io", "accounts.google.com", "tunnel.cloudproxy.app"},
 		instance: gate.DialInstance,
 		close:    gate.Close,
 	}, nil

@@ -31,12 +31,12 @@ import (
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/account"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/facts"
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/rules"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/sigv4"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/sts"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 

@@ -3,8 +3,8 @@ package aws
 import (
 	"net/http"
 
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 )
 
 // fail answers what could not be authenticated or read.

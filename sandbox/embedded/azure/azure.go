@@ -30,11 +30,11 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/entra"
-	"github.com/whittle-iam/whittle/sandbox/embedded/azure/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/rbac"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/rules"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 

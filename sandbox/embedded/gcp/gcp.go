@@ -37,7 +37,6 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/compute"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/guest"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
-	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/logging"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/signing"
@@ -46,6 +45,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/tunnel"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 

@@ -8,11 +8,11 @@ import (
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/api"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/guest"
-	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/route"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/tunnel"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 )
 
 // serveTunnel serves a request for a tunnel through Identity-Aware Proxy. Who

@@ -1,11 +1,14 @@
-// Package ledger keeps what the operator of the embedded GCP sandbox is told at
-// the end: requests that could not be answered, what went wrong, what he should
-// know, and how often each method was called.
+// Package ledger keeps what the operator of an embedded cloud is told at the end of
+// a run: the requests that its gate did not know, what kept it from answering as
+// the cloud would, what he should know, and how often each operation was let through
+// and refused.
 package ledger
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -14,12 +17,27 @@ const keep = 1000
 
 // Unknown is a request that the gate has no row, or the state no method for.
 type Unknown struct {
-	Service, Operation string // Operation is empty when it could not be read
-	Method, Host, Path string
-	Detail             string
+	Service   string // its signing name on AWS, the API's on Google Cloud, the host on Azure
+	Operation string // empty when it could not be read
+	Method    string
+	Host      string
+	Path      string
+	Detail    string
 }
 
-// Count is how often a method was let through, and how often refused.
+func (u Unknown) String() string {
+	name := u.Service
+	switch {
+	case strings.HasPrefix(u.Operation, u.Service+"."): // a method of Google's
+		name = u.Operation
+	case u.Operation != "":
+		name += ":" + u.Operation
+	}
+	return fmt.Sprintf("%s (%s %s%s)", name, u.Method, u.Host, u.Path)
+}
+
+// Count is how often an operation was let through, and how often refused. A reply
+// that hides what is missing, and a partial one, count as both.
 type Count struct{ Allowed, Refused int }
 
 // Ledger is empty as its zero value, and can be used from many goroutines.
@@ -39,8 +57,8 @@ func (l *Ledger) Unknown() []Unknown {
 }
 
 // Problems lists what kept the sandbox from answering as the cloud would: a
-// condition that it cannot evaluate, state that fails. Each was answered with
-// 500.
+// condition or policy that it cannot evaluate, state that fails. Each was answered
+// with 500 or 501.
 func (l *Ledger) Problems() []error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,8 +73,8 @@ func (l *Ledger) Notes() []string {
 	return slices.Clone(l.notes)
 }
 
-// Stats counts the requests that were authenticated and known, by method:
-// "compute.networks.insert".
+// Stats counts the requests that were authenticated and known, by operation:
+// "ec2:CreateVpc", "compute.networks.insert", "Microsoft.Network/virtualNetworks/write".
 func (l *Ledger) Stats() map[string]Count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,11 +90,13 @@ func (l *Ledger) AddUnknown(u Unknown) {
 	}
 }
 
-// AddProblem notes an answer of 500.
+// AddProblem notes an answer of 500 or 501. A client that repeats its request
+// brings the same one again, which is noted once.
 func (l *Ledger) AddProblem(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.problems) < keep {
+	same := func(p error) bool { return p.Error() == err.Error() }
+	if len(l.problems) < keep && !slices.ContainsFunc(l.problems, same) {
 		l.problems = append(l.problems, err)
 	}
 }
@@ -90,7 +110,7 @@ func (l *Ledger) AddNote(text string) {
 	}
 }
 
-// Add counts a method.
+// Add counts an operation.
 func (l *Ledger) Add(name string, refused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
