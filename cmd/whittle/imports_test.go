@@ -219,6 +219,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/azure/resource": {},
 	"sandbox/embedded/azure/rules":    {"sandbox/embedded/azure/resource", "sandbox/embedded/azure/store"},
 	"sandbox/embedded/azure/store":    {},
+	"sandbox/embedded/azure/template": {"sandbox/embedded/azure/resource", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
 	"sandbox/embedded/azure/vault":    {"sandbox/embedded/azure/entra", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
 	"sandbox/embedded/azure/wire":     {},
 

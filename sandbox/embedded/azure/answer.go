@@ -13,6 +13,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/resource"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/rules"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/store"
+	"github.com/whittle-iam/whittle/sandbox/embedded/azure/template"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/vault"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/wire"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
@@ -172,7 +173,7 @@ func (g *Gate) keep(r *request, serve func() (*arm.Reply, error)) (*arm.Reply, e
 // before it begins. Source: "Azure deployment preflight"; recorded refusals,
 // "InvalidTemplateDeployment" with AuthorizationFailed in its details.
 func (g *Gate) template(r *request, path resource.Path, body store.Object) error {
-	all, err := arm.Template(path, body)
+	all, err := template.Resources(path, body)
 	if err != nil {
 		return err
 	}
