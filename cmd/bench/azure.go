@@ -290,7 +290,9 @@ func rerun(ctx context.Context, whittle, work, module string, stderr io.Writer) 
 	defer func() { r.took = time.Since(began) }()
 	role := map[string]bool{}
 	for _, command := range []string{"apply", "destroy"} {
-		for {
+		// A run that fails of something else, as of an operation that it may not ask
+		// for, is made once more, where mpf would end.
+		for stalled := 0; ; {
 			out, failed := tf(command, "-auto-approve", "-input=false", "-no-color", "-var", "name=acme")
 			r.runs++
 			if failed == nil {
@@ -307,7 +309,10 @@ func rerun(ctx context.Context, whittle, work, module string, stderr io.Writer) 
 				}
 			}
 			fmt.Fprintf(stderr, "bench: azure, %s run %d: %d added, %d imported, %d in all\n", command, r.runs, added, imported, len(role))
-			if added+imported == 0 || r.runs > maxReruns {
+			if stalled++; added+imported > 0 {
+				stalled = 0
+			}
+			if stalled > 1 || r.runs > maxReruns {
 				return r, fmt.Errorf("terraform %s: no refusal that is new after %d runs: %w\n%s", command, r.runs, failed, out)
 			}
 			if err := s.put(ctx, p, slices.Sorted(maps.Keys(role))); err != nil {
