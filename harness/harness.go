@@ -297,7 +297,7 @@ func (l *loop) run(ctx context.Context) error {
 	}
 	for i := range l.result.Steps {
 		r := &l.result.Steps[i]
-		r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
+		r.Entries, r.Optional = l.current(r), l.renamed(r.Optional)
 		r.Addresses = l.readdressed(r.Addresses)
 	}
 	if err := l.certifyAll(ctx); err != nil {

@@ -211,6 +211,23 @@ func (l *loop) renamed(entries []Entry) []Entry {
 	return sorted(all)
 }
 
+// current is the step's entries with the names written as their prefix, but for
+// those of an interrupted run under names that it made up and never came to tell
+// of: this run has made others, and what it needs under them covers those.
+func (l *loop) current(r *StepResult) []Entry {
+	var patterns []grant.Grant
+	for _, e := range r.Entries {
+		g := e.Grant
+		if g.Resource = unnamed(g.Resource, l.names); g != e.Grant {
+			patterns = append(patterns, g)
+		}
+	}
+	return slices.DeleteFunc(l.renamed(r.Entries), func(e Entry) bool {
+		known := slices.ContainsFunc(l.Known[r.Step.Name].Entries, func(k Entry) bool { return k.Grant == e.Grant })
+		return known && slices.ContainsFunc(patterns, func(p grant.Grant) bool { return p != e.Grant && covers(p, e.Grant) })
+	})
+}
+
 func unnamed(resource string, names map[string]string) string {
 	parts := strings.SplitN(resource, ":", 6)
 	last := &parts[len(parts)-1]

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
@@ -168,6 +170,28 @@ func TestPutBackTrustsNoLateRefusal(t *testing.T) {
 	back, _, _ = putBack(setOf(nil), []refused{{"PUT", opaque, both}}, nil)
 	if len(back) != 2 || back[0].Necessity != Assumed {
 		t.Errorf("held not at all: put back %v; want both, assumed", back)
+	}
+}
+
+// What an interrupted run was granted under a name that it made up, and had no time
+// to tell of, does not stay beside what this run needs under its own.
+func TestCurrentForgetsNamesOfAnInterruptedRun(t *testing.T) {
+	role := func(name string) grant.Grant {
+		return grant.Grant{Permission: "iam:GetRole", Resource: "arn:aws:iam::123456789012:role/" + name}
+	}
+	const now, before = "app-20260102120000000100000001", "app-20260101120000000100000001"
+	entries := []Entry{{Grant: role(before)}, {Grant: role(now)}, {Grant: role("application")}, {Grant: role("app-mine")},
+		{Grant: grant.Grant{Permission: "iam:ListRoles", Resource: "arn:aws:iam::123456789012:role/" + before}}}
+	l := newLoop(Config{Known: map[string]Known{"apply": {Entries: []Entry{entries[0], entries[2], entries[4]}}}})
+	l.names[now] = "app-"
+	got := l.current(&StepResult{Step: lifecycle.Step{Name: "apply"}, Entries: entries})
+	want := []grant.Grant{role("app-*"), role("app-mine"), role("application"), entries[4].Grant}
+	var have []grant.Grant
+	for _, e := range got {
+		have = append(have, e.Grant)
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
