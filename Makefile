@@ -100,12 +100,14 @@ lint: ## gofmt, go vet, staticcheck, go mod tidy
 	$(TOOLS) staticcheck ./...
 	$(GO) mod tidy -diff
 
-# Two copies of the tree, in folders of different names, each with a build cache of
+# Two copies of the commit, in folders of different names, each with a build cache of
 # its own: nothing of where and when may be in the bytes.
 reproducible: ## build whittle twice, in two places, and compare the bytes: about 10 minutes
 	@dir=$$(mktemp -d); trap 'chmod -R u+w "$$dir"; rm -rf "$$dir"' EXIT; \
 	for copy in one another; do \
-	  mkdir -p "$$dir/$$copy/tree" && git ls-files -z | xargs -0 cp --parents -t "$$dir/$$copy/tree" && \
+	  mkdir -p "$$dir/$$copy/tree" && git archive HEAD | tar -x -C "$$dir/$$copy/tree"; \
+	done; \
+	for copy in one another; do \
 	  (cd "$$dir/$$copy/tree" && GOCACHE="$$dir/$$copy/cache" $(GO) build -trimpath -buildvcs=false -o "../whittle" ./cmd/whittle) && rm -rf "$$dir/$$copy/cache"; \
 	done; \
 	cmp "$$dir/one/whittle" "$$dir/another/whittle" && echo "the same bytes: $$(sha256sum < "$$dir/one/whittle" | cut -d' ' -f1)"

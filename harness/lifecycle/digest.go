@@ -120,7 +120,7 @@ func addTree(h hash.Hash, name, path string, skipped []string, leaves func(rel s
 			return err
 		}
 		slashed := filepath.ToSlash(rel)
-		if slices.Contains(skipped, filepath.Join(path, rel)) || rel != "." && (leftOut(slashed) || leaves != nil && leaves(slashed)) {
+		if slices.ContainsFunc(skipped, func(s string) bool { return isOrPart(s, filepath.Join(path, rel)) }) || rel != "." && (leftOut(slashed) || leaves != nil && leaves(slashed)) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -146,6 +146,12 @@ func addTree(h hash.Hash, name, path string, skipped []string, leaves func(rel s
 	})
 }
 
+// isOrPart tells whether path is file, or what a process that was killed while it
+// wrote file has left of it: a hidden name beside it that begins alike.
+func isOrPart(file, path string) bool {
+	return path == file || filepath.Dir(path) == filepath.Dir(file) && strings.HasPrefix(filepath.Base(path), "."+filepath.Base(file))
+}
+
 // leftOut tells whether the file or folder, relative to the lifecycle's folder,
 // is no part of the code.
 func leftOut(rel string) bool {
@@ -154,7 +160,7 @@ func leftOut(rel string) bool {
 	case ".git", ".terraform", ".whittle", ".venv", "__pycache__", ".DS_Store", "whittle.lock.json", "crash.log":
 		return true
 	}
-	return rel == "out" || strings.HasPrefix(base, "whittle.lock.") && strings.HasSuffix(base, ".json") ||
+	return rel == "out" || strings.HasPrefix(base, ".whittle-") || strings.HasPrefix(base, ".whittle.lock.") || strings.HasPrefix(base, "whittle.lock.") && strings.HasSuffix(base, ".json") ||
 		strings.HasSuffix(base, ".tfstate") || strings.Contains(base, ".tfstate.") ||
 		strings.HasSuffix(base, ".swp") || strings.HasSuffix(base, "~")
 }

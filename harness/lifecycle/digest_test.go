@@ -158,3 +158,31 @@ func TestDigestThroughALink(t *testing.T) {
 		t.Error("what is in the folder does not count, or is not skipped, through a link")
 	}
 }
+
+// What a process that was killed has left of its record beside it is no code.
+func TestDigestWithoutPartsOfTheRecord(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("main.tf")
+	l := Lifecycle{Dir: dir, File: filepath.Join(dir, "whittle.yaml")}
+	record := filepath.Join(dir, "roles.json")
+	before, err := Digest(l, record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"roles.json", ".roles.json1440692926", ".whittle.lock.json1440692926", ".whittle-1440692926"} {
+		write(name)
+	}
+	if after, err := Digest(l, record); err != nil || after != before {
+		t.Errorf("another digest, %v", err)
+	}
+	write(".roles.tf")
+	if after, err := Digest(l, record); err != nil || after == before {
+		t.Errorf("the same digest with another file, %v", err)
+	}
+}
