@@ -70,6 +70,8 @@ type reruns struct {
 	runs, imports int
 	took          time.Duration
 	permissions   []string
+	// stuck is the error of Terraform that names nothing to add, where it ended so.
+	stuck string
 }
 
 func azureFigures(m measured, took time.Duration, r reruns) []figure {
@@ -92,12 +94,17 @@ func azureFigures(m measured, took time.Duration, r reruns) []figure {
 		}
 	}
 	total := runs + verified
+	ended, how := 1.0, "apply and destroy passed"
+	if r.stuck != "" {
+		ended, how = 0, "stuck in "+r.stuck
+	}
 	return []figure{
 		{"azure: terraform runs", float64(total), "runs", fmt.Sprintf("%d of growth, %d of verification; the other way %d, %d imports among them", runs, verified, r.runs, r.imports)},
 		{"azure: terraform runs, beside the other way", float64(total) / float64(max(1, r.runs)), "ratio", "the other way verifies nothing"},
 		{"azure: time", took.Seconds(), "s", fmt.Sprintf("wall time; the other way %.0f s", r.took.Seconds())},
 		{"azure: time, beside the other way", took.Seconds() / max(1, r.took.Seconds()), "ratio", ""},
 		{"azure: permissions", float64(len(all)), "permissions", fmt.Sprintf("of both steps; the other way %d", len(r.permissions))},
+		{"azure: the other way came to its end", ended, "of 1", how},
 		{"azure: surplus of the other way", float64(len(surplus)), "permissions", strings.Join(surplus[:min(3, len(surplus))], ", ") + ", …"},
 	}
 }
@@ -255,6 +262,15 @@ func (s *sandbox) put(ctx context.Context, p *principal, permissions []string) e
 
 var blobRefused = regexp.MustCompile(`AuthorizationPermissionMismatch|This request is not authorized to perform this operation using this permission|Blob "[^\n]*unexpected status 403`)
 
+var errorLine = regexp.MustCompile(`(?m)^Error: (.*)$`)
+
+func firstError(out string) string {
+	if m := errorLine.FindStringSubmatch(out); m != nil {
+		return m[1]
+	}
+	return "no error is named"
+}
+
 // maxReruns ends what does not converge; mpf's own limit is 50 for a command.
 const maxReruns = 200
 
@@ -313,7 +329,8 @@ func rerun(ctx context.Context, whittle, work, module string, stderr io.Writer) 
 				stalled = 0
 			}
 			if stalled > 1 || r.runs > maxReruns {
-				return r, fmt.Errorf("terraform %s: no refusal that is new after %d runs: %w\n%s", command, r.runs, failed, out)
+				r.permissions, r.stuck = slices.Sorted(maps.Keys(role)), command+": "+firstError(out)
+				return r, nil
 			}
 			if err := s.put(ctx, p, slices.Sorted(maps.Keys(role))); err != nil {
 				return r, err

@@ -34,6 +34,9 @@ Error: unexpected status 403 (403 Forbidden) with error: AuthorizationFailed: Th
 	if n := add(map[string]bool{}, "Error: checking for existing Blob \"readme.txt\" (Account \"x\"): executing request: unexpected status 403 (403 Forbidden) with EOF"); n != 3 {
 		t.Errorf("added %d for a blob that HEAD was refused for", n)
 	}
+	if got := firstError("x\nError: internal-error: a\n\nError: b\n"); got != "internal-error: a" {
+		t.Errorf("the error is %q", got)
+	}
 	exists := exists.FindStringSubmatch("Error: a resource with the ID \"/subscriptions/s/x\" already exists - to be managed via Terraform\n\n  with azurerm_virtual_network.main,\n  on network.tf line 1")
 	if len(exists) != 3 || exists[1] != "/subscriptions/s/x" || exists[2] != "azurerm_virtual_network.main" {
 		t.Errorf("to be imported: %q", exists)
@@ -46,11 +49,11 @@ func TestAzureFigures(t *testing.T) {
 		{Name: "destroy", Runs: 1, Grants: []record.Entry{{Permission: "Microsoft.A/b/read", Resource: "*"}}},
 	}}}
 	got := map[string]float64{}
-	for _, f := range azureFigures(m, 30*time.Second, reruns{runs: 40, took: 90 * time.Second, permissions: []string{"microsoft.a/b/WRITE", "Microsoft.A/b/delete", "Microsoft.A/b/read"}}) {
+	for _, f := range azureFigures(m, 30*time.Second, reruns{runs: 40, took: 90 * time.Second, stuck: "destroy: internal-error", permissions: []string{"microsoft.a/b/WRITE", "Microsoft.A/b/delete", "Microsoft.A/b/read"}}) {
 		got[f.Name] = f.Value
 	}
 	want := map[string]float64{"azure: terraform runs": 4, "azure: terraform runs, beside the other way": 0.1, "azure: time": 30, "azure: time, beside the other way": 1.0 / 3,
-		"azure: permissions": 2, "azure: surplus of the other way": 1}
+		"azure: permissions": 2, "azure: surplus of the other way": 1, "azure: the other way came to its end": 0}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
