@@ -16,24 +16,30 @@ type left struct {
 }
 
 // difference tells what a run that succeeded lacks beside the same step in the
-// passes before. What the reference and growth do not have alike is chance. A
-// step that leaves nothing that can be compared lacks what its refused requests
-// would have changed.
+// passes before. What the reference and growth do not have alike is chance. What
+// the step leaves does not show all that it changes (an instance that Packer ends
+// when its image is made): a change that was refused, or not asked for, is one that
+// was not made.
 func (l *loop) difference(r *StepResult, out Outcome, refused []*question) string {
 	if !out.OK {
 		return ""
 	}
-	grown, reference := l.grown[r.Step.Name].facts, l.referred[r.Step.Name].facts
-	if grown == nil && out.Facts == nil {
-		for _, q := range refused {
-			for g := range q.grants.All() {
-				if !catalog.Level(g.Permission).Reads() {
-					return "never done: " + q.class
-				}
+	if differ := l.differs(r, out); differ != "" {
+		return differ
+	}
+	for _, q := range refused {
+		for g := range q.grants.All() {
+			if !catalog.Level(g.Permission).Reads() {
+				return "never done: " + q.class
 			}
 		}
-		return l.undone(r.Step.Name)
 	}
+	return l.undone(r.Step.Name)
+}
+
+// differs compares what the step left.
+func (l *loop) differs(r *StepResult, out Outcome) string {
+	grown, reference := l.grown[r.Step.Name].facts, l.referred[r.Step.Name].facts
 	var differ []string
 	for _, key := range slices.Sorted(maps.Keys(grown)) {
 		value, there := out.Facts[key]
