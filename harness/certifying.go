@@ -163,6 +163,30 @@ func (d doubts) of(r *StepResult) (shaky []grant.Grant) {
 	return shaky
 }
 
+// conflicts are, by grant, those beside whose refusal its need was seen: to be asked
+// about at another time.
+type conflicts map[grant.Grant]grant.Set
+
+func (c conflicts) note(d doubts) {
+	for g, beside := range d {
+		for _, b := range beside {
+			c[g] = c[g].Union(b)
+		}
+	}
+}
+
+// group gives those of the suspects that are in no conflict with each other, the
+// first among them. A group of which one is in doubt beside another is not made
+// again, so that in the end each is asked about, at worst alone.
+func (c conflicts) group(suspects []grant.Grant) (group []grant.Grant) {
+	for _, g := range suspects {
+		if !slices.ContainsFunc(group, func(m grant.Grant) bool { return c[g].Has(m) || c[m].Has(g) }) {
+			group = append(group, g)
+		}
+	}
+	return group
+}
+
 // certifyStep asks first by withholding, which changes no role, and settles
 // what that has not shown by taking grants away.
 func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
@@ -186,9 +210,9 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 			suspects = append(suspects, e.Grant)
 		}
 	}
-	// What is in doubt is asked about again: together first, then one by one, when
-	// nothing can be refused beside it.
-	for round := 0; ; round++ {
+	// What is in doubt is asked about again, without what it was in doubt beside.
+	apart := conflicts{}
+	for {
 		if err := l.remove(ctx, r, suspects, doubt); err != nil {
 			return err
 		}
@@ -201,9 +225,8 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 			}
 			break
 		}
-		if round > 0 {
-			suspects = suspects[:1]
-		}
+		apart.note(doubt)
+		suspects = apart.group(suspects)
 	}
 	return l.writeFound(r, before)
 }

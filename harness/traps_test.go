@@ -445,3 +445,25 @@ func TestTrapPolls(t *testing.T) {
 	got, _ := lone(t, "polls", map[string][][]call{"apply": calls}, func(c *cloud, conf *harness.Config) { conf.Executor = polls{c} })
 	minimal(t, calls, got.Steps[0])
 }
+
+// Of many that fail the step at once, each was seen beside two that are swallowed
+// first and fatal later: without these, they are asked about together.
+func TestDoubtTogether(t *testing.T) {
+	early := func(op string) call { c := ec2(op, "*"); c.optional = true; return c }
+	many := []call{}
+	for i := range 8 {
+		many = append(many, ec2(fmt.Sprintf("CreateThing%d", i), "*"))
+	}
+	calls := map[string][][]call{"apply": {{early("DescribeVpcs"), early("DescribeSubnets")}, many, {ec2("DescribeVpcs", "*")}, {ec2("DescribeSubnets", "*")}}}
+	got, _ := lone(t, "together", calls, nil)
+	minimal(t, calls["apply"], got.Steps[0])
+	s := got.Steps[0]
+	for _, e := range s.Entries {
+		if e.Necessity != harness.Certified {
+			t.Errorf("%s is %s", e.Grant.Permission, e.Necessity)
+		}
+	}
+	if s.Proof.Removed > 4 {
+		t.Errorf("%d runs without grants for 10 grants, want 4 at most", s.Proof.Removed)
+	}
+}
