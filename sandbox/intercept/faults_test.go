@@ -339,7 +339,7 @@ func cut(status int, body string) http.HandlerFunc {
 	}
 }
 
-// bomb is a refusal that is a gigabyte when it is unpacked.
+// bomb is a refusal that is 64 MiB when it is unpacked, and 64 KiB on the wire.
 func bomb(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Encoding", "gzip")
 	w.WriteHeader(http.StatusForbidden)
