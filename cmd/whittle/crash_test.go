@@ -20,7 +20,7 @@ import (
 // How long the tests that kill are: `make soak` says more. A seed that failed is
 // run again alone with -crash-seed.
 var (
-	crashSeeds = flag.Int("crash-seeds", 12, "how many seeded kills of a probe with a fast terraform")
+	crashSeeds = flag.Int("crash-seeds", 4, "how many seeded kills of a probe with a fast terraform")
 	crashReal  = flag.Int("crash-real", 0, "how many seeded kills of a probe with the real terraform")
 	crashSeed  = flag.Int("crash-seed", -1, "only this seed")
 )
