@@ -195,6 +195,9 @@ func holdStack(command string, lc lifecycle.Lifecycle, work string) (release fun
 		return nil, err
 	}
 	release, err = journal.Hold(work, command)
+	if err != nil && !errors.Is(err, journal.ErrLocked) {
+		return nil, fmt.Errorf("%w; name another folder with --work", err)
+	}
 	if err != nil || lc.Sandbox.Embedded || stack == work {
 		return release, err
 	}

@@ -198,7 +198,7 @@ func TestGooglePropagationAndGate(t *testing.T) {
 }
 
 func TestOtherClouds(t *testing.T) {
-	for _, c := range []Config{{Cloud: "azure"}, {Cloud: "gcp", Account: "Not A Project"}, {Cloud: "gcp", Propagation: -1}} {
+	for _, c := range []Config{{Cloud: "oracle"}, {Cloud: "azure", Account: "not a subscription"}, {Cloud: "gcp", Account: "Not A Project"}, {Cloud: "gcp", Propagation: -1}} {
 		if cloud, err := Start(t.Context(), c); err == nil {
 			cloud.Close()
 			t.Errorf("%+v is started", c)
