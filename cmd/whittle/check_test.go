@@ -77,8 +77,8 @@ lifecycle:
 	const provider = "terraform {\n  required_providers {\n    aws = { source = \"hashicorp/aws\", version = \"~> 5.0\" }\n  }\n}\nprovider \"aws\" { region = \"us-east-1\" }\n"
 	const logs = "resource \"aws_cloudwatch_log_group\" \"jobs\" {\n  name = \"acme-jobs\"\n}\n"
 	write("base/main.tf", provider+"resource \"aws_sns_topic\" \"alarms\" {\n  name = \"acme-alarms\"\n}\n")
-	write("app/main.tf", provider+"module \"work\" {\n  source = \"../modules/work\"\n}\n")
-	write("modules/work/main.tf", logs)
+	write("app/main.tf", provider+"module \"work\" {\n  source = \"../modules/jobs\"\n}\n")
+	write("modules/jobs/main.tf", logs)
 	whittle := func(args ...string) (int, string) {
 		t.Helper()
 		var stdout strings.Builder
@@ -89,7 +89,7 @@ lifecycle:
 	if code, _ := whittle("probe", "--certify", "none"); code != exitDone {
 		t.Fatalf("probe: exit %d", code)
 	}
-	write("modules/work/main.tf", logs+"resource \"aws_ssm_parameter\" \"late\" {\n  name  = \"/acme/late\"\n  type  = \"String\"\n  value = \"x\"\n}\n")
+	write("modules/jobs/main.tf", logs+"resource \"aws_ssm_parameter\" \"late\" {\n  name  = \"/acme/late\"\n  type  = \"String\"\n  value = \"x\"\n}\n")
 	code, out := whittle("check", "--json")
 	if code != exitDrift {
 		t.Fatalf("check: exit %d, want %d\n%s", code, exitDrift, out)
@@ -119,7 +119,7 @@ lifecycle:
 		t.Errorf("new are %q", permissions)
 	}
 	// Gone again, the record is enough again; open to all, the sandbox is none.
-	write("modules/work/main.tf", logs+"# as it was\n")
+	write("modules/jobs/main.tf", logs+"# as it was\n")
 	if code, out := whittle("check"); code != exitDone || !strings.HasPrefix(out, "changed, and no drift") {
 		t.Errorf("check: exit %d\n%s", code, out)
 	}
