@@ -213,7 +213,9 @@ func (l *loop) renamed(entries []Entry) []Entry {
 
 // current is the step's entries with the names written as their prefix, but for
 // those of an interrupted run under names that it made up and never came to tell
-// of: this run has made others, and what it needs under them covers those.
+// of: this run has made others, and what it needs under them covers those. What
+// that run certified under a prefix holds for the names of this one: its growth
+// cannot begin with a pattern, and grants each anew.
 func (l *loop) current(r *StepResult) []Entry {
 	var patterns []grant.Grant
 	for _, e := range r.Entries {
@@ -222,10 +224,20 @@ func (l *loop) current(r *StepResult) []Entry {
 			patterns = append(patterns, g)
 		}
 	}
-	return slices.DeleteFunc(l.renamed(r.Entries), func(e Entry) bool {
-		known := slices.ContainsFunc(l.Known[r.Step.Name].Entries, func(k Entry) bool { return k.Grant == e.Grant })
-		return known && slices.ContainsFunc(patterns, func(p grant.Grant) bool { return p != e.Grant && covers(p, e.Grant) })
+	known := map[grant.Grant]Entry{}
+	for _, k := range l.Known[r.Step.Name].Entries {
+		known[k.Grant] = k
+	}
+	entries := slices.DeleteFunc(l.renamed(r.Entries), func(e Entry) bool {
+		_, old := known[e.Grant]
+		return old && slices.ContainsFunc(patterns, func(p grant.Grant) bool { return p != e.Grant && covers(p, e.Grant) })
 	})
+	for i, e := range entries {
+		if slices.Contains(patterns, e.Grant) && known[e.Grant].Necessity == Certified {
+			entries[i].Necessity, entries[i].Guess = Certified, false
+		}
+	}
+	return entries
 }
 
 func unnamed(resource string, names map[string]string) string {

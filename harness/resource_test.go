@@ -212,6 +212,23 @@ func TestPutBackProvesNothing(t *testing.T) {
 	}
 }
 
+// What an interrupted run has certified under a prefix is not asked about again.
+func TestCurrentKeepsWhatWasCertified(t *testing.T) {
+	role := func(name string) grant.Grant {
+		return grant.Grant{Permission: "iam:GetRole", Resource: "arn:aws:iam::123456789012:role/" + name}
+	}
+	const now = "app-20260102120000000100000001"
+	for _, n := range []Necessity{Certified, Observed} {
+		l := newLoop(Config{Known: map[string]Known{"apply": {Entries: []Entry{{Grant: role("app-*"), Necessity: n}, {Grant: role("other"), Necessity: Certified}}}}})
+		l.names[now] = "app-"
+		got := l.current(&StepResult{Step: lifecycle.Step{Name: "apply"}, Entries: []Entry{{Grant: role(now), Necessity: Observed}, {Grant: role("other"), Necessity: Assumed}}})
+		want := []Entry{{Grant: role("app-*"), Necessity: n}, {Grant: role("other"), Necessity: Assumed}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("known as %s (-want +got):\n%s", n, diff)
+		}
+	}
+}
+
 func TestRenamed(t *testing.T) {
 	const made = "app-20260101120000000100000001"
 	l := &loop{names: map[string]string{made: "app-", made + "-app-20260101120000000100000002": made + "-"}}
