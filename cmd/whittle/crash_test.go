@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -298,4 +299,49 @@ func TestKilledTerraform(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { c.seed(t, seed) })
 	}
 	t.Logf("SOAK kills with the real terraform: %v", c.bad)
+}
+
+// A whittle that is killed outright leaves nothing running of a command's step,
+// wherever that has gone: it would run on with a proxy that is gone.
+func TestKilledTakesItsStep(t *testing.T) {
+	if testing.Short() || runtime.GOOS != "linux" {
+		t.Skip("SKIPPED with -short, and elsewhere than on Linux: nothing tells a shim of its parent's end there")
+	}
+	t.Parallel()
+	dir := stackIn(t, map[string]string{
+		"whittle.yaml": "cloud: gcp\nsandbox: embedded\nlifecycle:\n  - {name: stay, phase: init, command: [sh, stay.sh], env: {PIDS: ../../../pids}}\n",
+		"stay.sh":      "sleep 1000 & echo $! >> $PIDS\nsetsid sleep 1000 & echo $! >> $PIDS\necho $$ >> $PIDS\nsleep 1000\n",
+	})
+	cmd := cloudProcess{}.command(t.Context(), dir, nil, "whittle", "probe", "--no-reference", "--certify", "none")
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var pids []string
+	for len(pids) < 3 {
+		select {
+		case err := <-ended:
+			t.Fatalf("ended before it was killed: %v\n%s", err, said.String())
+		case <-time.After(10 * time.Millisecond):
+		}
+		text, _ := os.ReadFile(filepath.Join(dir, "pids")) // until it is there
+		pids = strings.Fields(string(text))
+	}
+	_ = cmd.Process.Kill()
+	<-ended
+	for _, pid := range pids {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			stat, err := os.ReadFile("/proc/" + pid + "/stat")
+			if err != nil || bytes.Contains(stat, []byte(") Z ")) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("%s", stat)
+				break
+			}
+		}
+	}
 }

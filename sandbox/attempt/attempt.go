@@ -410,7 +410,7 @@ func (e *Executor) packerBuild(ctx context.Context, s lifecycle.Step, env map[st
 	stdout, stderr, done := m.streams()
 	defer done()
 	res, err := packer.Run(ctx, packer.Config{
-		Binary: e.packer, Plugins: e.own.packerPlugins, Private: e.own.packer, Dir: e.copy, Step: *s.Packer, Env: env, Grace: grace,
+		Binary: e.packer, Plugins: e.own.packerPlugins, Private: e.own.packer, Dir: e.copy, Step: *s.Packer, Env: env, Grace: grace, Shim: e.shim,
 		Stdout: stdout, Stderr: stderr,
 		Progress: func(p packer.Progress) {
 			e.c.Progress(s.Name, Progress{Kind: terraform.Running, Address: p.Build, Action: p.Text})
@@ -447,7 +447,7 @@ func (e *Executor) terraform(ctx context.Context, s lifecycle.Step, env map[stri
 func (e *Executor) command(ctx context.Context, s lifecycle.Step, env map[string]string, m *marks, grace time.Duration) (harness.Outcome, error) {
 	stdout, stderr, done := m.streams()
 	defer done()
-	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env, Grace: grace, When: s.SucceedsWhen, Stdout: stdout, Stderr: stderr})
+	res, err := command.Run(ctx, command.Config{Argv: s.Command, Dir: e.copy, Env: env, Grace: grace, Shim: e.shim, When: s.SucceedsWhen, Stdout: stdout, Stderr: stderr})
 	out := harness.Outcome{OK: res.OK, Excused: res.Excused, Output: res.Output}
 	if res.Summary != "" {
 		out.Diagnostics = []harness.Diagnostic{{Summary: res.Summary, Detail: res.Detail}}

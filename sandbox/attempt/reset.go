@@ -30,7 +30,7 @@ func (e *Executor) Reset(ctx context.Context, s lifecycle.Step) error {
 	}
 	if len(s.Reset) > 0 {
 		maps.Copy(env, s.Env)
-		res, err := proc.Run(ctx, proc.Command{Path: s.Reset[0], Args: s.Reset[1:], Dir: e.copy, Env: env})
+		res, err := proc.Run(ctx, proc.Command{Path: s.Reset[0], Args: s.Reset[1:], Dir: e.copy, Env: env, Shim: e.shim})
 		if err == nil && res.ExitCode != 0 {
 			// What it printed as the operator is nobody else's.
 			err = fmt.Errorf("%s ended with exit code %d", s.Reset[0], res.ExitCode)

@@ -35,12 +35,16 @@ func supervise(cmd *exec.Cmd, stop <-chan syscall.Signal, grace time.Duration, s
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	group := cmd.Process.Pid
+	kill := func() {
+		killGroup(group)
+		_ = cmd.Process.Kill() // which may have gone to another group, or ended
+	}
 	var over <-chan time.Time
 	for {
 		select {
 		case sig := <-stop:
 			if sig == syscall.SIGKILL {
-				killGroup(group)
+				kill()
 				continue
 			}
 			// The error says that it has just ended, which is what is wanted.
@@ -49,7 +53,7 @@ func supervise(cmd *exec.Cmd, stop <-chan syscall.Signal, grace time.Duration, s
 				over = time.After(grace)
 			}
 		case <-over:
-			killGroup(group)
+			kill()
 		case err := <-ended:
 			// The leader is reaped. Its number stays taken as long as anyone is
 			// left in the group; else there is nobody to kill.

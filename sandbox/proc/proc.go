@@ -4,12 +4,17 @@
 //
 // A child is asked to stop by SIGINT to itself alone (a tool stops its own
 // children best); when the grace is over, or the child has ended and left
-// others behind, SIGKILL goes to the whole group. Where a library starts the
-// child and hides it (terraform-exec does), [RunShim] gives the same from
-// inside a second process.
+// others behind, SIGKILL goes to the whole group.
 //
-// What it does not do: follow a process that leaves the group on purpose
-// (setsid), and run on Windows, which has neither groups nor SIGINT.
+// A second process between the two, a shim ([RunShim]), does what its parent
+// cannot: it outlives a parent that is killed outright for as long as it takes to
+// kill all that the child has started. On Linux that includes what has left the
+// group on purpose (setsid). It also serves where a library starts the child and
+// hides it (terraform-exec does).
+//
+// What it does not do: end the child when the parent is killed outright on other
+// systems than Linux, where the child runs on, with a proxy that is gone; and run
+// on Windows, which has neither groups nor SIGINT.
 package proc
 
 import (
@@ -17,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +42,8 @@ const (
 	// drain bounds the wait for output of processes that left the group and
 	// hold the pipe open after everything else is gone.
 	drain = 2 * time.Second
+	// shimMargin is what the shim's parent waits longer than the shim does.
+	shimMargin = 10 * time.Second
 )
 
 // Command is one child process to run.
@@ -57,6 +65,10 @@ type Command struct {
 	Tail int
 	// Grace is the time from SIGINT to SIGKILL; 0 means DefaultGrace.
 	Grace time.Duration
+	// Shim is an executable whose main calls [RunShim] first: whittle itself. The
+	// program then runs below it. Empty means that it is started directly, and that
+	// on a sudden end of this process only the program itself is killed.
+	Shim string
 }
 
 // Result is how a child ended.
@@ -117,7 +129,11 @@ func Run(ctx context.Context, c Command) (Result, error) {
 	var copies sync.WaitGroup
 	var readErr [2]error
 	started := time.Now()
-	code, err := supervise(cmd, stop, c.Grace, func() {
+	grace := c.Grace
+	if c.Shim != "" {
+		grace = c.grace() + shimMargin // who kills the shim takes its chance to kill the rest
+	}
+	code, err := supervise(cmd, stop, grace, func() {
 		outW.Close()
 		errW.Close()
 		copies.Go(func() { _, readErr[0] = io.Copy(tee(both, c.Stdout), outR) })
@@ -150,12 +166,28 @@ func build(c Command) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
+	env := c.Env
+	if c.Shim != "" {
+		env = maps.Clone(env)
+		if env == nil {
+			env = map[string]string{}
+		}
+		maps.Copy(env, ShimEnv(path, c.grace()))
+		path = c.Shim
+	}
 	return &exec.Cmd{
 		Path: path,
 		Args: append([]string{c.Path}, c.Args...),
 		Dir:  c.Dir,
-		Env:  Slice(c.Env),
+		Env:  Slice(env),
 	}, nil
+}
+
+func (c Command) grace() time.Duration {
+	if c.Grace == 0 {
+		return DefaultGrace
+	}
+	return c.Grace
 }
 
 // lookPath finds a program as the child's shell would: on the child's PATH and

@@ -62,6 +62,13 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+	case "whittle":
+		// Runs a step below a shim, and waits for it.
+		if _, err := Run(context.Background(), Command{Path: "/bin/sh", Args: []string{"-c", os.Args[1]}, Shim: os.Args[0], Stdout: os.Stdout,
+			Env: map[string]string{"PATH": os.Getenv("PATH")}}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	case "exit":
 		code, _ := strconv.Atoi(os.Args[1])
 		fmt.Println("to stdout")

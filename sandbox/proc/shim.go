@@ -33,7 +33,8 @@ func ShimEnv(program string, grace time.Duration) map[string]string {
 // starts the program can only reach its leader. It passes SIGINT, SIGTERM and
 // SIGHUP on to the program, as SIGINT; when the grace after the first of them is over, and in any
 // case when the program has ended, it kills the program's whole group, so that
-// nothing outlives it. On Linux it does so as well when its own parent dies.
+// nothing outlives it. On Linux it does so as well when its own parent dies, and
+// what has left the group is killed with it.
 func RunShim(args, environ []string) (code int, ok bool) {
 	program, grace, env := shimOrder(environ)
 	if program == "" {
@@ -76,7 +77,9 @@ func RunShim(args, environ []string) (code int, ok bool) {
 			}
 		}
 	}()
-	code, err := supervise(cmd, stop, grace, func() {})
+	adopted := adopt()
+	code, err := supervise(cmd, stop, grace, func() { adopted.from(cmd.Process.Pid) })
+	adopted.kill()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "whittle: run %s: %v\n", program, err)
 		return 127, true

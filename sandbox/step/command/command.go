@@ -33,6 +33,8 @@ type Config struct {
 	Stdout, Stderr io.Writer
 	// Grace is the time from SIGINT to SIGKILL; 0 means [proc.DefaultGrace].
 	Grace time.Duration
+	// Shim is as in [proc.Command].
+	Shim string
 }
 
 // Result is how the command ended.
@@ -76,7 +78,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		return Result{}, err
 	}
 	stdout, stderr := w.stream(), w.stream()
-	res, err := proc.Run(inner, proc.Command{Path: c.Argv[0], Args: c.Argv[1:], Dir: c.Dir, Env: c.Env, Stdout: proc.Both(stdout, c.Stdout), Stderr: proc.Both(stderr, c.Stderr), Grace: c.Grace})
+	res, err := proc.Run(inner, proc.Command{Path: c.Argv[0], Args: c.Argv[1:], Dir: c.Dir, Env: c.Env, Stdout: proc.Both(stdout, c.Stdout), Stderr: proc.Both(stderr, c.Stderr), Grace: c.Grace, Shim: c.Shim})
 	stdout.close()
 	stderr.close()
 	r := Result{Output: res.Output}

@@ -46,6 +46,8 @@ type Config struct {
 	Stdout, Stderr io.Writer
 	// Grace is the time from SIGINT to SIGKILL; 0 means DefaultGrace.
 	Grace time.Duration
+	// Shim is as in [proc.Command].
+	Shim string
 }
 
 // Progress is one line that Packer says.
@@ -136,7 +138,7 @@ func build(c Config) (proc.Command, error) {
 	if strings.HasPrefix(template, "-") {
 		template = "./" + template
 	}
-	return proc.Command{Path: c.Binary.Path, Args: append(args, template), Dir: c.Dir, Env: env, Grace: grace}, nil
+	return proc.Command{Path: c.Binary.Path, Args: append(args, template), Dir: c.Dir, Env: env, Grace: grace, Shim: c.Shim}, nil
 }
 
 // own is what Whittle sets for Packer: where plugins are, a folder for what it
