@@ -108,6 +108,9 @@ type Config struct {
 	// VerifyGrown leaves out the verification where growth added nothing to what
 	// the roles began with: every step has then run under its final role.
 	VerifyGrown bool
+	// Seen journals the requests of the reference and of the verification, for a log of
+	// the cloud's to be held against.
+	Seen bool
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -416,7 +419,8 @@ func (l *loop) administrator() grant.Set {
 
 // attempt runs the step once under the arbiter and journals its start and end.
 func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n int) (Outcome, error) {
-	start := journal.Event{Kind: journal.KindAttempt, Step: s.Name, Pass: arb.pass, Attempt: n}
+	start := journal.Event{Kind: journal.KindAttempt, Step: s.Name, Pass: arb.pass, Attempt: n,
+		Object: &journal.Object{Kind: "identity", ID: arb.identity.Principal}}
 	if err := l.Journal.Append(start); err != nil {
 		return Outcome{}, err
 	}
@@ -447,7 +451,30 @@ func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n in
 	if !out.OK && len(out.Diagnostics) > 0 {
 		end.Text = out.Diagnostics[0].Summary
 	}
+	if err := l.seen(arb, n); err != nil {
+		return out, err
+	}
 	return out, l.Journal.Append(end)
+}
+
+// seen journals what the wire saw of a run that is over, where somebody will hold
+// the cloud's own log against it: of the reference and of a verification.
+func (l *loop) seen(arb *arbiter, n int) error {
+	if !l.Seen || arb.pass != passReference && arb.pass != passVerify {
+		return nil
+	}
+	arb.mu.Lock()
+	calls := maps.Clone(arb.calls)
+	arb.mu.Unlock()
+	for _, class := range slices.Sorted(maps.Keys(calls)) {
+		for _, status := range slices.Sorted(maps.Keys(calls[class])) {
+			e := journal.Event{Kind: journal.KindSeen, Attempt: n, Class: class, Status: status, Repeats: calls[class][status]}
+			if err := arb.write(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // inexcusable makes a failure of a success that is the lifecycle's word alone

@@ -90,9 +90,12 @@ var mayImport = map[string][]string{
 	"harness/lifecycle/strictyaml": {},
 	"harness/journal":              {"harness/grant", "parsers/refusal"},
 	"harness/certify":              {"harness/grant", "parsers/refusal"},
-	"harness/record":               {"harness/grant"},
-	"harness/rolefile":             {"harness/grant", "harness/policy", "harness/policy/...", "harness/rolefile/hcl"},
-	"harness/rolefile/hcl":         {"harness/policy", "harness/policy/azure", "harness/policy/gcp"},
+	// A cloud's own audit log beside a run; its form reads each cloud's.
+	"harness/audit":        {"harness/catalog", "harness/journal", "harness/record"},
+	"harness/audit/form":   {"harness/audit", "harness/catalog/named", "parsers", "parsers/refusal"},
+	"harness/record":       {"harness/grant"},
+	"harness/rolefile":     {"harness/grant", "harness/policy", "harness/policy/...", "harness/rolefile/hcl"},
+	"harness/rolefile/hcl": {"harness/policy", "harness/policy/azure", "harness/policy/gcp"},
 	// A role file beside the record.
 	"harness/compare": {"harness/grant", "harness/policy/azure", "harness/record", "harness/rolefile"},
 	"harness/report":  {"harness/grant", "harness/catalog", "harness/record", "harness/journal"},

@@ -25,8 +25,8 @@ const (
 	KindRun Kind = "run"
 	// KindObject: an object is about to be made in the cloud. Object.
 	KindObject Kind = "object"
-	// KindAttempt: a step begins to run. Step, Pass, Attempt, and Grants: what
-	// its role holds at that moment.
+	// KindAttempt: a step begins to run. Step, Pass, Attempt, and Object: the
+	// identity that it runs as, of the kind "identity".
 	KindAttempt Kind = "attempt"
 	// KindRefused: the cloud said no. Step, Pass, Attempt, Denial, Class, Status.
 	KindRefused Kind = "refused"
@@ -41,6 +41,9 @@ const (
 	// KindDelivered: a refusal was given to the client. Step, Pass, Attempt,
 	// Class, Status, Repeats; Text says why.
 	KindDelivered Kind = "delivered"
+	// KindSeen: requests of a class were answered with a status in a run that is
+	// over. Step, Pass, Attempt, Class, Status, Repeats: how many.
+	KindSeen Kind = "seen"
 	// KindNote: anything for people to read. Text.
 	KindNote Kind = "note"
 	// KindAttemptEnd: the step's process ended. Step, Pass, Attempt, OK, Text.
@@ -67,7 +70,7 @@ const (
 // kinds is every kind there is.
 var kinds = []Kind{
 	KindRun, KindObject, KindAttempt, KindRefused, KindIntent, KindGranted, KindLetThrough, KindDelivered,
-	KindNote, KindAttemptEnd, KindStepEnd, KindVerify, KindPutBack, KindFound, KindReleased, KindEnd,
+	KindSeen, KindNote, KindAttemptEnd, KindStepEnd, KindVerify, KindPutBack, KindFound, KindReleased, KindEnd,
 }
 
 // The passes over a lifecycle, for [Event].Pass.
