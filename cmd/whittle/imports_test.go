@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"harness/grant":   {},
 
 	// Reading refusals.
-	"parsers/aws": {"parsers/refusal", "parsers/expr", "parsers/doing", "parsers/aws/..."},
+	"parsers/aws": {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/aws/..."},
 	// A request, a reply's error elements, the words in them: apart, so that
 	// only parsers/aws joins them to a denial.
 	"parsers/aws/request": {"parsers/refusal", "parsers/expr"},
@@ -53,7 +53,9 @@ var mayImport = map[string][]string{
 	"parsers/plain": {"parsers/expr"},
 	// Regular expressions, compiled when they are used.
 	"parsers/expr": {},
-	"parsers":      {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/plain", "parsers/refusal"},
+	// What the tests of the three share.
+	"parsers/refusaltest": {"parsers/refusal", "parsers/excerpt"},
+	"parsers":             {"parsers/aws", "parsers/gcp", "parsers/azure", "parsers/plain", "parsers/refusal"},
 
 	// Deciding. Nothing here knows a process or a cloud's API: harness never
 	// imports sandbox.

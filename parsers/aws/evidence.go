@@ -3,17 +3,13 @@ package aws
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/whittle-iam/whittle/parsers/aws/wire"
 	"github.com/whittle-iam/whittle/parsers/aws/words"
+	"github.com/whittle-iam/whittle/parsers/excerpt"
 	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
-
-// maxEvidence bounds, in bytes, what a denial keeps of the message it was read
-// from.
-const maxEvidence = 2 << 10
 
 // evidence is the part of the body that the error was read from, without the
 // encoded message that EC2 puts behind it.
@@ -26,7 +22,7 @@ func evidence(e wire.Error) string {
 	if ev == "" {
 		return e.Code
 	}
-	return clip(ev)
+	return excerpt.Clip(ev)
 }
 
 // proseShape is a first sentence of nothing but words: no key, token, header
@@ -54,19 +50,4 @@ func withoutEcho(x refusal.Exchange, e wire.Error) string {
 		return e.Code
 	}
 	return ""
-}
-
-// clip cuts s at maxEvidence, between two characters.
-func clip(s string) string {
-	if len(s) <= maxEvidence {
-		return s
-	}
-	s = s[:maxEvidence]
-	for len(s) > 0 && !utf8.ValidString(s[len(s)-1:]) && !utf8.RuneStart(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	if r, n := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && n == 1 {
-		s = s[:len(s)-1]
-	}
-	return s
 }

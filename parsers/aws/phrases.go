@@ -3,6 +3,7 @@ package aws
 import (
 	"strings"
 
+	"github.com/whittle-iam/whittle/parsers/excerpt"
 	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -134,7 +135,7 @@ func (r *reader) phrases() {
 			from := m[0]
 			if c := introduced.FindString(r.s[max(0, from-120):from]); c != "" {
 				from -= len(c)
-				d.Evidence = clip(strings.TrimSpace(r.s[from:to]))
+				d.Evidence = excerpt.Clip(r.s[from:to])
 			}
 			r.add(from, to, d)
 		}

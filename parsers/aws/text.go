@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/aws/words"
+	"github.com/whittle-iam/whittle/parsers/excerpt"
 	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -72,7 +73,7 @@ type reader struct {
 }
 
 func (r *reader) denial(reason refusal.Reason, from, to int) refusal.Denial {
-	return refusal.Denial{Cloud: refusal.AWS, Reason: reason, Evidence: clip(strings.TrimSpace(r.s[from:to]))}
+	return refusal.Denial{Cloud: refusal.AWS, Reason: reason, Evidence: excerpt.Clip(r.s[from:to])}
 }
 
 func (r *reader) add(from, to int, d refusal.Denial) {
@@ -333,7 +334,7 @@ func (r *reader) codes() {
 				if e := encodedText.FindStringSubmatch(s[m[1]+i+len(words.EncodedIntro):]); e != nil {
 					d.Encoded = e[1]
 				}
-				d.Evidence = clip(strings.TrimSpace(s[m[2] : m[1]+i]))
+				d.Evidence = excerpt.Clip(s[m[2] : m[1]+i])
 			}
 		}
 		r.add(m[2], max(end, m[3]), d)
