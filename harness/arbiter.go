@@ -120,6 +120,7 @@ func (l *loop) rules(s lifecycle.Step) Rules {
 		Approve:   l.Lifecycle.Approve,
 		ReadOnly:  s.ReadOnly,
 		Rehearsal: l.Lifecycle.Sandbox.Embedded,
+		Scope:     l.Lifecycle.ScopeOrDefault(),
 	}
 }
 

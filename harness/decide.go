@@ -6,6 +6,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -22,6 +23,8 @@ type Rules struct {
 	// Rehearsal: the cloud is simulated; grants that would need a line in
 	// Approve pass.
 	Rehearsal bool
+	// Scope is on what is granted; empty is ScopeResource.
+	Scope lifecycle.Scope
 }
 
 // action is what a decision asks for.
@@ -63,7 +66,7 @@ func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, ca
 		if !ok {
 			return decision{action: stop, why: &UnreadError{Denial: d}}
 		}
-		g := grant.Grant{Permission: d.Permission, Resource: resource}
+		g := grant.Grant{Permission: d.Permission, Resource: r.scoped(d.Permission, resource)}
 		if err := r.allow(g.Permission); err != nil {
 			return decision{action: stop, grants: []grant.Grant{g}, why: err}
 		}
@@ -84,7 +87,7 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 			continue
 		}
 		if resource, ok := plain(c.Resource, carries); ok {
-			g := grant.Grant{Permission: c.Permission, Resource: resource}
+			g := grant.Grant{Permission: c.Permission, Resource: r.scoped(c.Permission, resource)}
 			grants = append(grants, g)
 			if c.Seldom {
 				seldom = append(seldom, g)
@@ -124,6 +127,21 @@ func added(held grant.Set, n Necessity, grants ...grant.Grant) decision {
 		return decision{action: wait, grants: grants, necessity: n}
 	}
 	return decision{action: add, grants: grants, necessity: n}
+}
+
+// scoped is on what a permission is granted that was refused on the resource. What
+// could raise the identity's own rights is never granted on more: on all roles,
+// iam:PassRole is everything that any of them holds.
+func (r Rules) scoped(permission, resource string) string {
+	switch {
+	case catalog.Risk(permission) != "":
+		return resource
+	case r.Scope == lifecycle.ScopeAction:
+		return "*"
+	case r.Scope == lifecycle.ScopeType:
+		return catalog.OfType(resource)
+	}
+	return resource
 }
 
 // allow tells why the rules forbid granting the permission.

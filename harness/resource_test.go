@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -285,6 +286,33 @@ func TestUnnamedWithin(t *testing.T) {
 	} {
 		if got := unnamed(resource, names); got != want {
 			t.Errorf("unnamed(%q) = %q, want %q", resource, got, want)
+		}
+	}
+}
+
+// What the lifecycle's scope makes of a refusal; what could raise the identity's own
+// rights is never granted on more than was refused.
+func TestScope(t *testing.T) {
+	const topic, role = "arn:aws:sns:us-east-1:111122223333:jobs", "arn:aws:iam::111122223333:role/worker"
+	for _, tt := range []struct {
+		scope                      lifecycle.Scope
+		permission, resource, want string
+	}{
+		{"", "sns:Publish", topic, topic},
+		{lifecycle.ScopeResource, "sns:Publish", topic, topic},
+		{lifecycle.ScopeType, "sns:Publish", topic, "arn:aws:sns:us-east-1:111122223333:*"},
+		{lifecycle.ScopeAction, "sns:Publish", topic, "*"},
+		{lifecycle.ScopeType, "iam:GetRole", role, "arn:aws:iam::111122223333:role/*"},
+		{lifecycle.ScopeType, "iam:PassRole", role, role},
+		{lifecycle.ScopeAction, "iam:PassRole", role, role},
+	} {
+		rules := Rules{Rehearsal: true, Scope: tt.scope}
+		named := decide(grant.Set{}, refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission, Permission: tt.permission, Resource: tt.resource}, nil, false, rules)
+		guessed := decide(grant.Set{}, refusal.Denial{Cloud: refusal.AWS, Reason: refusal.OpaqueDenial},
+			[]catalog.Candidate{{Permission: tt.permission, Resource: tt.resource}}, false, rules)
+		want := []grant.Grant{{Permission: tt.permission, Resource: tt.want}}
+		if !slices.Equal(named.grants, want) || !slices.Equal(guessed.grants, want) {
+			t.Errorf("scope %q: %v and %v, want %v", tt.scope, named.grants, guessed.grants, want)
 		}
 	}
 }

@@ -304,7 +304,9 @@ func checkIn(ctx context.Context, rd *rundir, lc, whole lifecycle.Lifecycle, cod
 	defer func() { err = errors.Join(err, closeBeside()) }()
 
 	proving := o.certify != string(harness.None)
-	start := recorded(before, lc, st.account())
+	// One of before regions were variables is the same record.
+	before = before.Generalize(record.Place{Region: st.at().Region}, nil)
+	start := recorded(before, lc, st.at())
 	if proving {
 		for name := range why {
 			delete(start, name)
@@ -319,7 +321,7 @@ func checkIn(ctx context.Context, rd *rundir, lc, whole lifecycle.Lifecycle, cod
 		return before, err
 	}
 
-	found := recordOf(lc, code, st.account(), result)
+	found := recordOf(lc, code, st.at(), result)
 	after = merged(whole, before, code, found.Steps)
 	after.Inputs.Tools = maps.Clone(before.Inputs.Tools)
 	if after.Inputs.Tools == nil {
@@ -330,7 +332,7 @@ func checkIn(ctx context.Context, rd *rundir, lc, whole lifecycle.Lifecycle, cod
 	after.Verified = before.Verified && (result.Verified || !grew)
 	report.Proved = proving
 	report.Tools = differing(before.Inputs.Tools, found.Inputs.Tools)
-	report.Changes(before, after, addressesIn(lc, st.account(), result))
+	report.Changes(before, after, addressesIn(lc, st.at(), result))
 	for _, s := range whole.Steps {
 		did := drift.Step{Name: s.Name, Phase: string(s.Phase), Did: drift.NotRun}
 		for _, r := range result.Steps {
@@ -395,13 +397,13 @@ func evidenced(entries, before []record.Entry) []record.Entry {
 
 // addressesIn gives the addresses of a step's grant by the name that the grant has
 // in the record.
-func addressesIn(lc lifecycle.Lifecycle, account string, r harness.Result) func(step string, g grant.Grant) []string {
+func addressesIn(lc lifecycle.Lifecycle, at record.Place, r harness.Result) func(step string, g grant.Grant) []string {
 	all := map[string]map[grant.Grant][]string{}
 	for _, s := range r.Steps {
 		all[s.Step.Name] = map[grant.Grant][]string{}
 		for g, addresses := range s.Addresses {
 			one := record.Record{Cloud: lc.Cloud, Steps: []record.Step{{Grants: []record.Entry{{Permission: g.Permission, Resource: g.Resource}}}}}
-			all[s.Step.Name][one.Generalize(account, lc.Names).Steps[0].Grants[0].Grant()] = addresses
+			all[s.Step.Name][one.Generalize(at, lc.Names).Steps[0].Grants[0].Grant()] = addresses
 		}
 	}
 	return func(step string, g grant.Grant) []string { return all[step][g] }

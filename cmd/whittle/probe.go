@@ -251,7 +251,7 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, code code,
 		return err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	start, err := startOf(lc, o.record, st.account())
+	start, err := startOf(lc, o.record, st.at())
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
@@ -271,7 +271,7 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, code code,
 		return err
 	}
 	rd.short = slices.ContainsFunc(result.Steps, func(s harness.StepResult) bool { return s.Proof.Short })
-	rec := recordOf(lc, code, st.account(), result)
+	rec := recordOf(lc, code, st.at(), result)
 	if err := rec.Write(o.record); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func codeOf(lc lifecycle.Lifecycle, recordFile, work string) (c code, err error)
 }
 
 // recordOf turns what a run found into the record.
-func recordOf(lc lifecycle.Lifecycle, c code, account string, r harness.Result) record.Record {
+func recordOf(lc lifecycle.Lifecycle, c code, at record.Place, r harness.Result) record.Record {
 	rec := record.Record{
 		Version: record.Version, Cloud: lc.Cloud, Sandbox: "embedded", Verified: r.Verified,
 		Inputs: record.Inputs{Digest: c.digest, Tools: r.Tools},
@@ -49,7 +49,7 @@ func recordOf(lc lifecycle.Lifecycle, c code, account string, r harness.Result) 
 			Grants: entriesOf(s.Entries), Optional: entriesOf(s.Optional),
 		})
 	}
-	return rec.Generalize(account, lc.Names)
+	return rec.Generalize(at, lc.Names)
 }
 
 func entriesOf(found []harness.Entry) []record.Entry {

@@ -44,6 +44,8 @@ func TestProbeStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// It may be of before regions were variables.
+	want = want.Generalize(record.Place{Region: "us-east-1"}, nil)
 	if !want.Verified {
 		t.Errorf("%s is not verified", stackRecord)
 	}
@@ -100,7 +102,7 @@ func TestProbeStackWhole(t *testing.T) {
 // each need is met by a grant, and each grant meets a need.
 func sameNeeds(t *testing.T, p probed, needs map[string]grant.Set, name string) {
 	t.Helper()
-	here := strings.NewReplacer("{account}", "123456789012", "{name}", name)
+	here := strings.NewReplacer("{account}", "123456789012", "{region}", "us-east-1", "{name}", name)
 	for _, s := range p.rec.Steps {
 		met := map[grant.Grant]bool{}
 		for _, e := range s.Grants {

@@ -9,6 +9,7 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/sandbox/attempt"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 )
@@ -89,6 +90,15 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 
 // account is the account or project that the identities live in.
 func (st *stage) account() string { return st.pool.Account() }
+
+// at is where the lifecycle is run, as a record leaves it open.
+func (st *stage) at() record.Place {
+	at := record.Place{Account: st.account()}
+	if in, ok := st.pool.(interface{ Region() string }); ok {
+		at.Region = in.Region()
+	}
+	return at
+}
 
 // config is what every run of the loop on this stage has.
 func (st *stage) config(rd *rundir, lc lifecycle.Lifecycle, o probeOptions) harness.Config {

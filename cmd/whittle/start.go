@@ -15,7 +15,7 @@ import (
 
 // startOf reads what the steps' roles begin with: nothing, what each step has in
 // the record, or one role for all steps.
-func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]grant.Set, error) {
+func startOf(lc lifecycle.Lifecycle, recordFile string, at record.Place) (map[string]grant.Set, error) {
 	switch lc.Start {
 	case "", "empty":
 		return nil, nil
@@ -24,7 +24,7 @@ func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]gra
 		if err != nil {
 			return nil, fmt.Errorf("start: record: %w; run whittle probe with start: empty first", err)
 		}
-		return recorded(rec, lc, account), nil
+		return recorded(rec, lc, at), nil
 	}
 	file := lc.Start
 	if !filepath.IsAbs(file) {
@@ -36,27 +36,30 @@ func startOf(lc lifecycle.Lifecycle, recordFile, account string) (map[string]gra
 	}
 	start := map[string]grant.Set{}
 	for _, s := range lc.Steps {
-		start[s.Name] = filled(set, lc, account)
+		start[s.Name] = filled(set, lc, at)
 	}
 	return start, nil
 }
 
 // recorded is what each step has in the record, by name, in this account and under
 // the lifecycle's names.
-func recorded(rec record.Record, lc lifecycle.Lifecycle, account string) map[string]grant.Set {
+func recorded(rec record.Record, lc lifecycle.Lifecycle, at record.Place) map[string]grant.Set {
 	sets := map[string]grant.Set{}
 	for _, s := range rec.Steps {
-		sets[s.Name] = filled(s.Set(), lc, account)
+		sets[s.Name] = filled(s.Set(), lc, at)
 	}
 	return sets
 }
 
 // filled is a set with what it has in braces: the lifecycle's names, and where it
 // runs.
-func filled(set grant.Set, lc lifecycle.Lifecycle, account string) grant.Set {
+func filled(set grant.Set, lc lifecycle.Lifecycle, at record.Place) grant.Set {
 	values := map[string]string{}
-	if account != "" {
-		values[accountKeys[lc.Cloud]] = account
+	if at.Account != "" {
+		values[accountKeys[lc.Cloud]] = at.Account
+	}
+	if at.Region != "" && lc.Cloud == "aws" {
+		values["region"] = at.Region
 	}
 	maps.Copy(values, lc.Names)
 	var grants []grant.Grant

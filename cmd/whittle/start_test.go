@@ -8,6 +8,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/record"
 )
 
 func TestRoleFile(t *testing.T) {
@@ -37,7 +38,7 @@ func TestRoleFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			lc := lifecycle.Lifecycle{Dir: dir, Start: "role", Steps: []lifecycle.Step{{Name: "a"}, {Name: "b"}}}
-			got, err := startOf(lc, "", "")
+			got, err := startOf(lc, "", record.Place{})
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), file) {
 					t.Errorf("error %v, want one that names the file and says %q", err, tt.err)
@@ -53,7 +54,7 @@ func TestRoleFile(t *testing.T) {
 
 func TestStartOfRecord(t *testing.T) {
 	lc := lifecycle.Lifecycle{Cloud: "aws", Start: "record", Names: map[string]string{"prefix": "beta"}}
-	if _, err := startOf(lc, filepath.Join(t.TempDir(), "whittle.lock.json"), "1"); err == nil || !strings.Contains(err.Error(), "start: empty first") {
+	if _, err := startOf(lc, filepath.Join(t.TempDir(), "whittle.lock.json"), record.Place{Account: "1"}); err == nil || !strings.Contains(err.Error(), "start: empty first") {
 		t.Errorf("no record: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "whittle.lock.json")
@@ -62,7 +63,7 @@ func TestStartOfRecord(t *testing.T) {
     {"permission": "sqs:SendMessage", "resource": "arn:aws:sqs:us-east-1:{account}:{prefix}-jobs", "necessity": "observed"}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := startOf(lc, file, "123456789012")
+	got, err := startOf(lc, file, record.Place{Account: "123456789012"})
 	want := grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:beta-jobs"})
 	if err != nil || !got["a"].Equal(want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
@@ -76,7 +77,7 @@ func TestStartOfList(t *testing.T) {
 		t.Fatal(err)
 	}
 	lc := lifecycle.Lifecycle{Cloud: "aws", Dir: dir, Start: "role.txt", Names: map[string]string{"prefix": "beta"}, Steps: []lifecycle.Step{{Name: "a"}}}
-	got, err := startOf(lc, "", "123456789012")
+	got, err := startOf(lc, "", record.Place{Account: "123456789012"})
 	want := grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:beta-jobs"})
 	if err != nil || !got["a"].Equal(want) {
 		t.Errorf("%v, %v; want %v", got, err, want)

@@ -196,3 +196,32 @@ func widenSecret(resource string) string {
 	}
 	return "secret:" + name[:i+1] + "??????"
 }
+
+// untyped are the services whose ARNs say no type before the name (Service
+// Authorization Reference, "Resource types").
+var untyped = map[string]bool{"codecommit": true, "codepipeline": true, "sns": true, "sqs": true}
+
+// OfType replaces the whole name in an AWS resource by a wildcard, and leaves its
+// type: arn:aws:iam::111122223333:role/worker becomes …:role/*. What follows a
+// name, as a table's index or an object's key does, is a part of it. What is no
+// ARN stays.
+func OfType(resource string) string {
+	part := strings.SplitN(resource, ":", 6)
+	if len(part) != 6 || part[0] != "arn" {
+		return resource
+	}
+	service, name := part[2], part[5]
+	switch {
+	case service == "s3" && part[3] == "" && part[4] == "":
+		part[5] = "*"
+		if strings.Contains(name, "/") {
+			part[5] = "*/*"
+		}
+	case untyped[service]:
+		part[5] = "*"
+	default:
+		lead := len(name) - len(strings.TrimPrefix(name, "/"))
+		part[5] = name[:lead+strings.IndexAny(name[lead:], ":/")+1] + "*"
+	}
+	return strings.Join(part, ":")
+}

@@ -134,3 +134,40 @@ func FuzzWiden(f *testing.F) {
 	f.Add("arn:aws:secretsmanager:r:a:secret:x-AbCd12")
 	f.Fuzz(func(t *testing.T, in string) { checkWiden(t, in) })
 }
+
+func TestOfType(t *testing.T) {
+	const at = ":us-east-1:111122223333:"
+	for in, want := range map[string]string{
+		"*": "*", "role worker": "role worker",
+		"arn:aws:iam::111122223333:role/team/worker":               "arn:aws:iam::111122223333:role/*",
+		"arn:aws:s3:::logs":                                        "arn:aws:s3:::*",
+		"arn:aws:s3:::logs/a/${*}":                                 "arn:aws:s3:::*/*",
+		"arn:aws:sqs" + at + "jobs":                                "arn:aws:sqs" + at + "*",
+		"arn:aws:sns" + at + "jobs:*":                              "arn:aws:sns" + at + "*",
+		"arn:aws:ec2" + at + "vpc/*":                               "arn:aws:ec2" + at + "vpc/*",
+		"arn:aws:ec2" + at + "key-pair/deploy":                     "arn:aws:ec2" + at + "key-pair/*",
+		"arn:aws:ec2" + at + "*/*":                                 "arn:aws:ec2" + at + "*/*",
+		"arn:aws:apigateway:us-east-1::/restapis/*/stages/a":       "arn:aws:apigateway:us-east-1::/restapis/*",
+		"arn:aws:logs" + at + "log-group:/a/b:log-stream:*":        "arn:aws:logs" + at + "log-group:*",
+		"arn:aws:elasticloadbalancing" + at + "loadbalancer/app/*": "arn:aws:elasticloadbalancing" + at + "loadbalancer/*",
+		"arn:aws:unheardof" + at + "name":                          "arn:aws:unheardof" + at + "*",
+	} {
+		if got := OfType(in); got != want {
+			t.Errorf("OfType(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// A grant on a type covers what was refused, and stays within the region and
+// account.
+func TestOfTypeCovers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		service := rapid.SampledFrom([]string{"ec2", "sqs", "sns", "iam", "logs", "apigateway", "unheardof"}).Draw(t, "service")
+		head := "arn:aws:" + service + ":us-east-1:111122223333:"
+		in := head + rapid.StringMatching(`/?[a-z0-9:/.-]{1,30}`).Draw(t, "rest")
+		out := OfType(in)
+		if !asPattern(out).MatchString(in) || !strings.HasPrefix(out, head) || OfType(out) != out {
+			t.Fatalf("OfType(%q) = %q", in, out)
+		}
+	})
+}

@@ -73,7 +73,8 @@ func addRules(h hash.Hash, l Lifecycle) error {
 		TrustOutput      bool
 		Version          string
 		Steps            []Step
-	}{l.Cloud, l.Approve, l.Ceiling, l.Start, l.TrustOutput, l.Terraform.Version, steps})
+		Scope            Scope `json:",omitempty"` // so that files without it keep their digest
+	}{l.Cloud, l.Approve, l.Ceiling, l.Start, l.TrustOutput, l.Terraform.Version, steps, l.Scope})
 	if err != nil {
 		return err
 	}

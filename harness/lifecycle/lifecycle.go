@@ -30,6 +30,9 @@ type Lifecycle struct {
 	Approve []string
 	// Ceiling bounds growth (permission patterns); empty means no bound.
 	Ceiling []string
+	// Scope says on what a permission is granted; empty is the cloud's default, see
+	// [Lifecycle.ScopeOrDefault].
+	Scope Scope `json:",omitempty"`
 	// Start is "empty", "record" or a role file to shrink.
 	Start string
 	// Reference tells whether the lifecycle runs once as administrator first.
@@ -48,6 +51,36 @@ type Lifecycle struct {
 	// Variants are the lifecycle with options, each of which can be probed: see
 	// [Lifecycle.Vary].
 	Variants []Variant `json:",omitempty"`
+}
+
+// Scope is on what a permission is granted that was refused on a resource.
+type Scope string
+
+// The scopes.
+const (
+	// ScopeAction: on all that the action can be about.
+	ScopeAction Scope = "action"
+	// ScopeType: on all resources of the refused one's type.
+	ScopeType Scope = "type"
+	// ScopeResource: on the resource, of whose name only what the cloud made up is
+	// a wildcard.
+	ScopeResource Scope = "resource"
+)
+
+// scopes are those that a cloud has, its default first. A custom role of Google
+// Cloud and Azure holds where it is bound, which is the project or subscription.
+var scopes = map[string][]Scope{
+	"aws":   {ScopeResource, ScopeType, ScopeAction},
+	"gcp":   {ScopeAction},
+	"azure": {ScopeAction},
+}
+
+// ScopeOrDefault is the scope, or what the cloud's is where none is said.
+func (l Lifecycle) ScopeOrDefault() Scope {
+	if l.Scope == "" && len(scopes[l.Cloud]) > 0 {
+		return scopes[l.Cloud][0]
+	}
+	return l.Scope
 }
 
 // Sandbox is the place where the lifecycle may be run.

@@ -118,7 +118,7 @@ func (r *reader) lifecycle() Lifecycle {
 		}
 		return l
 	}
-	var sandboxAt, referenceAt place
+	var sandboxAt, referenceAt, scopeAt place
 	found := r.Fields(root, place{Line: 1, Col: 1}, "the file", "keys with values, cloud: aws for one", fileKeys, map[string]func(node, place){
 		"cloud": func(n node, at place) { l.Cloud = r.OneOf(n, at, "cloud", cloudValues) },
 		"sandbox": func(n node, at place) {
@@ -127,6 +127,10 @@ func (r *reader) lifecycle() Lifecycle {
 		},
 		"approve": func(n node, at place) { l.Approve = r.patterns(n, at, "approve") },
 		"ceiling": func(n node, at place) { l.Ceiling = r.patterns(n, at, "ceiling") },
+		"scope": func(n node, at place) {
+			scopeAt = r.In(n, at)
+			l.Scope = Scope(r.OneOf(n, at, "scope", scopeValues))
+		},
 		"start": func(n node, at place) {
 			if l.Start = r.Text(n, at, "start"); l.Start != "empty" && l.Start != "record" {
 				r.refer(r.In(n, at), "start", l.Start, "file")
@@ -165,6 +169,9 @@ func (r *reader) lifecycle() Lifecycle {
 	r.checkChanged(l)
 	if l.Beside && !l.Sandbox.Embedded {
 		r.Fail(referenceAt, `"reference" can be beside in the embedded sandbox only: of a real account there is no second one`)
+	}
+	if slices.Contains(scopeValues, string(l.Scope)) && scopes[l.Cloud] != nil && !slices.Contains(scopes[l.Cloud], l.Scope) {
+		r.Fail(scopeAt, `"scope" cannot be %s on %s: a custom role holds where it is bound, on all that its permissions are about; leave it out`, l.Scope, l.Cloud)
 	}
 	if _, ok := found["sandbox"]; ok && slices.Contains(cloudValues, l.Cloud) {
 		r.fits(l, sandboxAt)

@@ -16,7 +16,7 @@ var (
 )
 
 // reservedNames are placeholders of the record that are not the lifecycle's.
-var reservedNames = []string{"account"}
+var reservedNames = []string{"account", "region"}
 
 // names reads the names that the lifecycle's resources are built from.
 func (r *reader) names(n node, at place) map[string]string {

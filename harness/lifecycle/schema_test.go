@@ -75,6 +75,7 @@ func TestSchema(t *testing.T) {
 	}{
 		{"the file", "cloud", schema.object, cloudValues},
 		{"the file", "trust", schema.object, trustValues},
+		{"the file", "scope", schema.object, scopeValues},
 		{"step", "phase", def("step"), phaseValues},
 		{"step", "access", def("step"), accessValues},
 		{"terraform", "command", def("terraform"), terraformValues},

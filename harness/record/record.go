@@ -264,13 +264,25 @@ func (r Record) placeholder() string {
 	return "{account}"
 }
 
+// Place is where a lifecycle was run.
+type Place struct {
+	// Account is the AWS account's ID, the Google Cloud project's or the Azure
+	// subscription's.
+	Account string
+	// Region is that of the identities on AWS; elsewhere nothing is named by it.
+	Region string
+}
+
 // Generalize is the record with the AWS account ID replaced by {account}, or the
 // id of the Google Cloud project by {project}, or the Azure subscription's by
-// {subscription}, so that it is the same for every
-// account, and with the lifecycle's names replaced
+// {subscription}, and the AWS region by {region}, so that it is the same for every
+// account and region, and with the lifecycle's names replaced
 // by {key} where they are whole words of a resource's name, so that it is the
-// same under other names. An empty account changes nothing.
-func (r Record) Generalize(account string, names map[string]string) Record {
+// same under other names. An empty account or region changes nothing. Of a region
+// only the place counts that an ARN or a host has for it: a name that somebody
+// chose can hold one that is not this one.
+func (r Record) Generalize(at Place, names map[string]string) Record {
+	account := at.Account
 	kind := digit
 	if r.Cloud == "gcp" || r.Cloud == "azure" { // a project's or subscription's id is a word, hyphens and all
 		kind = func(c byte) bool { return wordly(c) || c == '-' }
@@ -281,8 +293,16 @@ func (r Record) Generalize(account string, names map[string]string) Record {
 	keys := slices.SortedFunc(maps.Keys(names), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(names[b]), len(names[a])), cmp.Compare(a, b))
 	})
+	if r.Cloud == "aws" && at.Region != "" {
+		r = r.mapTexts(func(s string) string {
+			return strings.ReplaceAll(s, "."+at.Region+".amazonaws.com", ".{region}.amazonaws.com")
+		})
+	}
 	return r.mapResources(func(s string) string {
 		parts := strings.SplitN(s, ":", 6)
+		if r.Cloud == "aws" && len(parts) == 6 && at.Region != "" && parts[3] == at.Region {
+			parts[3] = "{region}"
+		}
 		last := &parts[len(parts)-1]
 		for _, key := range keys {
 			*last = replaceWord(*last, names[key], "{"+key+"}", wordly)
@@ -292,14 +312,20 @@ func (r Record) Generalize(account string, names map[string]string) Record {
 }
 
 // Specialize is the record with {account} replaced by the AWS account ID, or
-// {project} by the project's id: the opposite of Generalize. An empty account changes nothing.
-func (r Record) Specialize(account string) Record {
-	stands := r.placeholder()
+// {project} by the project's id, and {region} by the region: the opposite of
+// Generalize. An empty account or region changes nothing.
+func (r Record) Specialize(at Place) Record {
+	values := map[string]string{r.placeholder(): at.Account}
+	if r.Cloud == "aws" {
+		values["{region}"] = at.Region
+	}
 	return r.mapTexts(func(s string) string {
-		if account == "" {
-			return s
+		for stands, value := range values {
+			if value != "" {
+				s = strings.ReplaceAll(s, stands, value)
+			}
 		}
-		return strings.ReplaceAll(s, stands, account)
+		return s
 	})
 }
 

@@ -49,7 +49,7 @@ func example() Record {
 }
 
 func TestGolden(t *testing.T) {
-	got := example().Generalize(account, nil).Bytes()
+	got := example().Generalize(Place{Account: account}, nil).Bytes()
 	path := filepath.Join("testdata", "example.lock.json")
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
@@ -219,7 +219,7 @@ func TestReplaceNumber(t *testing.T) {
 
 func TestGeneralizeLeavesTheReceiverAlone(t *testing.T) {
 	r := example()
-	r.Generalize(account, nil).Specialize("1")
+	r.Generalize(Place{Account: account}, nil).Specialize(Place{Account: "1"})
 	if diff := cmp.Diff(example(), r); diff != "" {
 		t.Errorf("changed: %s", diff)
 	}
@@ -366,11 +366,11 @@ func TestProperties(t *testing.T) {
 			t.Fatalf("another order gave other bytes:\n%s", diff)
 		}
 
-		general := r.Generalize(account, nil)
+		general := r.Generalize(Place{Account: account}, nil)
 		if bytes.Contains([]byte(fmt.Sprint(general.Steps)), []byte(account)) && !strings.Contains(fmt.Sprint(permissionsAndFlags(r)), account) {
 			t.Fatalf("the account is still there: %v", general.Steps)
 		}
-		if diff := cmp.Diff(r.canonical(), general.Specialize(account)); diff != "" {
+		if diff := cmp.Diff(r.canonical(), general.Specialize(Place{Account: account})); diff != "" {
 			t.Fatalf("there and back again:\n%s", diff)
 		}
 
@@ -478,11 +478,11 @@ func TestGeneralizeProject(t *testing.T) {
 		"w-a@my-lab.iam.gserviceaccount.com": "w-a@{project}.iam.gserviceaccount.com", "not-my-lab": "not-my-lab", "my-labs": "my-labs",
 	} {
 		r := Record{Cloud: "gcp", Steps: []Step{{Name: "s", Grants: []Entry{{Permission: "x.y.get", Resource: "*", Request: text}}}}}
-		general := r.Generalize("my-lab", nil)
+		general := r.Generalize(Place{Account: "my-lab"}, nil)
 		if got := general.Steps[0].Grants[0].Request; got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
-		if got := general.Specialize("my-lab").Steps[0].Grants[0].Request; got != text {
+		if got := general.Specialize(Place{Account: "my-lab"}).Steps[0].Grants[0].Request; got != text {
 			t.Errorf("%s comes back as %s", text, got)
 		}
 	}
@@ -501,9 +501,31 @@ func TestGeneralizeNames(t *testing.T) {
 		"arn:aws:acme:us-east-1:111122223333:acme": "arn:aws:acme:us-east-1:{account}:{prefix}",
 	} {
 		r := Record{Steps: []Step{{Name: "s", Grants: []Entry{{Permission: "x:Y", Resource: resource}}}}}
-		got := r.Generalize("111122223333", map[string]string{"prefix": "acme", "zone": "example.com", "long": "acme-logs"})
+		got := r.Generalize(Place{Account: "111122223333"}, map[string]string{"prefix": "acme", "zone": "example.com", "long": "acme-logs"})
 		if got := got.Steps[0].Grants[0].Resource; got != want {
 			t.Errorf("%s: got %s, want %s", resource, got, want)
 		}
+	}
+}
+
+// The region is a variable where an ARN or a host has it, and nowhere else.
+func TestGeneralizeRegion(t *testing.T) {
+	r := Record{Version: Version, Cloud: "aws", Steps: []Step{{Name: "a", Phase: "init", Grants: []Entry{
+		{Permission: "s3:GetObject", Resource: "arn:aws:s3:::logs-us-east-1/x", Necessity: "observed", Request: "GET s3.us-east-1.amazonaws.com"},
+		{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:111122223333:us-east-1", Necessity: "observed"},
+		{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-2:111122223333:jobs", Necessity: "observed", Request: "POST sqs.us-east-2.amazonaws.com"},
+	}}}}
+	at := Place{Account: "111122223333", Region: "us-east-1"}
+	got := r.Generalize(at, nil)
+	want := []Entry{
+		{Permission: "s3:GetObject", Resource: "arn:aws:s3:::logs-us-east-1/x", Necessity: "observed", Request: "GET s3.{region}.amazonaws.com"},
+		{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-2:{account}:jobs", Necessity: "observed", Request: "POST sqs.us-east-2.amazonaws.com"},
+		{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:{region}:{account}:us-east-1", Necessity: "observed"},
+	}
+	if diff := cmp.Diff(want, got.Steps[0].Grants); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(r.canonical(), got.Specialize(at)); diff != "" {
+		t.Errorf("and back (-want +got):\n%s", diff)
 	}
 }

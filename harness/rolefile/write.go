@@ -95,6 +95,8 @@ func (e *KeysError) Hints() []string {
 		switch k {
 		case "account":
 			example = "123456789012"
+		case "region":
+			example = "us-east-1"
 		case "subscription":
 			example = "00000000-0000-0000-0000-000000000000"
 		}
