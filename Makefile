@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help reproducible soak demo demo-gcp demo-aws demo-azure test test-stack test-azure unit lint bench build setup tools clean
+.PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-azure test test-stack test-azure unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,11 @@ demo-gcp: build ## probe docs/examples/e2b on the embedded GCP sandbox
 demo-aws: setup build ## probe docs/examples/aws-stack on the embedded AWS sandbox
 	@mkdir -p out/demo-aws
 	@$(WITH_MOTO) bin/whittle probe --certify $(CERTIFY) --file docs/examples/aws-stack/whittle.yaml --record out/demo-aws/whittle.lock.json --work out/demo-aws/run
+
+demo-castai: build ## probe docs/examples/castai-gke on the embedded GCP sandbox
+	@mkdir -p out/demo-castai
+	@$(GO) build -o out/demo-castai/bin/nodes ./docs/examples/castai-gke/nodes
+	@PATH="$$PWD/out/demo-castai/bin:$$PATH" bin/whittle probe --certify $(CERTIFY) --file docs/examples/castai-gke/whittle.yaml --record out/demo-castai/whittle.lock.json --work out/demo-castai/run
 
 demo-azure: build ## probe docs/examples/azure-aks on the embedded Azure sandbox
 	@mkdir -p out/demo-azure

@@ -157,7 +157,8 @@ var mayImport = map[string][]string{
 
 	// A program that an example's steps run: it is a user's, and knows nothing of
 	// ours.
-	"docs/examples/e2b/deploy": {},
+	"docs/examples/castai-gke/nodes": {},
+	"docs/examples/e2b/deploy":       {},
 
 	// The simulated cloud. What its gate lets through comes from tables of its
 	// own, which see nothing of what Whittle knows (harness/catalog, parsers),

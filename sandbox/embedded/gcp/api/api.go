@@ -225,12 +225,13 @@ func Relative(link, project string) (string, bool) {
 
 // public are the projects whose images everybody may use. Source: Compute
 // Engine, "Operating system details" and "Creating an HPC-ready VM instance";
-// Cloud TPU, "TPU software versions"; for coreos-cloud and google-containers the
+// Cloud TPU, "TPU software versions"; Kubernetes Engine, "Node images", node
+// image source projects; for coreos-cloud and google-containers the
 // lists of public projects in the clients gcloud and Packer.
 var public = func() map[string]bool {
 	projects := map[string]bool{}
 	for id := range strings.FieldsSeq(`almalinux-cloud centos-cloud cloud-hpc-image-public coreos-cloud cos-cloud debian-cloud fedora-cloud fedora-coreos-cloud
-		freebsd-org-cloud-dev google-containers ml-images opensuse-cloud rhel-cloud rhel-sap-cloud rocky-linux-cloud suse-cloud suse-sap-cloud
+		freebsd-org-cloud-dev gke-node-images google-containers ml-images opensuse-cloud rhel-cloud rhel-sap-cloud rocky-linux-cloud suse-cloud suse-sap-cloud
 		ubuntu-os-cloud ubuntu-os-pro-cloud windows-cloud windows-sql-cloud`) {
 		projects[id] = true
 	}

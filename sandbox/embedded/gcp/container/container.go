@@ -1,6 +1,7 @@
 // Package container is what is particular to Kubernetes Engine in the embedded
-// GCP sandbox: clusters and their node pools, as the API shows them. No node
-// runs, there is no Kubernetes API, and no instances are made.
+// GCP sandbox: clusters and their node pools, as the API shows them, and the
+// managed groups of instances that their nodes are. There is no Kubernetes API,
+// and nothing runs on a node.
 //
 // Only the methods of projects.locations are here; those of projects.zones are
 // their older names.
@@ -13,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/api"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/compute"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/generic"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/operation"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
@@ -36,7 +38,7 @@ func Handlers() map[string]api.Handler {
 		pools + "get":                  get,
 		pools + "list":                 list("nodePools"),
 		pools + "delete":               remove,
-		pools + "setSize":              setPool("initialNodeCount", "nodeCount"),
+		pools + "setSize":              setSize,
 		pools + "setAutoscaling":       setPool("autoscaling", "autoscaling"),
 		pools + "setManagement":        setPool("management", "management"),
 		"container.projects.locations.getServerConfig": serverConfig,
@@ -52,15 +54,15 @@ func show(c *api.Call, path string, o store.Object) store.Object {
 		return shown
 	}
 	var pools []any
-	nodes := 0.0
+	nodes := 0
 	for _, p := range c.Tx.Scan(c.KeyOf(path) + "/nodePools/") {
 		pools = append(pools, p)
-		if n, ok := p["initialNodeCount"].(float64); ok {
-			nodes += n
+		for _, group := range groups(c, p) {
+			nodes += compute.NodesIn(c, group)
 		}
 	}
 	if pools != nil {
-		shown["nodePools"], shown["currentNodeCount"] = pools, nodes
+		shown["nodePools"], shown["currentNodeCount"] = pools, float64(nodes)
 	}
 	return shown
 }
@@ -127,6 +129,7 @@ func createCluster(c *api.Call) (*api.Reply, error) {
 	generic.Merge(o, store.Object{"name": name, "id": fmt.Sprintf("%x", c.Tx.ID()), "location": location, "zone": location, "status": "RUNNING", "createTime": api.Time(c.Now),
 		"selfLink": "https://container.googleapis.com/v1/" + path, "endpoint": fmt.Sprintf("203.0.113.%d", 1+c.Tx.Serial()%250), "currentMasterVersion": version, "currentNodeVersion": version,
 		"labelFingerprint": api.Fingerprint(o["resourceLabels"])})
+	addresses(c, o)
 	generic.Merge(o, store.Object{"masterAuth": store.Object{"clusterCaCertificate": base64.StdEncoding.EncodeToString([]byte(o["id"].(string)))}})
 	c.Tx.Put(c.KeyOf(path), o)
 	if len(pools) == 0 && !api.Bool(o, "autopilot.enabled") {
@@ -173,6 +176,9 @@ func addPool(c *api.Call, cluster string, pool store.Object) error {
 		}
 	}
 	o["status"], o["selfLink"] = "RUNNING", "https://container.googleapis.com/v1/"+path
+	if err := addNodes(c, path, parent, o); err != nil {
+		return err
+	}
 	c.Tx.Put(c.KeyOf(path), o)
 	return nil
 }
@@ -190,6 +196,9 @@ func remove(c *api.Call) (*api.Reply, error) {
 	o, ok := c.Tx.Get(c.Key())
 	if !ok {
 		return nil, missing(c.Path)
+	}
+	if err := removeNodes(c, c.Path, o); err != nil {
+		return nil, err
 	}
 	if err := generic.Remove(c, generic.Hooks{}, c.Path, o); err != nil {
 		return nil, err
@@ -258,6 +267,27 @@ func setPool(field, from string) api.Handler {
 		c.Tx.Put(c.Key(), o)
 		return api.OK(operation.Start(c, c.Path, nil))
 	}
+}
+
+// setSize makes each of a pool's groups as large as said.
+func setSize(c *api.Call) (*api.Reply, error) {
+	old, ok := c.Tx.Get(c.Key())
+	if !ok {
+		return nil, missing(c.Path)
+	}
+	size, ok := c.Body["nodeCount"].(float64)
+	if !ok {
+		size = 0 // what is zero is left out
+	}
+	for _, group := range groups(c, old) {
+		if err := compute.ResizeNodes(c, group, int(size)); err != nil {
+			return nil, err
+		}
+	}
+	o := store.Clone(old)
+	o["initialNodeCount"] = size
+	c.Tx.Put(c.Key(), o)
+	return api.OK(operation.Start(c, c.Path, nil))
 }
 
 func serverConfig(*api.Call) (*api.Reply, error) {

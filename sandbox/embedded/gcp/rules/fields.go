@@ -156,8 +156,9 @@ func (r reader) named(path, permission string) []string {
 	return keys
 }
 
-// disks are the keys of the disks that are made with an instance.
-func (r reader) disks(path string) []string {
+// disks are the keys of the disks that are made with an instance, or of those
+// among them that are given labels.
+func (r reader) disks(path string, labelled bool) []string {
 	name := api.String(r.c.Body, "name")
 	if base := api.String(r.c.Body, "baseInstanceName"); base != "" {
 		name = base + "-0000"
@@ -167,7 +168,7 @@ func (r reader) disks(path string) []string {
 		items, _ := list.([]any)
 		for i, item := range items {
 			d, _ := item.(store.Object)
-			if api.String(d, "source") != "" || d["type"] == "SCRATCH" {
+			if api.String(d, "source") != "" || d["type"] == "SCRATCH" || labelled && len(api.Object(d, "initializeParams.labels")) == 0 {
 				continue
 			}
 			disk := api.String(d, "initializeParams.diskName")

@@ -345,8 +345,8 @@ func (r reader) resources(row Row) []string {
 			base = api.String(r.old, "baseInstanceName")
 		}
 		return []string{c.KeyOf(r.place() + "/instances/" + base + "-0000")}
-	case "disks":
-		return r.disks(argument)
+	case "disks", "labelled":
+		return r.disks(argument, function == "labelled")
 	case "subnet", "external", "addresses":
 		return r.interfaces(function, argument)
 	case "bucket":

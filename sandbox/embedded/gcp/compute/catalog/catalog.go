@@ -45,6 +45,7 @@ var images = []struct {
 	{"ubuntu-os-cloud", "ubuntu-1804-lts", "ubuntu-1804-bionic-v20220131", 10},
 	{"ubuntu-os-cloud", "ubuntu-2004-lts", "ubuntu-2004-focal-v20220118", 10},
 	{"ubuntu-os-cloud", "ubuntu-2204-lts", "ubuntu-2204-jammy-v20230114", 10},
+	{"gke-node-images", "gke-1-33-cos", "gke-13335-gke1080000-cos-121-18867-199-38-c-pre", 10},
 	{"cos-cloud", "cos-stable", "cos-stable-93-16623-102-5", 10},
 	{"rocky-linux-cloud", "rocky-linux-8", "rocky-linux-8-v20220126", 20},
 	{"centos-cloud", "centos-7", "centos-7-v20220126", 20},
