@@ -14,6 +14,10 @@ import (
 // Redacted stands in the place of what an exchange does not show.
 const Redacted = "REDACTED"
 
+// maxValue is the longest value of a header that is shown, in bytes. A longer one
+// is left out whole: its start could say something else.
+const maxValue = 16 << 10
+
 // Of describes a request to host, an opened one, without what it was
 // signed with. The body is added later, as it is read.
 func Of(r *http.Request, host string) refusal.Exchange {
@@ -59,7 +63,13 @@ func keepHeader(h http.Header, plain map[string]bool, prefixes ...string) http.H
 		switch {
 		case credentialHeaders[name]:
 		case plain[name]:
-			kept[name] = append([]string(nil), values...)
+			size := 0
+			for _, v := range values {
+				size += len(v)
+			}
+			if kept[name] = []string{Redacted}; size <= maxValue {
+				kept[name] = append([]string(nil), values...)
+			}
 		default:
 			for _, p := range prefixes {
 				if strings.HasPrefix(name, p) {

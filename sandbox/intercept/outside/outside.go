@@ -51,11 +51,13 @@ func (w Way) Transport(http2 bool) *http.Transport {
 		Protocols:       protocols,
 		// Accept-Encoding is often signed: it goes as it came, and so does the
 		// reply's encoding.
-		DisableCompression:    true,
-		MaxIdleConnsPerHost:   64,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   patience,
-		ExpectContinueTimeout: time.Second,
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: 64,
+		// No API of a cloud sends as much. A reply with more is an error.
+		MaxResponseHeaderBytes: 1 << 20,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    patience,
+		ExpectContinueTimeout:  time.Second,
 	}
 	if w.Proxy != nil {
 		t.Proxy = w.Proxy

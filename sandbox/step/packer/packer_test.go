@@ -144,6 +144,13 @@ func TestDiagnostics(t *testing.T) {
 	if diff := cmp.Diff(want, r.diagnostics(1, "")); diff != "" {
 		t.Error(diff)
 	}
+	r = newReader(nil)
+	for i := range 10_000 {
+		_, _ = fmt.Fprintf(r, "1,,ui,error,Error: no %d\n1,amazon-ebs.base,error,no %d\n1,amazon-ebs.base,artifact,%d,id,us-east-1:ami-%d\n", i, i, i, i)
+	}
+	if len(r.errors) != maxErrors || len(r.said) > maxErrors || len(r.artifacts) > maxFacts {
+		t.Errorf("%d errors, %d said and %d artifacts are kept", len(r.errors), len(r.said), len(r.artifacts))
+	}
 	want = []Diagnostic{{Summary: "packer ended with exit code 2 and no error", Detail: "panic: oh no"}}
 	if diff := cmp.Diff(want, newReader(nil).diagnostics(2, "panic: oh no\n")); diff != "" {
 		t.Error(diff)

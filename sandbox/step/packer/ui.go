@@ -15,6 +15,9 @@ import (
 // output as they are.
 const maxLine = 4 << 20
 
+// maxErrors is how many errors of a run are kept, of each kind.
+const maxErrors = 1000
+
 // reader takes what Packer prints with -machine-readable: lines of
 // "time,target,type,data…" (https://developer.hashicorp.com/packer/docs/commands#machine-readable-output).
 type reader struct {
@@ -77,11 +80,11 @@ func (r *reader) line(text string) {
 		r.facts[l.fact] = l.value
 	}
 	switch {
-	case l.artifact != "":
+	case l.artifact != "" && len(r.artifacts) < maxFacts:
 		r.artifacts = append(r.artifacts, l.artifact)
-	case l.kind == lineError:
+	case l.kind == lineError && len(r.errors) < maxErrors:
 		r.errors = append(r.errors, l.diagnostic())
-	case l.kind == lineSaidError:
+	case l.kind == lineSaidError && len(r.said) < maxErrors:
 		r.said = append(r.said, l.diagnostic())
 	case l.kind == lineSaid && l.text != "":
 		if m := made.FindStringSubmatch(l.text); m != nil && len(r.temporary) < maxMade {

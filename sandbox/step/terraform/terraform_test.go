@@ -352,6 +352,14 @@ func TestReaderCuts(t *testing.T) {
 	if len(r.partial) > maxLine || r.output.String() == "" {
 		t.Errorf("%d bytes held", len(r.partial))
 	}
+	// Nor do errors without end.
+	r = newReader(nil)
+	for i := range 100_000 {
+		_, _ = fmt.Fprintf(r, `{"@level":"error","@message":"x","type":"diagnostic","diagnostic":{"severity":"error","summary":"no %d","detail":""}}`+"\n", i)
+	}
+	if len(r.errors) != maxErrors {
+		t.Errorf("%d errors are kept", len(r.errors))
+	}
 }
 
 const stack = `

@@ -48,6 +48,9 @@ type Span struct {
 // they are.
 const maxLine = 4 << 20
 
+// maxErrors is how many errors of a run are kept.
+const maxErrors = 1000
+
 // reader takes what Terraform prints. Its Write takes the JSON lines of
 // stdout. It never fails: terraform-exec stops reading the pipe when a writer
 // fails, and Terraform would block on it.
@@ -107,7 +110,7 @@ func (r *reader) line(b []byte) {
 		_, _ = io.WriteString(r.output, e.text+"\n")
 	}
 	// init tells of a broken configuration twice.
-	if e.diagnostic != nil && !slices.Contains(r.errors, *e.diagnostic) {
+	if e.diagnostic != nil && len(r.errors) < maxErrors && !slices.Contains(r.errors, *e.diagnostic) {
 		r.errors = append(r.errors, *e.diagnostic)
 	}
 	if e.line != nil {
