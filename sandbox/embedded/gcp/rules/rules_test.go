@@ -19,7 +19,7 @@ func TestTable(t *testing.T) {
 		}
 		for _, row := range table.rows[method] {
 			function, _, _ := strings.Cut(row.Resource, "(")
-			if !strings.Contains(" self parent project ref was account named named-query query made group instances disks subnet external addresses bucket object destination source ", " "+function+" ") {
+			if !strings.Contains(" self parent project ref was account named named-query query made group instances disks labelled subnet external addresses bucket object destination source ", " "+function+" ") {
 				t.Errorf("%s: there is no resource %q", method, row.Resource)
 			}
 		}
