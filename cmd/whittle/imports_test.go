@@ -165,8 +165,9 @@ var mayImport = map[string][]string{
 	// and which nobody else sees: else the test would mark its own work.
 	"sandbox/embedded":             {"sandbox/embedded/..."},
 	"sandbox/embedded/ledger":      {}, // what an operator is told at the end
+	"sandbox/embedded/propagation": {}, // which view is in force
 	"sandbox/embedded/trace":       {}, // what a gate tells of each request
-	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/...", "sandbox/embedded/ledger", "sandbox/embedded/trace"},
+	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/...", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/aws/account": {"harness/policy", "harness/policy/evaluate"},
 	"sandbox/embedded/aws/facts":   {"harness/policy", "sandbox/embedded/aws/..."},
 	"sandbox/embedded/aws/sts":     {"harness/policy", "sandbox/embedded/aws/..."},
@@ -181,7 +182,7 @@ var mayImport = map[string][]string{
 
 	// GCP: the gate, and behind it the state in Go. Each service knows the calls
 	// (api) and the store; none knows the gate.
-	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/...", "sandbox/embedded/ledger", "sandbox/embedded/trace"},
+	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/...", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/gcp/accounts":        {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/api":             {"sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
 	"sandbox/embedded/gcp/apis":            {"sandbox/embedded/gcp/..."},
@@ -217,7 +218,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/tunnel":          {},
 	"sandbox/embedded/gcp/wire":            {},
 
-	"sandbox/embedded/azure":          {"sandbox/embedded/azure/...", "sandbox/embedded/ledger", "sandbox/embedded/trace"},
+	"sandbox/embedded/azure":          {"sandbox/embedded/azure/...", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/azure/arm":      {"sandbox/embedded/azure/..."},
 	"sandbox/embedded/azure/blob":     {"sandbox/embedded/azure/arm", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
 	"sandbox/embedded/azure/entra":    {"sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},

@@ -37,6 +37,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/sts"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
 	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
+	"github.com/whittle-iam/whittle/sandbox/embedded/propagation"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
@@ -74,7 +75,7 @@ type Gate struct {
 	o        Options
 	log      *slog.Logger
 	book     *facts.Book
-	timeline account.Timeline
+	timeline propagation.Timeline[*account.View]
 	sts      sts.Service
 
 	// world is held for reading by every request, for writing while the state
@@ -96,7 +97,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 		return nil, err
 	}
 	g := &Gate{
-		o: o, log: o.Log, book: &facts.Book{State: o.State}, timeline: account.Timeline{Delay: o.Propagation},
+		o: o, log: o.Log, book: &facts.Book{State: o.State}, timeline: propagation.Timeline[*account.View]{Delay: o.Propagation},
 		sts:    sts.Service{Ring: sts.NewRing(o.Account), Sealer: sealer, Account: o.Account, State: o.State},
 		reader: account.Reader{State: o.State}, snapshots: map[string]map[string]sts.Key{},
 	}

@@ -35,6 +35,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/wire"
 	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
+	"github.com/whittle-iam/whittle/sandbox/embedded/propagation"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
@@ -102,7 +103,7 @@ type Gate struct {
 
 	mu        sync.Mutex // one request at a time
 	state     *store.Store
-	timeline  rbac.Timeline
+	timeline  propagation.Timeline[rbac.View]
 	snapshots map[string]store.Snapshot
 }
 
@@ -115,7 +116,7 @@ func New(c Config) (*Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded Azure sandbox: %w", err)
 	}
-	g := &Gate{c: c, directory: directory, tables: rules.Read(), state: store.New(), timeline: rbac.Timeline{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{}}
+	g := &Gate{c: c, directory: directory, tables: rules.Read(), state: store.New(), timeline: propagation.Timeline[rbac.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{}}
 	g.state.Put("subscription", store.Object{"id": c.Subscription})
 	for _, space := range g.tables.Namespaces() {
 		registered := true

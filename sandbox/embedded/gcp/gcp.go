@@ -46,6 +46,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/tunnel"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
 	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
+	"github.com/whittle-iam/whittle/sandbox/embedded/propagation"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
@@ -120,7 +121,7 @@ type Gate struct {
 	state    store.Store
 	ring     *token.Ring
 	signer   *signing.Signer
-	timeline iam.Timeline
+	timeline propagation.Timeline[*iam.View]
 	ledger   ledger.Ledger
 	services services
 	fleet    *guest.Fleet
@@ -139,7 +140,7 @@ func New(c Config) (*Gate, error) {
 	}
 	g := &Gate{
 		c: c, project: api.Project{ID: c.Project, Number: c.Number}, ring: token.NewRing("operator@" + c.Project + ".example.com"),
-		signer: signing.NewSigner(), timeline: iam.Timeline{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{},
+		signer: signing.NewSigner(), timeline: propagation.Timeline[*iam.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{},
 	}
 	g.services = newServices(g.ring, g.signer)
 	g.fleet = guest.NewFleet(g.instances, c.Now, c.Log)

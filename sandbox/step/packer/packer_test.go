@@ -155,13 +155,6 @@ func TestDiagnostics(t *testing.T) {
 	if diff := cmp.Diff(want, newReader(nil).diagnostics(2, "panic: oh no\n")); diff != "" {
 		t.Error(diff)
 	}
-	r = newReader(nil)
-	for range 10 {
-		_, _ = r.Write([]byte(strings.Repeat("x", 1<<20)))
-	}
-	if len(r.partial) > maxLine {
-		t.Errorf("%d bytes of a line without an end are kept", len(r.partial))
-	}
 }
 
 func TestParseNeed(t *testing.T) {

@@ -1,7 +1,6 @@
 package packer
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"regexp"
@@ -11,10 +10,6 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/proc"
 )
 
-// maxLine is the longest line that is read, in bytes; longer ones go to the
-// output as they are.
-const maxLine = 4 << 20
-
 // maxErrors is how many errors of a run are kept, of each kind.
 const maxErrors = 1000
 
@@ -23,7 +18,7 @@ const maxErrors = 1000
 type reader struct {
 	mu       sync.Mutex
 	progress func(Progress)
-	partial  []byte
+	lines    proc.Lines
 	output   *proc.Tail
 	// errors are those of builds, said those that Packer prints for people,
 	// which repeat them.
@@ -37,7 +32,9 @@ func newReader(progress func(Progress)) *reader {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	return &reader{progress: progress, output: proc.NewTail(proc.DefaultTail), temporary: map[string]string{}, facts: map[string]string{}}
+	r := &reader{progress: progress, output: proc.NewTail(proc.DefaultTail), temporary: map[string]string{}, facts: map[string]string{}}
+	r.lines = proc.Lines{Line: func(b []byte) { r.line(string(b)) }, Long: func(b []byte) { _, _ = r.output.Write(b) }}
+	return r
 }
 
 // stderr is where Packer's stderr goes.
@@ -46,29 +43,14 @@ func (r *reader) stderr() io.Writer { return r.output }
 func (r *reader) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for rest := p; len(rest) > 0; {
-		line, after, whole := bytes.Cut(rest, []byte("\n"))
-		r.partial = append(r.partial, line...)
-		if whole {
-			r.line(string(r.partial))
-			r.partial = r.partial[:0]
-		} else if len(r.partial) > maxLine {
-			_, _ = r.output.Write(r.partial)
-			r.partial = r.partial[:0]
-		}
-		rest = after
-	}
-	return len(p), nil
+	return r.lines.Write(p)
 }
 
 // close reads a last line that had no end.
 func (r *reader) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.partial) > 0 {
-		r.line(string(r.partial))
-		r.partial = nil
-	}
+	r.lines.End()
 }
 
 func (r *reader) line(text string) {

@@ -291,55 +291,36 @@ func (inv invocation) init(ctx context.Context, ui *reader) error {
 }
 
 func (inv invocation) run(ctx context.Context, tf *tfexec.Terraform, ui *reader) error {
+	var (
+		plan    []tfexec.PlanOption
+		apply   []tfexec.ApplyOption
+		destroy []tfexec.DestroyOption
+	)
+	for _, o := range inv.options() {
+		plan, apply, destroy = append(plan, o), append(apply, o), append(destroy, o)
+	}
 	switch inv.command {
 	case "plan":
-		_, err := tf.PlanJSON(ctx, ui, inv.planOptions()...)
+		if inv.unlocked {
+			plan = append(plan, tfexec.Lock(false))
+		}
+		_, err := tf.PlanJSON(ctx, ui, plan...)
 		return err
 	case "apply":
-		return tf.ApplyJSON(ctx, ui, inv.applyOptions()...)
+		return tf.ApplyJSON(ctx, ui, apply...)
 	default:
-		return tf.DestroyJSON(ctx, ui, inv.destroyOptions()...)
+		return tf.DestroyJSON(ctx, ui, destroy...)
 	}
 }
 
-// Each command of terraform-exec has an option type of its own.
-
-func (inv invocation) planOptions() (opts []tfexec.PlanOption) {
-	for _, v := range inv.vars {
-		opts = append(opts, tfexec.Var(v))
-	}
-	for _, f := range inv.varFiles {
-		opts = append(opts, tfexec.VarFile(f))
-	}
-	for _, t := range inv.targets {
-		opts = append(opts, tfexec.Target(t))
-	}
-	if inv.parallelism > 0 {
-		opts = append(opts, tfexec.Parallelism(inv.parallelism))
-	}
-	if inv.unlocked {
-		opts = append(opts, tfexec.Lock(false))
-	}
-	return opts
+// option is an option of every command: each has a type of its own for them.
+type option interface {
+	tfexec.PlanOption
+	tfexec.ApplyOption
+	tfexec.DestroyOption
 }
 
-func (inv invocation) applyOptions() (opts []tfexec.ApplyOption) {
-	for _, v := range inv.vars {
-		opts = append(opts, tfexec.Var(v))
-	}
-	for _, f := range inv.varFiles {
-		opts = append(opts, tfexec.VarFile(f))
-	}
-	for _, t := range inv.targets {
-		opts = append(opts, tfexec.Target(t))
-	}
-	if inv.parallelism > 0 {
-		opts = append(opts, tfexec.Parallelism(inv.parallelism))
-	}
-	return opts
-}
-
-func (inv invocation) destroyOptions() (opts []tfexec.DestroyOption) {
+func (inv invocation) options() (opts []option) {
 	for _, v := range inv.vars {
 		opts = append(opts, tfexec.Var(v))
 	}

@@ -1,7 +1,6 @@
 package terraform
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"slices"
@@ -43,21 +42,15 @@ type Span struct {
 	From, To time.Time // To is zero where it never said that it was through
 }
 
-// maxLine is the longest line that is read as JSON, in bytes. Longer ones (a
-// diagnostic that quotes a whole document can be long) go to the output as
-// they are.
-const maxLine = 4 << 20
-
 // maxErrors is how many errors of a run are kept.
 const maxErrors = 1000
 
 // reader takes what Terraform prints. Its Write takes the JSON lines of
-// stdout. It never fails: terraform-exec stops reading the pipe when a writer
-// fails, and Terraform would block on it.
+// stdout, and never fails.
 type reader struct {
 	mu       sync.Mutex
 	progress func(Progress)
-	partial  []byte
+	lines    proc.Lines
 	errors   []Diagnostic
 	planned  facts // what a plan says it would do
 	spans    []Span
@@ -70,7 +63,9 @@ func newReader(progress func(Progress)) *reader {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	return &reader{progress: progress, planned: facts{}, open: map[string]int{}, output: proc.NewTail(proc.DefaultTail), errTail: proc.NewTail(proc.DefaultTail / 4)}
+	r := &reader{progress: progress, planned: facts{}, open: map[string]int{}, output: proc.NewTail(proc.DefaultTail), errTail: proc.NewTail(proc.DefaultTail / 4)}
+	r.lines = proc.Lines{Line: r.line, Long: func(b []byte) { _, _ = r.output.Write(b) }}
+	return r
 }
 
 // stderr is where Terraform's stderr goes.
@@ -79,29 +74,14 @@ func (r *reader) stderr() io.Writer { return io.MultiWriter(r.output, r.errTail)
 func (r *reader) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for rest := p; len(rest) > 0; {
-		line, after, whole := bytes.Cut(rest, []byte("\n"))
-		r.partial = append(r.partial, line...)
-		if whole {
-			r.line(r.partial)
-			r.partial = r.partial[:0]
-		} else if len(r.partial) > maxLine {
-			_, _ = r.output.Write(r.partial)
-			r.partial = r.partial[:0]
-		}
-		rest = after
-	}
-	return len(p), nil
+	return r.lines.Write(p)
 }
 
 // close reads a last line that had no end.
 func (r *reader) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.partial) > 0 {
-		r.line(r.partial)
-		r.partial = nil
-	}
+	r.lines.End()
 }
 
 func (r *reader) line(b []byte) {

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/store"
 )
@@ -237,39 +236,4 @@ func BuiltIn() []Definition {
 		})
 	}
 	return all
-}
-
-// Timeline holds the views since the start, of which one is in force: the last
-// that is as old as the delay.
-type Timeline struct {
-	// Delay is how long a change takes to be in force.
-	Delay time.Duration
-	views []dated
-}
-
-type dated struct {
-	from time.Time
-	view View
-}
-
-// Reset forgets everything but a view, which is in force at once.
-func (t *Timeline) Reset(v View) { t.views = []dated{{time.Time{}, v}} }
-
-// Add takes a change that was made now.
-func (t *Timeline) Add(now time.Time, v View) {
-	t.views = append(t.views, dated{now.Add(t.Delay), v})
-	for len(t.views) > 1 && !t.views[1].from.After(now) {
-		t.views = t.views[1:]
-	}
-}
-
-// InForce gives the view that counts now.
-func (t *Timeline) InForce(now time.Time) View {
-	v := t.views[0].view
-	for _, d := range t.views[1:] {
-		if !d.from.After(now) {
-			v = d.view
-		}
-	}
-	return v
 }

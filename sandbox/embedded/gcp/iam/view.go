@@ -220,45 +220,6 @@ func (v *View) member(members []string, who string) bool {
 // project.
 var convenience = map[string]string{"projectOwner": "roles/owner", "projectEditor": "roles/editor", "projectViewer": "roles/viewer"}
 
-// Timeline keeps the views of the recent past: until a change is in force, the
-// view before it decides.
-type Timeline struct {
-	// Delay is how long a change takes, a grant as well as a revocation.
-	Delay time.Duration
-
-	mu    sync.Mutex
-	views []dated
-}
-
-type dated struct {
-	at   time.Time
-	view *View
-}
-
-// Add puts in the view after a change.
-func (t *Timeline) Add(at time.Time, v *View) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.views = append(t.views, dated{at, v})
-}
-
-// Reset forgets the past: the view is in force at once.
-func (t *Timeline) Reset(v *View) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.views = []dated{{view: v}}
-}
-
-// InForce is the view that decides at a moment.
-func (t *Timeline) InForce(now time.Time) *View {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for len(t.views) > 1 && !t.views[1].at.Add(t.Delay).After(now) {
-		t.views = t.views[1:]
-	}
-	return t.views[0].view
-}
-
 // Grants tells whether a predefined role has a permission.
 func Grants(role, permission string) bool { return predefined()[role].allow(permission) }
 
