@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm"
+	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm/kinds"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/blob"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/entra"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/rbac"
@@ -124,7 +125,7 @@ func (g *Gate) manager(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	call := &arm.Call{Method: r.Method, Path: path, Query: r.URL.Query(), Body: body, Store: g.state, Tables: g.tables, Holder: r.who, Tenant: g.c.Tenant, Now: r.now, Polls: g.c.Polls}
+	call := &arm.Call{Method: r.Method, Path: path, Query: r.URL.Query(), Body: body, Store: g.state, Tables: g.tables, Holder: r.who, Tenant: g.c.Tenant, Now: r.now, Polls: g.c.Polls, Kinds: g.kinds}
 	needs, known := g.tables.Manager(r.Method, path, body)
 	if !known {
 		return nil, &unknownError{r.Method + " of " + path.Type + " " + path.Verb + " is not in its tables"}
@@ -318,7 +319,7 @@ func (g *Gate) vault(r *request) (*reply, error) {
 		return nil, err
 	}
 	days, _ := store.At(o, "properties", "softDeleteRetentionInDays").(float64)
-	out, err := vault.Call{Method: r.Method, URL: r.URL, Body: body, Store: g.state, Now: r.now, Name: name, Prefix: arm.VaultSecrets(name), Days: days}.Serve()
+	out, err := vault.Call{Method: r.Method, URL: r.URL, Body: body, Store: g.state, Now: r.now, Name: name, Days: days}.Serve()
 	switch {
 	case err != nil:
 		return nil, err
@@ -341,7 +342,7 @@ func (g *Gate) blob(r *request) (*reply, error) {
 		if on, _ := store.At(o, "properties", "allowSharedKeyAccess").(bool); !on {
 			return nil, wire.New(http.StatusForbidden, "KeyBasedAuthenticationNotPermitted", "Key based authentication is not permitted on this storage account.")
 		}
-		if !blob.Signed(r.Request, name, arm.AccountKeys(g.state, id)) {
+		if !blob.Signed(r.Request, name, kinds.AccountKeys(g.state, id)) {
 			return nil, wire.New(http.StatusForbidden, "AuthenticationFailed", "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.")
 		}
 		return g.blobState(r, name, id)
@@ -380,7 +381,7 @@ func (g *Gate) adds(r *request, account string, need rules.Need) bool {
 	container, name, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
 	comp := r.URL.Query().Get("comp")
 	return strings.HasSuffix(need.Action, "/blobs/write") && (comp == "" || comp == "block" || comp == "blocklist") &&
-		!g.state.Has(arm.BlobContainer(account, container)+"/"+name)
+		!g.state.Has(blob.Container(account, container)+"/"+name)
 }
 
 func (g *Gate) blobState(r *request, name, id string) (*reply, error) {

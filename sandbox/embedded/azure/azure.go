@@ -29,6 +29,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm"
+	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm/kinds"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/entra"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/rbac"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/rules"
@@ -99,6 +101,7 @@ type Gate struct {
 	c         Config
 	directory *entra.Directory
 	tables    rules.Tables
+	kinds     map[string]arm.Kind
 	ledger    ledger.Ledger
 
 	mu        sync.Mutex // one request at a time
@@ -116,7 +119,7 @@ func New(c Config) (*Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded Azure sandbox: %w", err)
 	}
-	g := &Gate{c: c, directory: directory, tables: rules.Read(), state: store.New(), timeline: propagation.Timeline[rbac.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{}}
+	g := &Gate{c: c, directory: directory, tables: rules.Read(), kinds: kinds.All(), state: store.New(), timeline: propagation.Timeline[rbac.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{}}
 	g.state.Put("subscription", store.Object{"id": c.Subscription})
 	for _, space := range g.tables.Namespaces() {
 		registered := true

@@ -1,6 +1,6 @@
 // Package arm is the state behind Azure Resource Manager in the embedded
 // sandbox: resources by their ids, made, changed, read, listed and deleted alike
-// whatever their type, and by [kinds] what is particular to a type.
+// whatever their type. What is particular to a type is told to it, as a [Kind].
 //
 // It authorizes nothing: whoever calls it has done so. A request that it does
 // not know is [ErrUnknown].
@@ -38,8 +38,12 @@ type Call struct {
 	Now    time.Time
 	// Polls is how often an operation is asked for until it is done.
 	Polls int
+	// Kinds are the types that are more than what was put. One that is not there is
+	// kept and shown as it is.
+	Kinds map[string]Kind
 
-	kind string // the type in its registered case
+	// Kind is the type in its registered case; Serve sets it.
+	Kind string
 }
 
 // Reply is what a request is answered with; a nil Object is no body.
@@ -58,15 +62,20 @@ func Serve(c *Call) (*Reply, error) {
 		return nil, wire.New(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.")
 	}
 	var known bool
-	if c.kind, known = c.Tables.Canonical(c.Path.Type); !known {
-		c.kind = c.Path.Type
+	if c.Kind, known = c.Tables.Canonical(c.Path.Type); !known {
+		c.Kind = c.Path.Type
 	}
 	if r, err := c.special(); r != nil || err != nil {
 		return r, err
 	}
-	k := kinds[c.kind]
+	k := c.Kinds[c.Kind]
+	if k.Answer != nil {
+		if r, err := k.Answer(c); r != nil || err != nil {
+			return r, err
+		}
+	}
 	if c.Path.Verb != "" {
-		act := k.post[strings.ToLower(c.Path.Verb)]
+		act := k.Post[strings.ToLower(c.Path.Verb)]
 		if act == nil {
 			return nil, ErrUnknown
 		}
@@ -115,10 +124,10 @@ func (c *Call) have() (store.Object, error) {
 
 // implied are the parts that come with an account: blobServices/default.
 func (c *Call) implied() store.Object {
-	if !kinds[c.kind].implied || !strings.EqualFold(c.Path.Name(), "default") || !c.Store.Has(c.Path.Parent()) {
+	if !c.Kinds[c.Kind].Implied || !strings.EqualFold(c.Path.Name(), "default") || !c.Store.Has(c.Path.Parent()) {
 		return nil
 	}
-	return c.fresh(store.Object{"properties": store.Object{}})
+	return c.Fresh(store.Object{"properties": store.Object{}})
 }
 
 const resourceGroups = "Microsoft.Resources/subscriptions/resourceGroups"
@@ -126,30 +135,26 @@ const resourceGroups = "Microsoft.Resources/subscriptions/resourceGroups"
 // groupThere tells whether the resource group is there that something is in; a
 // group itself is in none.
 func (c *Call) groupThere() bool {
-	return c.Path.Group == "" || c.kind == resourceGroups || c.Store.Has("/subscriptions/"+c.Path.Subscription+"/resourceGroups/"+c.Path.Group)
+	return c.Path.Group == "" || c.Kind == resourceGroups || c.Store.Has("/subscriptions/"+c.Path.Subscription+"/resourceGroups/"+c.Path.Group)
 }
 
 func (c *Call) missing() error {
 	switch {
-	case c.kind == resourceGroups, !c.groupThere():
+	case c.Kind == resourceGroups, !c.groupThere():
 		return wire.New(404, "ResourceGroupNotFound", "Resource group '%s' could not be found.", c.Path.Group)
-	case c.kind == "Microsoft.Authorization/roleAssignments":
-		return wire.New(404, "RoleAssignmentNotFound", "The role assignment '%s' is not found.", c.Path.Name())
-	case c.kind == "Microsoft.Authorization/roleDefinitions":
-		return wire.New(404, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", c.Path.Name())
-	case c.kind == "Microsoft.KeyVault/locations/deletedVaults":
-		return wire.New(404, "DeletedVaultNotFound", "The specified deleted vault '%s' does not exist.", c.Path.Name())
+	case c.Kinds[c.Kind].Missing != nil:
+		return c.Kinds[c.Kind].Missing(c)
 	case c.Path.InResource() && !c.Store.Has(c.Path.Parent()):
-		return wire.New(404, "ParentResourceNotFound", "Failed to perform '%s' on resource(s) of type '%s', because the parent resource '%s' could not be found.", "read", strings.TrimPrefix(c.kind, c.Path.Namespace+"/"), c.Path.Parent())
+		return wire.New(404, "ParentResourceNotFound", "Failed to perform '%s' on resource(s) of type '%s', because the parent resource '%s' could not be found.", "read", strings.TrimPrefix(c.Kind, c.Path.Namespace+"/"), c.Path.Parent())
 	case c.Path.InResource():
 		return wire.New(404, "NotFound", "Resource %s not found.", c.Path.ID)
 	}
-	return wire.New(404, "ResourceNotFound", "The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", c.kind, strings.Join(c.Path.Names, "/"), c.Path.Group)
+	return wire.New(404, "ResourceNotFound", "The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", c.Kind, strings.Join(c.Path.Names, "/"), c.Path.Group)
 }
 
-// fresh gives a resource its id, name and type.
-func (c *Call) fresh(o store.Object) store.Object {
-	o["id"], o["name"], o["type"] = c.canonicalID(), c.Path.Name(), c.kind
+// Fresh gives a resource its id, name and type.
+func (c *Call) Fresh(o store.Object) store.Object {
+	o["id"], o["name"], o["type"] = c.canonicalID(), c.Path.Name(), c.Kind
 	return o
 }
 
@@ -164,7 +169,7 @@ func (c *Call) canonicalID() string {
 		}
 	}
 	at := len(s)
-	types := strings.Split(c.kind, "/")
+	types := strings.Split(c.Kind, "/")
 	for i := len(types) - 1; i >= 1 && at >= 2; i-- {
 		at -= 2
 		if strings.EqualFold(s[at], types[i]) {
@@ -179,7 +184,7 @@ func (c *Call) canonicalID() string {
 
 // view is a resource as it is shown: with what is computed from others.
 func (c *Call) view(id string, o store.Object) store.Object {
-	if v := kinds[typeOf(c, o)].view; v != nil {
+	if v := c.Kinds[typeOf(c, o)].View; v != nil {
 		v(c, id, o)
 	}
 	return o
@@ -189,13 +194,13 @@ func typeOf(c *Call, o store.Object) string {
 	if t := store.Text(o, "type"); t != "" {
 		return t
 	}
-	return c.kind
+	return c.Kind
 }
 
 // list lists the resources of a type in a scope, sorted by their ids.
 func (c *Call) list() (*Reply, error) {
 	parent := c.Path.Parent()
-	if c.Path.InResource() && c.Path.Namespace != "Microsoft.Resources" && !c.Store.Has(parent) && !c.parentImplied() && !strings.Contains(strings.ToLower(c.kind), "/locations/") {
+	if c.Path.InResource() && c.Path.Namespace != "Microsoft.Resources" && !c.Store.Has(parent) && !c.parentImplied() && !strings.Contains(strings.ToLower(c.Kind), "/locations/") {
 		return nil, c.missing()
 	}
 	if !c.groupThere() {
@@ -204,7 +209,7 @@ func (c *Call) list() (*Reply, error) {
 	found := []any{}
 	for _, k := range c.Store.Below(parent + "/") {
 		o, _ := c.Store.Get(k)
-		if store.Text(o, "type") != c.kind {
+		if store.Text(o, "type") != c.Kind {
 			continue
 		}
 		if c.Path.InResource() && strings.Count(k[len(parent):], "/") != 2 {
@@ -227,12 +232,12 @@ func (c *Call) put() (*Reply, error) {
 		return nil, wire.New(404, "ResourceGroupNotFound", "Resource group '%s' could not be found.", c.Path.Group)
 	}
 	if c.Path.InResource() && c.Path.Namespace != "Microsoft.Resources" && !c.Store.Has(c.Path.Parent()) && !c.parentImplied() {
-		return nil, wire.New(404, "ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type '%s', because the parent resource '%s' could not be found.", strings.TrimPrefix(c.kind, c.Path.Namespace+"/"), c.Path.Parent())
+		return nil, wire.New(404, "ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type '%s', because the parent resource '%s' could not be found.", strings.TrimPrefix(c.Kind, c.Path.Namespace+"/"), c.Path.Parent())
 	}
 	if err := c.dangling(c.Body); err != nil {
 		return nil, err
 	}
-	o := c.fresh(store.Clone(c.Body))
+	o := c.Fresh(store.Clone(c.Body))
 	return c.keep(o, old, existed)
 }
 
@@ -243,7 +248,7 @@ func (c *Call) parentImplied() bool {
 		return false
 	}
 	kind, _ := c.Tables.Canonical(p.Type)
-	return kinds[kind].implied && strings.EqualFold(p.Name(), "default") && c.Store.Has(p.Parent())
+	return c.Kinds[kind].Implied && strings.EqualFold(p.Name(), "default") && c.Store.Has(p.Parent())
 }
 
 // dangling finds a link to a resource that is not there. Source: recorded
@@ -266,36 +271,36 @@ func (c *Call) patch() (*Reply, error) {
 	}
 	o := store.Clone(old)
 	store.Merge(o, c.Body)
-	return c.keep(c.fresh(o), old, true)
+	return c.keep(c.Fresh(o), old, true)
 }
 
 // keep puts a resource in its place, after what its type does to it.
 func (c *Call) keep(o, old store.Object, existed bool) (*Reply, error) {
-	k := kinds[c.kind]
+	k := c.Kinds[c.Kind]
 	managed(c, o, old)
-	if k.prepare != nil {
-		if err := k.prepare(c, o, old); err != nil {
+	if k.Prepare != nil {
+		if err := k.Prepare(c, o, old); err != nil {
 			return nil, err
 		}
 	}
-	if !k.bare {
+	if !k.Bare {
 		store.Child(o, "properties")["provisioningState"] = "Succeeded"
 	}
 	c.Store.Put(c.Path.ID, o)
-	if k.after != nil {
-		if err := k.after(c, o, old); err != nil {
+	if k.After != nil {
+		if err := k.After(c, o, old); err != nil {
 			return nil, err
 		}
 	}
 	status := http.StatusCreated
-	if (existed || k.ok) && !k.created {
+	if (existed || k.OK) && !k.Created {
 		status = http.StatusOK
 	}
 	reply := &Reply{Status: status, Object: c.view(c.Path.ID, store.Clone(o))}
-	if k.operations == "" {
+	if k.Operations == "" {
 		return reply, nil
 	}
-	if k.accepted {
+	if k.Accepted {
 		if existed {
 			return reply, nil
 		}
@@ -311,30 +316,34 @@ func (c *Call) keep(o, old store.Object, existed bool) (*Reply, error) {
 	return reply, nil
 }
 
+// Begin notes an operation of the resource itself, and gives the headers that lead
+// to it; made is the id of what it makes, if it does.
+func (c *Call) Begin(made string) http.Header { return c.begin(c.Kinds[c.Kind], made) }
+
 // begin notes an operation, and gives the headers that lead to it; made is the id
 // of what it makes, if it does.
-func (c *Call) begin(k kind, made string) http.Header {
+func (c *Call) begin(k Kind, made string) http.Header {
 	id := entra.NewID()
 	o, _ := c.Store.Get(c.Path.ID)
-	place := location(o)
+	place := Place(o)
 	if place == "" {
-		place = location(c.owner())
+		place = Place(c.owner())
 	}
 	if place == "" {
 		place = "eastus"
 	}
-	at := "/subscriptions/" + c.Path.Subscription + "/providers/" + c.Path.Namespace + "/locations/" + place + "/" + k.operations + "/" + id
+	at := "/subscriptions/" + c.Path.Subscription + "/providers/" + c.Path.Namespace + "/locations/" + place + "/" + k.Operations + "/" + id
 	switch {
-	case c.Path.Namespace == "Microsoft.Resources" && k.location: // of the subscription
-		at = "/subscriptions/" + c.Path.Subscription + "/" + k.operations + "/" + id
-	case k.own: // of the resource itself
-		at = c.Path.ID + "/" + k.operations + "/" + id
+	case c.Path.Namespace == "Microsoft.Resources" && k.Location: // of the subscription
+		at = "/subscriptions/" + c.Path.Subscription + "/" + k.Operations + "/" + id
+	case k.Own: // of the resource itself
+		at = c.Path.ID + "/" + k.Operations + "/" + id
 	}
 	version := c.Query.Get("api-version")
-	c.Store.Put("operation/"+id, store.Object{"left": float64(max(c.Polls, 1) - 1), "made": made, "location": k.location})
+	c.Store.Put("operation/"+id, store.Object{"left": float64(max(c.Polls, 1) - 1), "made": made, "location": k.Location})
 	h := http.Header{"Retry-After": {"1"}}
 	address := "https://management.azure.com" + at + "?api-version=" + version
-	if k.location {
+	if k.Location {
 		h.Set("Location", address)
 	} else {
 		h.Set("Azure-AsyncOperation", address)
@@ -342,7 +351,8 @@ func (c *Call) begin(k kind, made string) http.Header {
 	return h
 }
 
-func location(o store.Object) string {
+// Place is where a resource is, in the form of an id: "eastus".
+func Place(o store.Object) string {
 	return strings.ToLower(strings.ReplaceAll(store.Text(o, "location"), " ", ""))
 }
 
@@ -362,52 +372,47 @@ func (c *Call) owner() store.Object {
 
 // delete takes a resource away, with all that is in it.
 func (c *Call) delete() (*Reply, error) {
-	k := kinds[c.kind]
+	k := c.Kinds[c.Kind]
 	o, ok := c.Store.Get(c.Path.ID)
 	if !ok {
-		if !c.groupThere() || c.kind == resourceGroups {
+		if !c.groupThere() || c.Kind == resourceGroups {
 			return nil, c.missing()
 		}
 		return &Reply{Status: http.StatusNoContent}, nil
 	}
-	if k.remove != nil {
-		if err := k.remove(c, o); err != nil {
+	if k.Remove != nil {
+		if err := k.Remove(c, o); err != nil {
 			return nil, err
 		}
 	}
 	reply := &Reply{Status: http.StatusOK}
-	if k.bare {
+	if k.Bare {
 		reply.Object = o
 	}
-	if k.operations != "" && !k.accepted {
+	if k.Operations != "" && !k.Accepted {
 		reply = &Reply{Status: http.StatusAccepted, Header: c.begin(k, "")}
 	}
-	remove(c.Store, c.Path.ID)
+	c.Drop(c.Path.ID)
 	return reply, nil
 }
 
-// remove takes away a resource with what is in it and on it.
-func remove(s *store.Store, id string) {
-	for _, k := range append(s.Below(id+"/"), id) {
-		o, _ := s.Get(k)
-		if store.Text(o, "type") == "Microsoft.ManagedIdentity/userAssignedIdentities" {
-			entra.RemoveManaged(s, store.Text(o, "properties", "principalId"))
+// Drop takes away a resource with what is in it and on it.
+func (c *Call) Drop(id string) {
+	for _, k := range append(c.Store.Below(id+"/"), id) {
+		o, _ := c.Store.Get(k)
+		if gone := c.Kinds[store.Text(o, "type")].Gone; gone != nil {
+			gone(c.Store, o)
 		}
 		if p := store.Text(o, "identity", "principalId"); p != "" {
-			entra.RemoveManaged(s, p)
+			entra.RemoveManaged(c.Store, p)
 		}
-		if store.Text(o, "type") == "Microsoft.Storage/storageAccounts" {
-			for _, b := range s.Below("blob/" + strings.ToLower(store.Text(o, "name")) + "/") {
-				s.Delete(b)
-			}
-		}
-		s.Delete(k)
+		c.Store.Delete(k)
 	}
 }
 
 // special are the paths that are no resources of a type.
 func (c *Call) special() (*Reply, error) {
-	switch c.kind {
+	switch c.Kind {
 	case "Microsoft.Resources/subscriptions":
 		return c.subscription()
 	case "Microsoft.Resources/subscriptions/locations":
@@ -422,12 +427,10 @@ func (c *Call) special() (*Reply, error) {
 		return c.providerOperations()
 	case "Microsoft.Authorization/permissions":
 		return nil, ErrUnknown
-	case "Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/roleDefinitions":
-		return c.authorization()
 	case "Microsoft.Resources/deployments/operations", "Microsoft.Resources/deployments/operationstatuses":
 		return c.operation(false)
 	}
-	last := strings.ToLower(c.kind[strings.LastIndexByte(c.kind, '/')+1:])
+	last := strings.ToLower(c.Kind[strings.LastIndexByte(c.Kind, '/')+1:])
 	switch {
 	case c.Path.Verb != "" && !strings.Contains(c.Path.Type, "/"):
 		return c.register()
@@ -601,5 +604,5 @@ func (c *Call) providerOperations() (*Reply, error) {
 	if actions == nil {
 		return nil, wire.New(404, "ProviderNotFound", "Provider '%s' not found.", c.Path.Name())
 	}
-	return OK(store.Object{"id": c.Path.ID, "name": c.Path.Name(), "type": c.kind, "displayName": c.Path.Name(), "operations": actions, "resourceTypes": []any{}}), nil
+	return OK(store.Object{"id": c.Path.ID, "name": c.Path.Name(), "type": c.Kind, "displayName": c.Path.Name(), "operations": actions, "resourceTypes": []any{}}), nil
 }

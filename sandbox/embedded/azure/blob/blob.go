@@ -17,10 +17,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/wire"
 )
+
+// Account is how the keys of an account's blobs begin in the store.
+func Account(name string) string { return "blob/" + strings.ToLower(name) + "/" }
+
+// Container is the key of a container of an account.
+func Container(account, name string) string { return Account(account) + name }
 
 // Call is a request that is allowed.
 type Call struct {
@@ -132,7 +137,7 @@ func (c Call) container(name, comp string) (*Reply, error) {
 		return &Reply{Status: 200, Header: headers(o)}, nil
 	case c.Method == http.MethodDelete && comp == "":
 		c.Store.Delete(id)
-		for _, k := range c.Store.Below(arm.BlobContainer(c.Account, name) + "/") {
+		for _, k := range c.Store.Below(Container(c.Account, name) + "/") {
 			c.Store.Delete(k)
 		}
 		return &Reply{Status: 202}, nil
@@ -146,7 +151,7 @@ func (c Call) list(container string) (*Reply, error) {
 	var b strings.Builder
 	prefix := c.URL.Query().Get("prefix")
 	b.WriteString(`<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="https://` + c.Account + `.blob.core.windows.net/" ContainerName="` + text(container) + `"><Blobs>`)
-	for _, k := range c.Store.Below(arm.BlobContainer(c.Account, container) + "/") {
+	for _, k := range c.Store.Below(Container(c.Account, container) + "/") {
 		o, _ := c.Store.Get(k)
 		name := store.Text(o, "name")
 		if content, ok := o["content"].([]byte); ok && strings.HasPrefix(name, prefix) {
@@ -177,7 +182,7 @@ func (c Call) blob(container, name, comp string) (*Reply, error) {
 	if !c.Store.Has(c.ID + base + container) {
 		return nil, noContainer()
 	}
-	key := arm.BlobContainer(c.Account, container) + "/" + name
+	key := Container(c.Account, container) + "/" + name
 	o, there := c.Store.Get(key)
 	content, _ := o["content"].([]byte)
 	switch {

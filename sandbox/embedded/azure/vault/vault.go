@@ -16,6 +16,9 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/wire"
 )
 
+// Secrets is how the keys of a vault's secrets begin in the store.
+func Secrets(name string) string { return "vault/" + strings.ToLower(name) + "/" }
+
 // Call is a request that is allowed.
 type Call struct {
 	Method string
@@ -23,8 +26,8 @@ type Call struct {
 	Body   store.Object
 	Store  *store.Store
 	Now    time.Time
-	// Name is the vault's, Prefix how its keys begin in the store.
-	Name, Prefix string
+	// Name is the vault's.
+	Name string
 	// Days is how long what was deleted can be recovered.
 	Days float64
 }
@@ -45,7 +48,7 @@ func (c Call) Serve() (*Reply, error) {
 	if len(path) > 1 {
 		name = path[1]
 	}
-	secret, deleted := c.Prefix+"secrets/"+name, c.Prefix+"deleted/"+name
+	secret, deleted := Secrets(c.Name)+"secrets/"+name, Secrets(c.Name)+"deleted/"+name
 	switch path[0] {
 	case "certificates":
 		return c.contacts()
@@ -103,7 +106,7 @@ func (c Call) Serve() (*Reply, error) {
 
 // contacts are who is told of certificates that expire.
 func (c Call) contacts() (*Reply, error) {
-	key := c.Prefix + "contacts"
+	key := Secrets(c.Name) + "contacts"
 	o, there := c.Store.Get(key)
 	switch {
 	case c.Method == http.MethodPut:
@@ -140,7 +143,7 @@ func metadata(versions []any) []any {
 
 func (c Call) list(part string) (*Reply, error) {
 	all := []any{}
-	for _, k := range c.Store.Below(c.Prefix + part) {
+	for _, k := range c.Store.Below(Secrets(c.Name) + part) {
 		o, _ := c.Store.Get(k)
 		versions, _ := o["versions"].([]any)
 		one := metadata(versions[len(versions)-1:])[0].(store.Object)
