@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded"
+	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 	"github.com/whittle-iam/whittle/sandbox/intercept"
 	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
@@ -28,6 +29,8 @@ func newCloud(g *globals) *cobra.Command {
 		gate        string
 		propagation time.Duration
 		olderForms  bool
+		dataAccess  bool
+		faults      auditlog.Faults
 	)
 	c := &cobra.Command{
 		Use:   "cloud",
@@ -55,7 +58,8 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 			if cloud != "aws" && cloud != "gcp" && cloud != "azure" {
 				return &usageError{err: fmt.Errorf("--cloud=%s: not known", cloud), hint: "use aws, gcp or azure"}
 			}
-			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: cloud, Region: region, Propagation: propagation, Open: gate == "open", EncodedOnly: olderForms, Log: log})
+			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: cloud, Region: region, Propagation: propagation, Open: gate == "open", EncodedOnly: olderForms,
+				DataAccess: dataAccess, Audit: faults, Log: log})
 			if err != nil {
 				return err
 			}
@@ -69,7 +73,9 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 	f.DurationVar(&propagation, "propagation", 0, "how long a change of a policy takes to come into force")
 	f.StringVar(&gate, "gate", "closed", "closed, or open to allow everything")
 	f.BoolVar(&olderForms, "older-forms", false, "refuse in the forms that services had some years ago")
-	for _, hidden := range []string{"gate", "older-forms"} {
+	f.BoolVar(&dataAccess, "data-access-logs", false, "gcp: turn on the audit logs of reads and of data, which are off in a new project")
+	f.Var(faultsValue{&faults}, "audit-fault", "what goes wrong with the audit log")
+	for _, hidden := range []string{"gate", "older-forms", "audit-fault"} {
 		_ = f.MarkHidden(hidden) // fails only for a flag that is not there
 	}
 	return c

@@ -43,6 +43,10 @@ func googleCallsMain() {
 		if len(words) == 0 {
 			continue
 		}
+		if words[0] == "maybe" { // what comes of it is nobody's business
+			_ = googleCall(ctx, opts, words[1], append(words[2:], "", ""))
+			continue
+		}
 		if err = googleCall(ctx, opts, words[0], append(words[1:], "", "")); err != nil {
 			err = fmt.Errorf("%s: %w", strings.TrimSpace(line), err)
 		}

@@ -155,6 +155,9 @@ var mayImport = map[string][]string{
 	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "sandbox/role/guard"},
 	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard"},
 
+	// The clouds' audit logs, read as the operator.
+	"sandbox/audit/gcp": {"harness/audit", "harness/audit/form"},
+
 	// A program that an example's steps run: it is a user's, and knows nothing of
 	// ours.
 	"docs/examples/castai-gke/nodes": {},
@@ -167,7 +170,8 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/ledger":      {}, // what an operator is told at the end
 	"sandbox/embedded/propagation": {}, // which view is in force
 	"sandbox/embedded/trace":       {}, // what a gate tells of each request
-	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/...", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
+	"sandbox/embedded/auditlog":    {"sandbox/embedded/trace"},
+	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/...", "sandbox/embedded/auditlog", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/aws/account": {"harness/policy", "harness/policy/evaluate"},
 	"sandbox/embedded/aws/facts":   {"harness/policy", "sandbox/embedded/aws/..."},
 	"sandbox/embedded/aws/sts":     {"harness/policy", "sandbox/embedded/aws/..."},
@@ -182,7 +186,7 @@ var mayImport = map[string][]string{
 
 	// GCP: the gate, and behind it the state in Go. Each service knows the calls
 	// (api) and the store; none knows the gate.
-	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/...", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
+	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/...", "sandbox/embedded/auditlog", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/gcp/accounts":        {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/api":             {"sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
 	"sandbox/embedded/gcp/apis":            {"sandbox/embedded/gcp/..."},
@@ -218,7 +222,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/tunnel":          {},
 	"sandbox/embedded/gcp/wire":            {},
 
-	"sandbox/embedded/azure":                   {"sandbox/embedded/azure/...", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
+	"sandbox/embedded/azure":                   {"sandbox/embedded/azure/...", "sandbox/embedded/auditlog", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/azure/arm":               {"sandbox/embedded/azure/entra", "sandbox/embedded/azure/resource", "sandbox/embedded/azure/rules", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
 	"sandbox/embedded/azure/arm/authorization": {"sandbox/embedded/azure/arm", "sandbox/embedded/azure/entra", "sandbox/embedded/azure/rbac", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
 	"sandbox/embedded/azure/arm/kinds":         {"sandbox/embedded/azure/..."},

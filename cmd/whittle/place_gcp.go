@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"google.golang.org/api/option"
 	htransport "google.golang.org/api/transport/http"
 
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	auditgcp "github.com/whittle-iam/whittle/sandbox/audit/gcp"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
 )
@@ -66,4 +68,8 @@ func (o onGCP) pool(ctx context.Context, c poolConfig) (identities, error) {
 func (o onGCP) clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error) {
 	report, err := rolegcp.Clean(ctx, o.config(c), purge)
 	return report.Emptied, report.Deleted, err
+}
+
+func (o onGCP) witness() (log auditLog, soon, late time.Duration) {
+	return auditgcp.Log{HTTP: o.http, Project: o.project}, auditgcp.Usual, auditgcp.Latest
 }

@@ -16,9 +16,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/audit"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 )
 
 // probeOptions are probe's flags.
@@ -41,6 +43,8 @@ type probeOptions struct {
 	trace       string
 	variant     string // lifecycle.Base is the lifecycle itself
 	consent     consent
+	auditWait   time.Duration
+	auditFaults auditlog.Faults
 }
 
 func newProbe(g *globals) *cobra.Command {
@@ -100,7 +104,11 @@ sandbox has; elsewhere grants stay observed.`,
 	f.StringVar(&o.gate, "gate", "closed", "embedded sandbox: closed, or open to allow everything (for tests, which must then fail)")
 	f.BoolVar(&o.olderForms, "older-forms", false, "embedded sandbox: refuse as EC2 did until 2024, with an encoded message only")
 	f.StringVar(&o.trace, "trace", "", "embedded sandbox: write what the gate made of each request to this `file`, a line of JSON each")
+	f.DurationVar(&o.auditWait, "audit-wait", -1, "how long to wait for entries of the audit log (default: as long as the service may take)")
+	f.Lookup("audit-wait").DefValue = "0s" // the usage says it in words
+	f.Var(faultsValue{&o.auditFaults}, "audit-fault", "embedded sandbox: what goes wrong with the audit log")
 	// These fail only for a flag that is not there.
+	_ = f.MarkHidden("audit-fault")
 	_ = f.MarkHidden("trace")
 	_ = f.MarkHidden("gate")
 	_ = f.MarkHidden("older-forms")
@@ -266,16 +274,21 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, code code,
 	c.Strategy, c.Certify, c.Budget = harness.Strategy(o.strategy), harness.Depth(o.certify), harness.Budget{Runs: o.maxRuns, Time: o.maxTime}
 	c.SkipVerify, c.Known, c.Start, c.Beside = o.noVerify, rd.known, start, beside
 	result, err := harness.Run(ctx, c)
-	show.close()
 	if err != nil {
-		return err
+		show.close()
+		return st.explained(ctx, rd, o, err)
 	}
+	show.close()
 	rd.short = slices.ContainsFunc(result.Steps, func(s harness.StepResult) bool { return s.Proof.Short })
 	rec := recordOf(lc, code, st.at(), result)
 	if err := rec.Write(o.record); err != nil {
 		return err
 	}
-	return printProbe(g, o, rec, result, time.Since(began))
+	report, err := st.audited(ctx, rd, rec, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(printProbe(g, o, rec, result, report, time.Since(began)), unclean(report))
 }
 
 // rightAccount refuses to work in another account than the lifecycle names.
@@ -338,6 +351,7 @@ type probeSummary struct {
 	Verified bool          `json:"verified"`
 	Seconds  float64       `json:"seconds"`
 	Steps    []stepSummary `json:"steps"`
+	Audit    *audit.Report `json:"audit,omitempty"`
 }
 
 type stepSummary struct {
@@ -361,7 +375,7 @@ type stepSummary struct {
 	Certify   float64 `json:"certify_seconds"`
 }
 
-func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Result, took time.Duration) error {
+func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Result, found audit.Report, took time.Duration) error {
 	if !g.json {
 		if err := printTable(g.out, rec); err != nil {
 			return err
@@ -374,6 +388,9 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 			state += "; " + proof
 		}
 		fmt.Fprintf(g.err, "%s; the record is %s\n", state, o.record)
+		if err := printHeard(g.err, found); err != nil {
+			return err
+		}
 		fmt.Fprintf(g.err, "next: whittle show --record %s splits it by phase; commit it beside the code\n", o.record)
 		return nil
 	}
@@ -385,6 +402,9 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 			Certified: certified(s), Questions: s.Proof.Questions, Chain: s.Proof.Chain, Withheld: s.Proof.Withheld,
 			Removed: s.Proof.Removed, PutBack: s.Proof.PutBack, Certify: s.Proof.Time.Seconds(),
 		})
+	}
+	if len(found.Steps) > 0 {
+		sum.Audit = &found
 	}
 	return printJSON(g.out, sum)
 }

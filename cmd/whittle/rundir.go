@@ -102,11 +102,12 @@ func (r *rundir) close(done bool) error {
 	return errors.Join(err, keepJournal(r.dir))
 }
 
-// keepJournal removes all that a run's folder holds but the journal.
+// keepJournal removes all that a run's folder holds but the journal, and what the
+// audit log said of the run.
 func keepJournal(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if e.Name() != journal.FileName {
+		if e.Name() != journal.FileName && e.Name() != auditFile {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 
 	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/audit"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
@@ -26,6 +28,8 @@ type stage struct {
 	log      *slog.Logger
 	trace    *tracer
 	stop     func() bool
+	lc       lifecycle.Lifecycle
+	others   map[string][]audit.Binding // what gave the identities rights beside their roles
 }
 
 // openStage opens what o and lc name, for an open run folder. Whoever interrupts
@@ -36,7 +40,7 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 	if err != nil {
 		return nil, err
 	}
-	st = &stage{show: show, log: log, trace: trace}
+	st = &stage{show: show, log: log, trace: trace, lc: lc}
 	st.stop = context.AfterFunc(ctx, func() { show.line("stopping: the step ends, and the roles are emptied") })
 	opened := st // what is returned with an error is nil
 	defer func() {
@@ -44,11 +48,14 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 			err = errors.Join(err, opened.close())
 		}
 	}()
-	st.cloud = embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Trace: st.trace.add, Log: log}
+	st.cloud = embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Audit: o.auditFaults, DataAccess: lc.Audit, Trace: st.trace.add, Log: log}
 	if st.place, err = openPlace(ctx, lc.Cloud, lc.Sandbox, st.cloud); err != nil {
 		return nil, err
 	}
 	p := st.place
+	if _, ok := p.operator.(witness); lc.Audit && !ok {
+		return nil, fmt.Errorf("%s: audit: whittle cannot read the audit log of cloud %s yet; take the line out", o.file, lc.Cloud)
+	}
 	st.pool, err = p.pool(ctx, poolConfig{
 		stack: stackName(lc), run: filepath.Base(rd.dir), files: filepath.Join(rd.dir, "credentials"), wait: p.wait(o.patience), log: log,
 		announce: func(kind, id string) error {
@@ -57,6 +64,9 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 	})
 	if err != nil {
 		return nil, err
+	}
+	if lc.Audit {
+		st.pool = watch(st.pool, func(ctx context.Context) { st.remember(ctx, rd) })
 	}
 	if err := rightAccount(o.file, lc.Sandbox, st.account()); err != nil {
 		return nil, err
@@ -104,7 +114,7 @@ func (st *stage) at() record.Place {
 func (st *stage) config(rd *rundir, lc lifecycle.Lifecycle, o probeOptions) harness.Config {
 	return harness.Config{
 		Lifecycle: lc, Executor: st.executor, Pool: st.pool, World: st.steps.World(), Resetter: st.steps,
-		Journal: told{rd.journal, st.show.event}, Account: st.account(), Patience: o.patience, Log: st.log,
+		Journal: told{rd.journal, st.show.event}, Account: st.account(), Patience: o.patience, Seen: lc.Audit, Log: st.log,
 	}
 }
 

@@ -170,17 +170,23 @@ func (c *check) last() map[string]int {
 	return last
 }
 
-// place finds the run that an entry belongs to: the one that was on, and of what a
-// service did later, the last that had begun.
+// place finds the run that an entry belongs to: the one that was on, else the nearest
+// within the slack; and of what a service did later, the last that had begun.
 func (c *check) place(e Entry) (at int, ok bool) {
+	nearest := slack + 1
 	for i, w := range c.windows {
 		if w.principal == "" || w.principal != e.Principal {
 			continue
 		}
-		switch {
-		case w.has(e.Time):
-			at, ok = i, true
-		case e.Via != "" && !e.Time.Before(w.from.Add(-slack)):
+		if d := w.off(e.Time); d < nearest || d == nearest && d <= slack {
+			at, ok, nearest = i, true, d
+		}
+	}
+	if ok || e.Via == "" {
+		return at, ok
+	}
+	for i, w := range c.windows {
+		if w.principal == e.Principal && !e.Time.Before(w.from) {
 			at, ok = i, true
 		}
 	}

@@ -23,8 +23,15 @@ type window struct {
 	ok         bool
 }
 
-func (w window) has(t time.Time) bool {
-	return !t.Before(w.from.Add(-slack)) && (w.to.IsZero() || !t.After(w.to.Add(slack)))
+// off is how far a time lies outside of the window; 0 is within it.
+func (w window) off(t time.Time) time.Duration {
+	switch {
+	case t.Before(w.from):
+		return w.from.Sub(t)
+	case !w.to.IsZero() && t.After(w.to):
+		return t.Sub(w.to)
+	}
+	return 0
 }
 
 // windows reads from a journal when which step ran as whom, in order.

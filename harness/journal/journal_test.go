@@ -39,6 +39,7 @@ func story() []Event {
 		{Kind: KindGranted, Step: "apply", Pass: PassGrow, Attempt: 1, Grants: []grant.Grant{createVpc}},
 		{Kind: KindLetThrough, Step: "apply", Pass: PassGrow, Attempt: 1, Class: "POST ec2 CreateVpc", Status: 200, Repeats: 3},
 		{Kind: KindDelivered, Step: "apply", Pass: PassGrow, Attempt: 1, Class: "GET s3 /", Status: 403, Text: "partial"},
+		{Kind: KindSeen, Step: "apply", Pass: PassVerify, Attempt: 1, Class: "GET s3 /", Status: 404, Repeats: 2},
 		{Kind: KindNote, Text: "two\nlines"},
 		{Kind: KindAttemptEnd, Step: "apply", Pass: PassGrow, Attempt: 1, OK: true},
 		{Kind: KindStepEnd, Step: "apply", Pass: PassGrow, OK: true, Text: "done"},

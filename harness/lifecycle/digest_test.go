@@ -83,6 +83,7 @@ func TestDigest(t *testing.T) {
 		"layout":           yaml("{x: 1}", "{'x':   1}"),
 		"sandbox":          yaml("embedded", "{embedded: true, propagation: 3s}"),
 		"reference":        yaml("cloud", "reference: false\ncloud"),
+		"audit":            yaml("cloud", "audit: true\ncloud"),
 		"empty folder":     {"a/.git/x": "x"},
 		"reset":            yaml("phase: init", "phase: init, reset: [make, clean]"),
 	} {

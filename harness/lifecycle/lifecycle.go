@@ -42,6 +42,8 @@ type Lifecycle struct {
 	Beside bool `json:",omitempty"`
 	// TrustOutput lets the text that a tool prints add grants ("trust: output").
 	TrustOutput bool
+	// Audit holds the cloud's own audit log against each run.
+	Audit bool `json:",omitempty"`
 	// Names are what the names of the lifecycle's resources are built from, by
 	// the key that stands for them: see [Lifecycle.Named].
 	Names map[string]string

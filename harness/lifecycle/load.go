@@ -150,6 +150,7 @@ func (r *reader) lifecycle() Lifecycle {
 		"trust": func(n node, at place) {
 			l.TrustOutput = r.OneOf(n, at, "trust", trustValues) == "output"
 		},
+		"audit":     func(n node, at place) { l.Audit = r.Boolean(n, at, "audit") },
 		"names":     func(n node, at place) { l.Names = r.names(n, at) },
 		"terraform": func(n node, at place) { l.Terraform = r.tool(n, at) },
 		"lifecycle": func(n node, at place) { l.Steps = r.steps(n, at) },

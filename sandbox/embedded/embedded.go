@@ -26,6 +26,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure"
 	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
@@ -61,6 +62,12 @@ type Config struct {
 	// DetailedS3 (AWS) gives S3's refusals the sentence that other services use,
 	// instead of "Access Denied".
 	DetailedS3 bool
+	// Audit is what goes wrong between a request and the cloud's audit log: it is late,
+	// lost, or there twice.
+	Audit auditlog.Faults
+	// DataAccess (Google Cloud) turns on the project's audit logs of reads and of data,
+	// which are off in a new one.
+	DataAccess bool
 	// Python (AWS) is the interpreter that can import moto; empty means find it.
 	Python string
 	// Listen is the address of the service; empty means a free port of

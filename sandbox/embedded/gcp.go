@@ -16,7 +16,8 @@ func simulateGCP(c Config) (simulation, error) {
 	if enabled != nil {
 		enabled = append(slices.Clone(enabled), roleAPIs...)
 	}
-	gate, err := gcp.New(gcp.Config{Project: c.Account, Enabled: enabled, DefaultNetwork: true, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log})
+	gate, err := gcp.New(gcp.Config{Project: c.Account, Enabled: enabled, DefaultNetwork: true, Propagation: c.Propagation, Open: c.Open,
+		Audit: c.Audit, DataAccess: c.DataAccess, Trace: c.Trace, Log: c.Log})
 	if err != nil {
 		return simulation{}, err
 	}

@@ -34,6 +34,7 @@ func (g *Gate) check(r *request, c *api.Call, needs []rules.Need) error {
 		if held || g.c.Open {
 			continue
 		}
+		r.needs[len(r.needs)-1].Refused = true
 		e := g.refusal(r, c, need).Error()
 		switch {
 		case told == nil:

@@ -31,6 +31,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/accounts"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/api"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/apis"
@@ -73,6 +74,10 @@ type Config struct {
 	DefaultNetwork bool
 	// Polls is how often an operation is asked for until it is done; 0 means 1.
 	Polls int
+	// Audit is what goes wrong between a request and its audit log.
+	Audit auditlog.Faults
+	// DataAccess turns on the audit logs of reads and of data, as a policy does.
+	DataAccess bool
 	// Trace is called with every request that was authenticated and known, when
 	// it has been answered; from many goroutines. Nil means that nobody listens.
 	Trace func(trace.Trace)
@@ -125,6 +130,7 @@ type Gate struct {
 	ledger   ledger.Ledger
 	services services
 	fleet    *guest.Fleet
+	audit    auditlog.Log
 	tunnels  sync.WaitGroup // those that are open
 
 	// world is held for reading by every request, for writing while the state
@@ -140,7 +146,7 @@ func New(c Config) (*Gate, error) {
 	}
 	g := &Gate{
 		c: c, project: api.Project{ID: c.Project, Number: c.Number}, ring: token.NewRing("operator@" + c.Project + ".example.com"),
-		signer: signing.NewSigner(), timeline: propagation.Timeline[*iam.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{},
+		signer: signing.NewSigner(), timeline: propagation.Timeline[*iam.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{}, audit: auditlog.Log{Faults: c.Audit},
 	}
 	g.services = newServices(g.ring, g.signer)
 	g.fleet = guest.NewFleet(g.instances, c.Now, c.Log)
@@ -151,6 +157,9 @@ func New(c Config) (*Gate, error) {
 		accounts.AddAccount(seed, c.Number+"-compute@developer.gserviceaccount.com")
 		logging.Seed(seed)
 		seedAPIs(seed, c.Enabled)
+		if c.DataAccess {
+			iam.SeedAudit(seed)
+		}
 		if err := compute.Seed(seed, c.DefaultNetwork); err != nil {
 			return err
 		}
@@ -226,10 +235,14 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 
 // trace tells what became of a request that was authenticated and known.
 func (g *Gate) trace(r *request, began time.Time, status int) {
-	if g.c.Trace == nil || r.method == "" || r.who.Email == "" {
+	if r.method == "" || r.who.Email == "" {
 		return
 	}
-	g.c.Trace(trace.Trace{Time: began, Principal: r.who.Member(), Agent: r.UserAgent(), Operation: r.method, Status: status, Refused: r.refused, Needs: r.needs})
+	t := trace.Trace{Time: began, Principal: r.who.Member(), Agent: r.UserAgent(), Operation: r.method, Status: status, Refused: r.refused, Needs: r.needs}
+	g.log(t, r.service, g.c.Now())
+	if g.c.Trace != nil {
+		g.c.Trace(t)
+	}
 }
 
 func unzip(body []byte) ([]byte, error) {
@@ -440,7 +453,7 @@ func unauthenticated(message, reason, info string, r *request) error {
 // bare is a call whose body nobody has read.
 func (g *Gate) bare(tx *store.Tx, r *request, match route.Match) *api.Call {
 	c := &api.Call{Match: match, Tx: tx, Request: r.Request, Query: r.URL.Query(), Content: r.body, Project: g.project, Now: r.now,
-		Principal: r.who.Email, Polls: g.c.Polls, Note: g.ledger.AddNote}
+		Principal: r.who.Email, Polls: g.c.Polls, Note: g.ledger.AddNote, Audit: func() []store.Object { return g.entries(r.now) }}
 	_, c.Path, _ = strings.Cut(c.Key(), "/")
 	c.Holds = func(permission, key string) (bool, error) {
 		held, err := g.holds(r, rulesNeed(c, permission, key))

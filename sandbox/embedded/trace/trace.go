@@ -21,4 +21,6 @@ type Trace struct {
 type Needed struct {
 	Action   string `json:"action"`
 	Resource string `json:"resource"`
+	// Refused tells that it was found missing.
+	Refused bool `json:"refused,omitempty"`
 }

@@ -40,6 +40,8 @@ type Call struct {
 	Polls int
 	// Note tells the operator something that he should know.
 	Note func(string)
+	// Audit gives what the audit logs show now.
+	Audit func() []store.Object
 }
 
 // Reply is what a service answers when it does not fail.

@@ -3,8 +3,10 @@ package generic
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/api"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
@@ -130,7 +132,37 @@ func (p *parser) comparison() (Filter, error) {
 		return nil, fmt.Errorf("a comparison is not complete")
 	}
 	path, op, value := p.tokens[p.at].text, p.tokens[p.at+1].text, p.tokens[p.at+2].text
-	p.at += 3
+	p.at += 2
+	if !p.peek("(") {
+		p.at++
+		return compare(path, op, value)
+	}
+	// One of several values: f=(a OR b). Source: Logging query language, "Comparison
+	// operators".
+	var any []Filter
+	for p.at++; ; p.at++ {
+		if p.at >= len(p.tokens) {
+			return nil, fmt.Errorf("a parenthesis is not closed")
+		}
+		f, err := compare(path, op, p.tokens[p.at].text)
+		if err != nil {
+			return nil, err
+		}
+		any = append(any, f)
+		p.at++
+		if p.peek(")") {
+			p.at++
+			return func(o store.Object) bool {
+				return slices.ContainsFunc(any, func(f Filter) bool { return f(o) })
+			}, nil
+		}
+		if !p.peek("OR") {
+			return nil, fmt.Errorf("values are joined by OR alone here")
+		}
+	}
+}
+
+func compare(path, op, value string) (Filter, error) {
 	switch op {
 	case "=":
 		return each(path, func(s string) bool { return wildcard(value, s) }), nil
@@ -159,6 +191,11 @@ func (p *parser) comparison() (Filter, error) {
 	case "<", "<=", ">", ">=":
 		return each(path, func(s string) bool {
 			c := strings.Compare(s, value)
+			if a, err := time.Parse(time.RFC3339Nano, s); err == nil {
+				if b, err := time.Parse(time.RFC3339Nano, value); err == nil {
+					c = a.Compare(b)
+				}
+			}
 			if a, err := strconv.ParseFloat(s, 64); err == nil {
 				if b, err := strconv.ParseFloat(value, 64); err == nil {
 					c = 0
@@ -180,20 +217,26 @@ func not(f Filter) Filter { return func(o store.Object) bool { return !f(o) } }
 // each tells whether a field's value, or one of its values, passes.
 func each(path string, pass func(string) bool) Filter {
 	return func(o store.Object) bool {
-		v := api.Field(o, path)
-		if list, ok := v.([]any); ok {
-			for _, item := range list {
-				if pass(fmt.Sprint(item)) {
-					return true
-				}
-			}
-			return false
-		}
+		return within(o, strings.Split(path, "."), pass)
+	}
+}
+
+// within looks a path up, in each element of the lists that are on it.
+func within(v any, path []string, pass func(string) bool) bool {
+	if list, ok := v.([]any); ok {
+		return slices.ContainsFunc(list, func(item any) bool { return within(item, path, pass) })
+	}
+	if len(path) == 0 {
 		if v == nil {
 			return pass("")
 		}
 		return pass(fmt.Sprint(v))
 	}
+	m, ok := v.(store.Object)
+	if !ok {
+		return pass("")
+	}
+	return within(m[path[0]], path[1:], pass)
 }
 
 func wildcard(pattern, s string) bool {

@@ -130,6 +130,22 @@ func set(c *api.Call, key string) (*api.Reply, error) {
 	return api.OK(shown(c, policy, version == 3))
 }
 
+// SeedAudit turns on the project's Data Access audit logs, of all services and for
+// everybody.
+func SeedAudit(c *api.Call) {
+	key := PolicyKey(ProjectKey(c.Project.ID))
+	policy, _ := c.Tx.Get(key)
+	if policy = store.Clone(policy); policy == nil {
+		policy = store.Object{}
+	}
+	var types []any
+	for _, t := range []string{"ADMIN_READ", "DATA_READ", "DATA_WRITE"} {
+		types = append(types, store.Object{"logType": t})
+	}
+	policy["auditConfigs"] = []any{store.Object{"service": "allServices", "auditLogConfigs": types}}
+	c.Tx.Put(key, policy)
+}
+
 // etag marks a version of a policy or role, in the form of the real ones.
 func etag(c *api.Call) string { return "BwY" + api.Fingerprint(c.Tx.Serial())[:8] + "=" }
 

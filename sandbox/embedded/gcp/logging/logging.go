@@ -183,6 +183,15 @@ func list(c *api.Call) (*api.Reply, error) {
 			items = append(items, e)
 		}
 	}
+	audited, err := auditEntries(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range audited {
+		if filter(e) {
+			items = append(items, e)
+		}
+	}
 	if strings.Contains(api.String(c.Body, "orderBy"), "desc") {
 		slices.Reverse(items)
 	}
@@ -204,6 +213,25 @@ func list(c *api.Call) (*api.Reply, error) {
 		}
 	}
 	return api.OK(reply)
+}
+
+// auditEntries are those of the audit logs that who asks may read: the Data Access
+// logs need a permission of their own. Source: Cloud Logging, "Access control".
+func auditEntries(c *api.Call) ([]store.Object, error) {
+	if c.Audit == nil {
+		return nil, nil
+	}
+	private, err := c.Holds("logging.privateLogEntries.list", "cloudresourcemanager/projects/"+c.Project.ID)
+	if err != nil {
+		return nil, err
+	}
+	var all []store.Object
+	for _, e := range c.Audit() {
+		if private || !strings.HasSuffix(api.String(e, "logName"), "data_access") {
+			all = append(all, e)
+		}
+	}
+	return all, nil
 }
 
 func logs(c *api.Call) (*api.Reply, error) {
