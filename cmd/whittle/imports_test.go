@@ -152,8 +152,9 @@ var mayImport = map[string][]string{
 	"sandbox/role/aws/canary":   {"harness/grant", "harness/policy", "harness/policy/evaluate", "sandbox/role/aws/owned"},
 	"sandbox/role/aws/decode":   {},
 	"sandbox/role/aws/endpoint": {},
-	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "sandbox/role/guard"},
-	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard"},
+	"sandbox/role/settle":       {"harness/grant"},
+	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "sandbox/role/guard", "sandbox/role/settle"},
+	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard", "sandbox/role/settle"},
 
 	// The clouds' audit logs, read as the operator.
 	"sandbox/audit/gcp": {"harness/audit", "harness/audit/form"},

@@ -27,11 +27,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
-	"github.com/cenkalti/backoff/v4"
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/role/guard"
+	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
 // The kinds of objects that [Config].Announce is told of.
@@ -65,36 +65,11 @@ type Config struct {
 }
 
 // Poll says how to wait until a change has reached every place.
-type Poll struct {
-	// Initial is the time between the first two looks, and between those that
-	// confirm; 0 means 1 s. Max is where growing waits end; 0 means 10 s.
-	Initial, Max time.Duration
-	// Limit ends a wait without success; 0 means 10 minutes, which a change of a
-	// role assignment can take ("Troubleshoot Azure RBAC").
-	Limit time.Duration
-	// InARow is how many looks in a row must agree; 0 means 3.
-	InARow int
-}
+type Poll = settle.Poll
 
-func (p Poll) orDefault() Poll {
-	if p.Initial <= 0 {
-		p.Initial = time.Second
-	}
-	if p.Max <= 0 {
-		p.Max = 10 * time.Second
-	}
-	if p.Limit <= 0 {
-		p.Limit = 10 * time.Minute
-	}
-	if p.InARow <= 0 {
-		p.InARow = 3
-	}
-	return p
-}
-
-func (p Poll) backoff() *backoff.ExponentialBackOff {
-	return backoff.NewExponentialBackOff(backoff.WithInitialInterval(p.Initial), backoff.WithMaxInterval(p.Max), backoff.WithMaxElapsedTime(p.Limit))
-}
+// usual is how it is waited where nothing is said: a change of a role assignment can
+// take 10 minutes ("Troubleshoot Azure RBAC").
+var usual = Poll{Initial: time.Second, Max: 10 * time.Second, Limit: 10 * time.Minute, InARow: 3}
 
 // Pool holds the probe identities of one stack. It implements [harness.Pool],
 // and can be used from many goroutines.
@@ -140,7 +115,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if cfg.HTTP == nil {
 		cfg.HTTP = &http.Client{}
 	}
-	cfg.Poll = cfg.Poll.orDefault()
+	cfg.Poll = cfg.Poll.Or(usual)
 	p := &Pool{cfg: cfg, members: map[string]*member{}, options: azcore.ClientOptions{Transport: cfg.HTTP}}
 	options := &arm.ClientOptions{ClientOptions: p.options, DisableRPRegistration: true}
 	var err [3]error

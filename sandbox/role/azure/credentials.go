@@ -150,5 +150,5 @@ func (c *Credentials) await(ctx context.Context) error {
 			return backoff.Permanent(err)
 		}
 		return err
-	}, backoff.WithContext(c.pool.cfg.Poll.backoff(), ctx))
+	}, backoff.WithContext(c.pool.cfg.Poll.Backoff(), ctx))
 }

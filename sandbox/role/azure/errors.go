@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
 // ForeignError says that a role is in the way that Whittle did not make for this
@@ -40,22 +40,7 @@ func (e *TooLargeError) Error() string {
 }
 
 // UnsettledError says that the cloud did not come to show what a role holds.
-type UnsettledError struct {
-	Identity string
-	Canary   string // the action that was looked at
-	Held     bool   // whether it should be held
-	Seen     string // the last answer
-	Waited   time.Duration
-}
-
-func (e *UnsettledError) Error() string {
-	should := "not be held"
-	if e.Held {
-		should = "be held"
-	}
-	return fmt.Sprintf("role of %s: %s should %s, and after %s: %s; look for other role assignments of the service principal, also on management groups, and for deny assignments",
-		e.Identity, e.Canary, should, e.Waited.Round(time.Second), e.Seen)
-}
+type UnsettledError = settle.UnsettledError
 
 func status(err error) int {
 	var e *azcore.ResponseError
@@ -74,14 +59,7 @@ func code(err error) string {
 }
 
 // isTransient tells whether an error may go away by itself.
-func isTransient(err error) bool {
-	switch c := status(err); c {
-	case http.StatusUnauthorized, http.StatusTooManyRequests:
-		return true
-	default:
-		return c >= 500 && c != http.StatusNotImplemented
-	}
-}
+func isTransient(err error) bool { return settle.Transient(status(err)) }
 
 // explain says what was being done, why it did not work, and what to try next.
 func (p *Pool) explain(doing, permission string, err error) error {

@@ -132,7 +132,7 @@ func (p *Pool) ensurePrincipal(ctx context.Context, app application) (string, er
 			return backoff.Permanent(err)
 		}
 		return err
-	}, backoff.WithContext(p.cfg.Poll.backoff(), ctx))
+	}, backoff.WithContext(p.cfg.Poll.Backoff(), ctx))
 	if err != nil {
 		return "", p.explain("create the service principal of "+app.Name, "Graph's Application.ReadWrite.OwnedBy", err)
 	}
@@ -157,7 +157,7 @@ func (p *Pool) addPassword(ctx context.Context, app application) (key, secret st
 			return backoff.Permanent(err)
 		}
 		return err
-	}, backoff.WithContext(p.cfg.Poll.backoff(), ctx))
+	}, backoff.WithContext(p.cfg.Poll.Backoff(), ctx))
 	if err != nil {
 		return "", "", p.explain("give application "+app.Name+" a secret", "Graph's Application.ReadWrite.OwnedBy", err)
 	}

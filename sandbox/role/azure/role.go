@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
 // administrators are the built-in roles that together stand for everything: no
@@ -219,7 +219,7 @@ func (r *role) assign(ctx context.Context, scope, guid string) error {
 			return err
 		}
 		return backoff.Permanent(err)
-	}, backoff.WithContext(r.pool.cfg.Poll.backoff(), ctx))
+	}, backoff.WithContext(r.pool.cfg.Poll.Backoff(), ctx))
 	if err != nil {
 		return r.pool.explain("assign role "+guid+" on "+scope, "Microsoft.Authorization/roleAssignments/write", err)
 	}
@@ -292,80 +292,35 @@ func (r *role) empty(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// canaries are actions that list what is no secret, with where: they are granted
-// and asked for to see whether a change is in force, and are never used.
-var canaries = []struct{ action, path, version string }{
-	{"Microsoft.Network/routeTables/read", "/providers/Microsoft.Network/routeTables", "2024-05-01"},
-	{"Microsoft.Compute/availabilitySets/read", "/providers/Microsoft.Compute/availabilitySets", "2024-07-01"},
-	{"Microsoft.Network/natGateways/read", "/providers/Microsoft.Network/natGateways", "2024-05-01"},
-	{"Microsoft.Network/loadBalancers/read", "/providers/Microsoft.Network/loadBalancers", "2024-05-01"},
-	{"Microsoft.Compute/sshPublicKeys/read", "/providers/Microsoft.Compute/sshPublicKeys", "2024-07-01"},
+// canaries are actions that list what is no secret: they are granted and asked for
+// to see whether a change is in force, and are never used. Each with the version of
+// its API.
+var canaries = map[string]string{
+	"Microsoft.Network/routeTables/read":      "2024-05-01",
+	"Microsoft.Compute/availabilitySets/read": "2024-07-01",
+	"Microsoft.Network/natGateways/read":      "2024-05-01",
+	"Microsoft.Network/loadBalancers/read":    "2024-05-01",
+	"Microsoft.Compute/sshPublicKeys/read":    "2024-07-01",
 }
 
-// Settle puts s and waits until the cloud shows that s is in force, and nothing
-// else: with a canary beside s, in the same role on the subscription, a call that
-// needs the canary is let through; and then, without, it is refused. A set that
-// has all canaries is put after the empty one instead. Each is seen several times
-// in a row, by calls of the identity itself.
+// Settle implements [harness.Role]; see [settle.Settler]. A call of the identity
+// itself that needs the canary, on the subscription, is let through or refused.
 func (r *role) Settle(ctx context.Context, s grant.Set) error {
-	i := slices.IndexFunc(canaries, func(c struct{ action, path, version string }) bool {
-		return !slices.Contains(s.Permissions(), c.action)
-	})
-	if i < 0 || everything(s) {
-		if err := r.show(ctx, grant.Set{}, 0, false); err != nil {
-			return err
-		}
-		return r.show(ctx, s, 0, true)
-	}
-	// What was in force before may have held the canary or not: seen and then
-	// gone, it shows what came after.
-	beside := s.With(grant.Grant{Permission: canaries[i].action, Resource: "*"})
-	if err := r.show(ctx, beside, i, true); err != nil {
-		return err
-	}
-	return r.show(ctx, s, i, false)
-}
-
-func (r *role) show(ctx context.Context, s grant.Set, canary int, held bool) error {
-	if err := r.Put(ctx, s); err != nil {
-		return err
-	}
-	return r.look(ctx, canary, held)
-}
-
-// look calls as the identity what needs the canary, until the answer was the
-// wanted one several times in a row.
-func (r *role) look(ctx context.Context, canary int, held bool) error {
-	poll, c := r.pool.cfg.Poll, canaries[canary]
-	start, wait := time.Now(), poll.backoff()
-	seen, inARow := "", 0
-	for {
-		err := r.as.call(ctx, http.MethodGet, managerHost+r.pool.scope()+c.path+"?api-version="+c.version)
-		if ctx.Err() != nil {
-			return fmt.Errorf("role of %s: settle: %w", r.identity, context.Cause(ctx))
-		}
-		refused := code(err) == "AuthorizationFailed"
-		pause := poll.Initial
-		if (err == nil || refused) && held == (err == nil) {
-			if inARow++; inARow >= poll.InARow {
-				r.pool.cfg.Log.Debug("settled", "identity", r.identity, "canary", c.action, "held", held, "after", time.Since(start))
-				return nil
+	return settle.Settler{
+		Role: "role of " + r.identity, Canaries: slices.Sorted(maps.Keys(canaries)), Put: r.Put, Poll: r.pool.cfg.Poll, Log: r.pool.cfg.Log,
+		Advice: "look for other role assignments of the service principal, also on management groups, and for deny assignments",
+		Ask: func(ctx context.Context, canary string) (held bool, err error) {
+			path := "/providers/" + strings.TrimSuffix(canary, "/read")
+			err = r.as.call(ctx, http.MethodGet, managerHost+r.pool.scope()+path+"?api-version="+canaries[canary])
+			switch {
+			case err == nil:
+				return true, nil
+			case code(err) == "AuthorizationFailed":
+				return false, nil
+			case isTransient(err):
+				return false, err
 			}
-		} else {
-			if err != nil && !refused && !isTransient(err) {
-				return r.pool.explain("ask what the identity holds", "nothing", err)
-			}
-			inARow, seen = 0, fmt.Sprintf("held %v", !held)
-			if err != nil && !refused {
-				seen = err.Error()
-			}
-			if pause = wait.NextBackOff(); pause == backoff.Stop {
-				return &UnsettledError{Identity: r.identity, Canary: c.action, Held: held, Seen: seen, Waited: time.Since(start)}
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
+			return false, backoff.Permanent(r.pool.explain("ask what the identity holds", "nothing", err))
+		},
+	}.Settle(ctx, s)
 }

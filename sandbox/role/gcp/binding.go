@@ -88,6 +88,6 @@ func (p *Pool) rebind(ctx context.Context, change func(*bindings)) error {
 			return backoff.Permanent(p.explain("write the policy of project "+p.cfg.Project, "resourcemanager.projects.setIamPolicy", err))
 		}
 		return nil
-	}, backoff.WithContext(p.cfg.Poll.backoff(), ctx))
+	}, backoff.WithContext(p.cfg.Poll.Backoff(), ctx))
 	return err
 }

@@ -154,7 +154,7 @@ func (c *Credentials) await(ctx context.Context) error {
 			return backoff.Permanent(err)
 		}
 		return err
-	}, backoff.WithContext(c.pool.cfg.Poll.backoff(), ctx))
+	}, backoff.WithContext(c.pool.cfg.Poll.Backoff(), ctx))
 }
 
 // tokenCreator is what lets the operator make tokens of an account; roles/owner

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"google.golang.org/api/googleapi"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
 // ForeignError says that an object is in the way that Whittle did not make for
@@ -46,22 +46,7 @@ func (e *TooLargeError) Error() string {
 }
 
 // UnsettledError says that the cloud did not come to show what a role holds.
-type UnsettledError struct {
-	Role   string
-	Canary string // the permission that was looked at
-	Held   bool   // whether it should be held
-	Seen   string // the last answer
-	Waited time.Duration
-}
-
-func (e *UnsettledError) Error() string {
-	should := "not be held"
-	if e.Held {
-		should = "be held"
-	}
-	return fmt.Sprintf("role %s: %s should %s, and after %s: %s; look for other bindings of the account, also on the folder and the organization, and for deny policies",
-		e.Role, e.Canary, should, e.Waited.Round(time.Second), e.Seen)
-}
+type UnsettledError = settle.UnsettledError
 
 func code(err error) int {
 	var e *googleapi.Error
@@ -75,16 +60,8 @@ func isMissing(err error) bool  { return code(err) == http.StatusNotFound }
 func isConflict(err error) bool { return code(err) == http.StatusConflict }
 func isRefused(err error) bool  { return code(err) == http.StatusForbidden }
 
-// isTransient tells whether an error may go away by itself: a token of an
-// account that was just made is not taken everywhere at once.
-func isTransient(err error) bool {
-	switch c := code(err); c {
-	case http.StatusUnauthorized, http.StatusTooManyRequests:
-		return true
-	default:
-		return c >= 500 && c != http.StatusNotImplemented
-	}
-}
+// isTransient tells whether an error may go away by itself.
+func isTransient(err error) bool { return settle.Transient(code(err)) }
 
 // isNew tells whether a policy was refused since it names an account that was
 // just made.

@@ -21,7 +21,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"google.golang.org/api/cloudresourcemanager/v1"
 	"google.golang.org/api/iam/v1"
 	"google.golang.org/api/iamcredentials/v1"
@@ -31,6 +30,7 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/role/guard"
+	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
 // The kinds of objects that [Config].Announce is told of.
@@ -72,36 +72,11 @@ type Config struct {
 }
 
 // Poll says how to wait until a change has reached every place.
-type Poll struct {
-	// Initial is the time between the first two looks, and between those that
-	// confirm; 0 means 500 ms. Max is where growing waits end; 0 means 10 s.
-	Initial, Max time.Duration
-	// Limit ends a wait without success; 0 means 7 minutes: "typically within 2
-	// minutes", potentially 7 or more (IAM, "Access change propagation").
-	Limit time.Duration
-	// InARow is how many looks in a row must agree; 0 means 3.
-	InARow int
-}
+type Poll = settle.Poll
 
-func (p Poll) orDefault() Poll {
-	if p.Initial <= 0 {
-		p.Initial = 500 * time.Millisecond
-	}
-	if p.Max <= 0 {
-		p.Max = 10 * time.Second
-	}
-	if p.Limit <= 0 {
-		p.Limit = 7 * time.Minute
-	}
-	if p.InARow <= 0 {
-		p.InARow = 3
-	}
-	return p
-}
-
-func (p Poll) backoff() *backoff.ExponentialBackOff {
-	return backoff.NewExponentialBackOff(backoff.WithInitialInterval(p.Initial), backoff.WithMaxInterval(p.Max), backoff.WithMaxElapsedTime(p.Limit))
-}
+// usual is how it is waited where nothing is said: a change is in force "typically
+// within 2 minutes", potentially 7 or more (IAM, "Access change propagation").
+var usual = Poll{Initial: 500 * time.Millisecond, Max: 10 * time.Second, Limit: 7 * time.Minute, InARow: 3}
 
 // Pool holds the probe identities of one stack. It implements [harness.Pool],
 // and can be used from many goroutines.
@@ -147,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if cfg.Plain == nil {
 		cfg.Plain = &http.Client{}
 	}
-	cfg.Poll = cfg.Poll.orDefault()
+	cfg.Poll = cfg.Poll.Or(usual)
 	p := &Pool{cfg: cfg, members: map[string]*member{}}
 	client := option.WithHTTPClient(cfg.HTTP)
 	var err [4]error

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/cenkalti/backoff/v4"
 	"google.golang.org/api/cloudresourcemanager/v1"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
 // administrator is the role that stands for everything.
@@ -107,73 +107,25 @@ func (r *role) fill(ctx context.Context, permissions []string) error {
 // used: reading lists of what is no secret.
 var canaries = []string{"compute.zones.list", "compute.regions.list", "logging.sinks.list", "iam.roles.list", "pubsub.topics.list"}
 
-// Settle puts s and waits until the cloud shows that s is in force, and nothing
-// else: with a canary beside s, in the same role, the identity holds it; and
-// then, without, it does not. A set that has all canaries is put after the empty
-// one instead, and seen by its own. Each is seen several times in a row, by
-// testIamPermissions as the identity itself. Another service may still go by an
-// older answer of its own for a while.
+// Settle implements [harness.Role]; see [settle.Settler]. The identity itself asks
+// what it holds, by testIamPermissions.
 func (r *role) Settle(ctx context.Context, s grant.Set) error {
-	i := slices.IndexFunc(canaries, func(c string) bool { return !slices.Contains(s.Permissions(), c) })
-	if i < 0 || everything(s) {
-		if err := r.show(ctx, grant.Set{}, canaries[0], false); err != nil {
-			return err
-		}
-		return r.show(ctx, s, canaries[0], true)
-	}
-	// What was in force before may have held the canary or not: seen and then
-	// gone, it shows what came after.
-	beside := s.With(grant.Grant{Permission: canaries[i], Resource: "*"})
-	if err := r.show(ctx, beside, canaries[i], true); err != nil {
-		return err
-	}
-	return r.show(ctx, s, canaries[i], false)
-}
-
-// show puts s and looks for what comes with it.
-func (r *role) show(ctx context.Context, s grant.Set, canary string, held bool) error {
-	if err := r.Put(ctx, s); err != nil {
-		return err
-	}
-	return r.look(ctx, canary, held)
-}
-
-// look asks as the identity whether it holds the canary, until the answer was
-// the wanted one several times in a row.
-func (r *role) look(ctx context.Context, canary string, held bool) error {
-	poll := r.pool.cfg.Poll
 	crm, err := cloudresourcemanager.NewService(ctx, option.WithHTTPClient(r.as.client()))
 	if err != nil {
 		return err
 	}
-	start, wait := time.Now(), poll.backoff()
-	seen, inARow := "", 0
-	for {
-		reply, err := crm.Projects.TestIamPermissions(r.pool.cfg.Project, &cloudresourcemanager.TestIamPermissionsRequest{Permissions: []string{canary}}).Context(ctx).Do()
-		if ctx.Err() != nil {
-			return fmt.Errorf("role %s: settle: %w", r.name, context.Cause(ctx))
-		}
-		pause := poll.Initial
-		if err == nil && slices.Contains(reply.Permissions, canary) == held {
-			if inARow++; inARow >= poll.InARow {
-				r.pool.cfg.Log.Debug("settled", "role", r.name, "canary", canary, "held", held, "after", time.Since(start))
-				return nil
+	return settle.Settler{
+		Role: "role " + r.name, Canaries: canaries, Put: r.Put, Poll: r.pool.cfg.Poll, Log: r.pool.cfg.Log,
+		Advice: "look for other bindings of the account, also on the folder and the organization, and for deny policies",
+		Ask: func(ctx context.Context, canary string) (held bool, err error) {
+			reply, err := crm.Projects.TestIamPermissions(r.pool.cfg.Project, &cloudresourcemanager.TestIamPermissionsRequest{Permissions: []string{canary}}).Context(ctx).Do()
+			switch {
+			case err == nil:
+				return slices.Contains(reply.Permissions, canary), nil
+			case isTransient(err):
+				return false, err
 			}
-		} else {
-			if err != nil && !isTransient(err) {
-				return r.pool.explain("ask what the identity holds", "nothing", err)
-			}
-			inARow, seen = 0, fmt.Sprintf("held %v", !held)
-			if err != nil {
-				seen = err.Error()
-			}
-			if pause = wait.NextBackOff(); pause == backoff.Stop {
-				return &UnsettledError{Role: r.name, Canary: canary, Held: held, Seen: seen, Waited: time.Since(start)}
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
+			return false, backoff.Permanent(r.pool.explain("ask what the identity holds", "nothing", err))
+		},
+	}.Settle(ctx, s)
 }
