@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -146,47 +147,6 @@ func (l *loop) certifiedStep(r *StepResult, began time.Time) error {
 	return l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: r.Step.Name, Pass: passCertify, OK: true, Text: r.Proof.String()})
 }
 
-// doubts tells of certified grants beside what their need was shown: whatever was
-// refused and swallowed in the same run, each with all that it needs. If the step
-// may do one of these now, the need has not been shown.
-type doubts map[grant.Grant][]grant.Set
-
-// of gives the step's grants that are in doubt.
-func (d doubts) of(r *StepResult) (shaky []grant.Grant) {
-	set := r.Set()
-	for g, beside := range d {
-		if set.Has(g) && slices.ContainsFunc(beside, func(b grant.Set) bool { return b.SubsetOf(set) }) {
-			shaky = append(shaky, g)
-		}
-	}
-	slices.SortFunc(shaky, grant.Compare)
-	return shaky
-}
-
-// conflicts are, by grant, those beside whose refusal its need was seen: to be asked
-// about at another time.
-type conflicts map[grant.Grant]grant.Set
-
-func (c conflicts) note(d doubts) {
-	for g, beside := range d {
-		for _, b := range beside {
-			c[g] = c[g].Union(b)
-		}
-	}
-}
-
-// group gives those of the suspects that are in no conflict with each other, the
-// first among them. A group of which one is in doubt beside another is not made
-// again, so that in the end each is asked about, at worst alone.
-func (c conflicts) group(suspects []grant.Grant) (group []grant.Grant) {
-	for _, g := range suspects {
-		if !slices.ContainsFunc(group, func(m grant.Grant) bool { return c[g].Has(m) || c[m].Has(g) }) {
-			group = append(group, g)
-		}
-	}
-	return group
-}
-
 // certifyStep asks first by withholding, which changes no role, and settles
 // what that has not shown by taking grants away.
 func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
@@ -198,35 +158,24 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 		return nil
 	}
 	before := slices.Clone(r.Entries)
-	qs := questions(l.wanted[r.Step.Name], r.Entries, func(s string) string { return unnamed(s, l.names) })
-	found, err := l.withhold(ctx, r, qs)
+	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(s string) string { return unnamed(s, l.names) }), seen: map[string]bool{}}
+	r.Proof.Questions = len(w.all)
+	found, err := l.withhold(ctx, r, w, w.all)
 	if err != nil {
 		return err
 	}
-	doubt := take(r, qs, found)
+	doubt := take(r, w.all, found, nil)
 	var suspects []grant.Grant
 	for _, e := range r.Entries {
-		if e.Necessity != Certified && !l.kept(r.Step.Name, e.Grant) {
+		if e.Necessity != Certified && e.Difference == "" && !l.kept(r.Step.Name, e.Grant) {
 			suspects = append(suspects, e.Grant)
 		}
 	}
-	// What is in doubt is asked about again, without what it was in doubt beside.
-	apart := conflicts{}
-	for {
-		if err := l.remove(ctx, r, suspects, doubt); err != nil {
-			return err
-		}
-		if suspects = doubt.of(r); len(suspects) == 0 {
-			break
-		}
-		if r.Proof.Short {
-			for _, g := range suspects {
-				conclude(r, g, Observed, "")
-			}
-			break
-		}
-		apart.note(doubt)
-		suspects = apart.group(suspects)
+	if err := l.remove(ctx, r, suspects, doubt); err != nil {
+		return err
+	}
+	if err := l.dispel(ctx, r, w, doubt); err != nil {
+		return err
 	}
 	return l.writeFound(r, before)
 }
@@ -246,15 +195,21 @@ func (l *loop) writeFound(r *StepResult, before []Entry) error {
 	return nil
 }
 
-// withhold asks the questions.
-func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map[string]certify.Finding[string], error) {
-	r.Proof.Questions = len(qs)
-	if len(qs) == 0 {
+// withholding is the questions of a step, and those that have come up in a run.
+type withholding struct {
+	all  []*question
+	seen map[string]bool
+}
+
+// withhold asks some of a step's questions; the requests of the others are let
+// through.
+func (l *loop) withhold(ctx context.Context, r *StepResult, step withholding, ask []*question) (map[string]certify.Finding[string], error) {
+	if len(ask) == 0 {
 		return nil, nil
 	}
 	byName := map[string]*question{}
 	var names []string
-	for _, q := range qs {
+	for _, q := range ask {
 		byName[q.name] = q
 		names = append(names, q.name)
 	}
@@ -266,8 +221,7 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 		return nil, err
 	}
 	asking := certify.Ask(names)
-	seen := map[string]bool{} // questions that came up
-	for {
+	for first := true; ; first = false {
 		names, more := asking.Next()
 		if !more {
 			break
@@ -277,12 +231,12 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 			asking.Stop("the budget is used up")
 			break
 		}
-		w := &withholder{issued: l.identities[r.Step.Name].Credentials.Issued, all: qs, open: map[string]bool{}}
+		w := &withholder{issued: l.identities[r.Step.Name].Credentials.Issued, all: step.all, open: map[string]bool{}}
 		for _, name := range names {
 			w.open[name] = true
 		}
 		r.Proof.Withheld++
-		if r.Proof.Withheld > 1 {
+		if !first {
 			if err := l.back(ctx, r, snapshotWithheld); err != nil {
 				return nil, err
 			}
@@ -294,17 +248,19 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, qs []*question) (map
 		w.mu.Lock()
 		given := w.given
 		w.mu.Unlock()
-		var writes []*question
-		link := false
+		lost := func(name string) string { return change(byName[name].class, byName[name].grants.Slice()...) }
+		link, unchanged := false, map[string]bool{}
 		for _, g := range given {
-			link = link || !seen[g.of[0]]
-			seen[g.of[0]] = true
-			writes = append(writes, byName[g.of[0]])
+			link = link || !step.seen[g.of[0]]
+			step.seen[g.of[0]] = true
+			if lost(g.of[0]) != "" {
+				unchanged[byName[g.of[0]].class] = true
+			}
 		}
 		if link {
 			r.Proof.Chain++
 		}
-		run := read(r.Step, out, l.difference(r, out, writes), given)
+		run := read(r.Step, out, l.difference(r, out, unchanged), given, lost)
 		asking.Answer(run)
 		if err := l.tell(r, passCertify, len(names), run.String()); err != nil {
 			return nil, err
@@ -369,16 +325,25 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 }
 
 // take notes what the questions have shown, and beside what. A grant is certified
-// by any class that the step failed of.
-func take(r *StepResult, qs []*question, found map[string]certify.Finding[string]) doubts {
+// by any class that the step failed of, and stays so unless it is in old doubt.
+func take(r *StepResult, qs []*question, found map[string]certify.Finding[string], old doubts) doubts {
 	byName := map[string]*question{}
 	for _, q := range qs {
 		byName[q.name] = q
 	}
+	for _, q := range qs {
+		if f := found[q.name]; f.Verdict == certify.Needed && f.Difference != "" {
+			for g := range q.grants.All() {
+				if _, ok := old[g]; ok || !certified(r, g) {
+					conclude(r, g, Observed, f.Difference)
+				}
+			}
+		}
+	}
 	doubt, sure := doubts{}, map[grant.Grant]bool{}
 	for _, q := range qs {
 		f := found[q.name]
-		if f.Verdict != certify.Needed {
+		if f.Verdict != certify.Needed || f.Difference != "" {
 			continue
 		}
 		var beside []grant.Set
@@ -472,7 +437,21 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 				given = append(given, marked{of: []grant.Grant{g}})
 			}
 		}
-		run := read(r.Step, end, l.difference(r, end, refusedOf(r, given)), given)
+		lost := func(g grant.Grant) string { return change(classOf(r, g), g) }
+		unchanged := map[string]bool{}
+		var unclear string // of several that a refusal may be about
+		for _, p := range given {
+			for _, g := range p.of {
+				switch what := lost(g); {
+				case what == "":
+				case len(p.of) == 1:
+					unchanged[classOf(r, g)] = true
+				case end.OK:
+					unclear = what
+				}
+			}
+		}
+		run := read(r.Step, end, cmp.Or(l.difference(r, end, unchanged), unclear), given, lost)
 		rm.Answer(run)
 		if err := l.tell(r, passRemove, len(out), run.String()); err != nil {
 			return err
@@ -495,7 +474,7 @@ func (l *loop) remove(ctx context.Context, r *StepResult, suspects []grant.Grant
 			}
 		default:
 			// What was certified was so beside what may be needed, too.
-			if slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Grant == g && e.Necessity == Certified }) {
+			if certified(r, g) {
 				conclude(r, g, Observed, "")
 			}
 			note := journal.Event{Kind: journal.KindNote, Step: r.Step.Name, Pass: passRemove, Grants: []grant.Grant{g}, Text: g.Permission + ": not certified: " + f.Why}
@@ -564,17 +543,14 @@ func (l *loop) masked(r *StepResult, arb *arbiter) (grants []grant.Grant, strang
 	return grants, strange
 }
 
-// refusedOf gives what refusals were about as questions, for what the requests
-// would have changed.
-func refusedOf(r *StepResult, replies []marked) (qs []*question) {
-	for _, p := range replies {
-		for _, g := range p.of {
-			q := &question{grants: grant.Of(g)}
-			if i := slices.IndexFunc(r.Entries, func(e Entry) bool { return e.Grant == g }); i >= 0 {
-				q.class = r.Entries[i].Class
-			}
-			qs = append(qs, q)
-		}
+func certified(r *StepResult, g grant.Grant) bool {
+	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Grant == g && e.Necessity == Certified })
+}
+
+// classOf is the class of the requests that were refused without the grant.
+func classOf(r *StepResult, g grant.Grant) string {
+	if i := slices.IndexFunc(r.Entries, func(e Entry) bool { return e.Grant == g }); i >= 0 {
+		return r.Entries[i].Class
 	}
-	return qs
+	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/grant"
 )
 
 // left is what a pass left of a step, to compare another with.
@@ -18,23 +19,25 @@ type left struct {
 // difference tells what a run that succeeded lacks beside the same step in the
 // passes before. What the reference and growth do not have alike is chance. What
 // the step leaves does not show all that it changes (an instance that Packer ends
-// when its image is made): a change that was refused, or not asked for, is one that
-// was not made.
-func (l *loop) difference(r *StepResult, out Outcome, refused []*question) string {
+// when its image is made): a change that was not asked for is one that was not
+// made. Lost are the classes whose change is known to have been refused.
+func (l *loop) difference(r *StepResult, out Outcome, lost map[string]bool) string {
 	if !out.OK {
 		return ""
 	}
 	if differ := l.differs(r, out); differ != "" {
 		return differ
 	}
-	for _, q := range refused {
-		for g := range q.grants.All() {
-			if !catalog.Level(g.Permission).Reads() {
-				return "never done: " + q.class
-			}
-		}
+	return l.undone(r.Step.Name, lost)
+}
+
+// change says what a refused request of the class would have changed, if one of the
+// grants that it lacks is to change something; else it is empty.
+func change(class string, grants ...grant.Grant) string {
+	if !slices.ContainsFunc(grants, func(g grant.Grant) bool { return !catalog.Level(g.Permission).Reads() }) {
+		return ""
 	}
-	return l.undone(r.Step.Name)
+	return "never done: " + class
 }
 
 // differs compares what the step left.
@@ -64,8 +67,9 @@ func (l *loop) differs(r *StepResult, out Outcome) string {
 }
 
 // undone tells of something that the step changed when it had grown and did not
-// change in the last trial: a tool that may not see a thing leaves it alone.
-func (l *loop) undone(step string) string {
+// change in the last trial: a tool that may not see a thing leaves it alone. Lost is
+// left out.
+func (l *loop) undone(step string, lost map[string]bool) string {
 	did := func(statuses map[int]int) bool {
 		for status := range statuses {
 			if status >= 200 && status < 300 {
@@ -81,7 +85,7 @@ func (l *loop) undone(step string) string {
 		}
 	}
 	for _, class := range slices.Sorted(maps.Keys(writes)) {
-		if writes[class] && did(l.grown[step].calls[class]) && !did(l.tried[class]) {
+		if writes[class] && !lost[class] && did(l.grown[step].calls[class]) && !did(l.tried[class]) {
 			return "never done: " + class
 		}
 	}

@@ -286,12 +286,16 @@ func (m *marker) Marked(x refusal.Exchange) (token string, ok bool) {
 }
 
 // read puts together how a run ended and which of the refusals its errors show.
-// A refusal that may be about several things shows none of them to be needed.
-func read[K comparable](s lifecycle.Step, out Outcome, difference string, replies []given[K]) certify.Run[K] {
+// A refusal that may be about several things shows none of them to be needed. Lost
+// gives what was not changed for want of one.
+func read[K comparable](s lifecycle.Step, out Outcome, difference string, replies []given[K], lost func(K) string) certify.Run[K] {
 	run := certify.Run[K]{OK: out.OK, Stopped: out.Stopped, Difference: difference}
 	for _, g := range replies {
 		for _, of := range g.of {
 			p := certify.Reply[K]{Of: of, Request: string(g.request[:])}
+			if len(g.of) == 1 {
+				p.Lost = lost(of)
+			}
 			if len(g.of) == 1 && g.token != "" {
 				p.Error, p.Weak = errorWith(s, out, g.token)
 			}

@@ -61,6 +61,9 @@ type Reply[K comparable] struct {
 	// Weak: what shows the token may be no error (a warning of a tool that failed
 	// of something else). It counts when it has been seen twice.
 	Weak bool
+	// Lost is the change that the refused request would have made. A step that
+	// succeeds all the same has ended otherwise for want of this alone.
+	Lost string
 }
 
 // Run is how a run of the step ended.
@@ -70,17 +73,38 @@ type Run[K comparable] struct {
 	// Stopped: it did not come to its own end.
 	Stopped bool
 	// Difference tells how the outcome of a step that succeeded differs from what
-	// it should be; empty if it does not.
+	// it should be, besides what the replies say was lost; empty if it does not.
 	Difference string
 	// Replies are the refusals that were given on purpose, in their order.
 	Replies []Reply[K]
+}
+
+// lost gives what a step that succeeded has not changed for want of each.
+func (r Run[K]) lost() map[K]string {
+	all := map[K]string{}
+	for _, p := range r.Replies {
+		if r.OK && p.Lost != "" && all[p.Of] == "" {
+			all[p.Of] = p.Lost
+		}
+	}
+	return all
 }
 
 // String says what the run shows.
 func (r Run[K]) String() string {
 	needed, beside := shown(r)
 	var b strings.Builder
+	var lost []string
+	for _, what := range r.lost() {
+		lost = append(lost, what)
+	}
+	slices.Sort(lost)
 	switch {
+	case len(lost) > 0:
+		b.WriteString("the step ended otherwise: " + strings.Join(slices.Compact(lost), ", "))
+		if r.Difference != "" {
+			b.WriteString(", " + r.Difference)
+		}
 	case r.OK && r.Difference != "":
 		b.WriteString("the step ended otherwise: " + r.Difference)
 	case r.OK:

@@ -12,6 +12,10 @@ const (
 // needed, if no error of the tool shows its refusal: a step can fail by itself.
 const confirm = 3
 
+// differs is how many runs without one grant must end otherwise, if no refused
+// change says why: what a step leaves is compared where it was the same before.
+const differs = 2
+
 // Removal finds which of its suspects can be taken away, by taking them away:
 // all at first, and what a run's errors show to be needed is given back. Where
 // the errors show nothing, it looks for one that is needed by splitting, in
@@ -92,6 +96,9 @@ func (r *Removal[K]) spare() []K {
 func (r *Removal[K]) Answer(run Run[K]) {
 	r.runs++
 	group := slices.Clone(r.group())
+	if r.lose(run) {
+		return
+	}
 	if run.OK && run.Difference == "" {
 		r.settle(group, Finding[K]{Verdict: Spare})
 		r.fails, r.cut, r.idle = 0, 0, 0
@@ -138,6 +145,21 @@ func (r *Removal[K]) Answer(run Run[K]) {
 	if !late {
 		r.narrow(group, run)
 	}
+}
+
+// lose settles what a step that succeeded has lost, each by itself. The rest is
+// asked about again, beside no loss.
+func (r *Removal[K]) lose(run Run[K]) (any bool) {
+	for k, what := range run.lost() {
+		if old, ok := r.found[k]; ok && old.Verdict != Needed {
+			r.settle([]K{k}, Finding[K]{Verdict: Needed, Difference: what})
+			any = true
+		}
+	}
+	if any {
+		r.fails, r.cut, r.idle, r.blind = 0, 0, 0, false
+	}
+	return any
 }
 
 // putOff takes what the tool waits for out of a group: it costs as much in every
@@ -198,7 +220,11 @@ func (r *Removal[K]) alone(k K, refused bool, run Run[K]) {
 	if run.Stopped && !waits {
 		r.cut++
 	}
-	if r.fails++; r.fails < confirm && !waits {
+	most := confirm
+	if run.OK {
+		most = differs
+	}
+	if r.fails++; r.fails < most && !waits {
 		return
 	}
 	late := r.cut > 0 && !waits

@@ -38,6 +38,7 @@ type call struct {
 	instead string // the class that is tried when this one is refused
 	both    bool   // the error about instead shows both tokens
 	alters  bool   // swallowed, and the outcome differs
+	changes bool   // of what alters: by what the request itself would have changed
 	waits   bool   // sent again and again, in vain
 }
 
@@ -90,6 +91,8 @@ func (l *life) run(out []string) certify.Run[string] {
 			}
 			switch {
 			case !no || c.swallow && !c.alters:
+			case c.changes:
+				r.Replies[t].Lost = "without " + c.class
 			case c.swallow:
 				r.Difference = "without " + c.class
 			case c.instead != "":
@@ -127,7 +130,7 @@ func (l *life) does(out []string) bool {
 	calm := *l
 	calm.rand = nil
 	r := calm.run(out)
-	return r.OK && r.Difference == ""
+	return r.OK && r.Difference == "" && !slices.ContainsFunc(r.Replies, func(p certify.Reply[string]) bool { return p.Lost != "" })
 }
 
 // swallows tells whether a refusal of the class is swallowed somewhere.
@@ -197,6 +200,7 @@ func draw(t *rapid.T, p planted) *life {
 				c.swallow = true
 			case kind == 2 && p.alters:
 				c.swallow, c.alters = true, true
+				c.changes = rapid.Bool().Draw(t, "changes")
 			case kind == 3 && p.lost:
 				c.lost = true
 				c.waits = rapid.Bool().Draw(t, "waits")
@@ -230,7 +234,9 @@ func whole(l *life) (final map[string]certify.Finding[string], asked, removed in
 			suspects = append(suspects, c)
 		}
 	}
-	for range 50 {
+	apart := map[[2]string]bool{} // not to be asked about together
+	open := l.classes()
+	for range 100 {
 		var spare []string
 		for _, c := range l.classes() {
 			if final[c].Verdict == certify.Spare && !slices.Contains(suspects, c) {
@@ -249,13 +255,60 @@ func whole(l *life) (final map[string]certify.Finding[string], asked, removed in
 		for c, f := range rm.Findings() {
 			final[c] = f
 		}
-		doubt := doubtful(final)
-		if len(doubt) == 0 {
-			return final, q.Runs(), removed
+		suspects = nil
+		for {
+			doubt := doubtful(final)
+			if len(doubt) == 0 {
+				return final, asked + q.Runs(), removed
+			}
+			for _, c := range doubt {
+				for _, b := range final[c].Beside {
+					apart[[2]string{c, b}], apart[[2]string{b, c}] = true, true
+				}
+			}
+			var again []string
+			for _, c := range slices.Sorted(slices.Values(doubt)) {
+				if slices.Contains(open, c) && !slices.ContainsFunc(again, func(a string) bool { return apart[[2]string{a, c}] }) {
+					again = append(again, c)
+				}
+			}
+			if len(again) == 0 {
+				suspects = []string{slices.Min(doubt)}
+				break
+			}
+			q := certify.Ask(again)
+			for {
+				out, more := q.Next()
+				if !more {
+					break
+				}
+				q.Answer(l.without(out, final))
+			}
+			asked += q.Runs()
+			for c, f := range q.Findings() {
+				if f.Verdict == certify.Needed {
+					final[c] = f
+				} else {
+					open = slices.DeleteFunc(open, func(o string) bool { return o == c })
+				}
+			}
 		}
-		suspects = []string{slices.Min(doubt)}
 	}
 	panic("no end")
+}
+
+// without runs the step while the classes in out are withheld and what is spare is
+// taken away: whose refusals carry no token.
+func (l *life) without(out []string, final map[string]certify.Finding[string]) certify.Run[string] {
+	gone := slices.Clone(out)
+	for c, f := range final {
+		if f.Verdict == certify.Spare {
+			gone = append(gone, c)
+		}
+	}
+	r := l.run(gone)
+	r.Replies = slices.DeleteFunc(r.Replies, func(p certify.Reply[string]) bool { return !slices.Contains(out, p.Of) })
+	return r
 }
 
 // TestShapes: whatever depends on whatever, each class ends with the verdict

@@ -107,12 +107,15 @@ func (q *Questions) Answer(r Run[string]) {
 
 // passed takes a run that succeeded: it got to its end.
 func (q *Questions) passed(r Run[string], refused []string) {
+	lost := r.lost()
 	for _, c := range q.order {
 		switch {
 		case q.found[c].Verdict != Open:
+		case lost[c] != "":
+			q.found[c] = Finding[string]{Verdict: Needed, Difference: lost[c]}
 		case !slices.Contains(refused, c):
 			q.found[c] = Finding[string]{Verdict: Unsure, Why: notAsked}
-		case r.Difference != "":
+		case r.Difference != "" || len(lost) > 0:
 			q.found[c] = Finding[string]{Verdict: Unsure, Why: notSame, Difference: r.Difference}
 		default:
 			q.found[c] = Finding[string]{Verdict: Spare}
