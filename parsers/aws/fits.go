@@ -26,7 +26,7 @@ func Fits(x refusal.Exchange, permission string) bool {
 	switch {
 	case service == at.Service:
 		return true
-	case slices.Contains(anywhere[service], action):
+	case slices.Contains(anywhere[service], action), slices.Contains(single[at.Service], permission):
 		return true
 	}
 	return slices.Contains(behind[at.Service], service)
@@ -46,6 +46,15 @@ var anywhere = map[string][]string{
 		"CreateLogDelivery", "CreateLogGroup", "DeleteLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies",
 		"GetLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery",
 	},
+}
+
+// single holds what one service alone checks of another whose permissions are
+// otherwise not its business. EKS looks whether the role of a node group's or of
+// Fargate's own is there, and reads a pod's role. Source: EKS User Guide, "Using
+// service-linked roles" and "Assign an IAM role to a Kubernetes service account";
+// recorded refusals of CreateNodegroup name iam:GetRole.
+var single = map[string][]string{
+	"eks": {"iam:GetRole"},
 }
 
 // behind holds the services that stand behind another: their permissions are
