@@ -157,7 +157,8 @@ var mayImport = map[string][]string{
 	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard", "sandbox/role/settle"},
 
 	// The clouds' audit logs, read as the operator.
-	"sandbox/audit/gcp": {"harness/audit", "harness/audit/form"},
+	"sandbox/audit/gcp":   {"harness/audit", "harness/audit/form"},
+	"sandbox/audit/azure": {"harness/audit", "harness/audit/form"},
 
 	// A program that an example's steps run: it is a user's, and knows nothing of
 	// ours.

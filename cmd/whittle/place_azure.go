@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	auditazure "github.com/whittle-iam/whittle/sandbox/audit/azure"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
 )
@@ -60,4 +62,8 @@ func (o onAzure) pool(ctx context.Context, c poolConfig) (identities, error) {
 func (o onAzure) clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error) {
 	report, err := roleazure.Clean(ctx, o.config(c), purge)
 	return report.Emptied, report.Deleted, err
+}
+
+func (o onAzure) witness() (log auditLog, soon, late time.Duration) {
+	return auditazure.Log{Credential: o.credential, HTTP: o.http, Subscription: o.subscription}, auditazure.Usual, auditazure.Latest
 }

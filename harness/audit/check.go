@@ -283,7 +283,38 @@ func covers(g record.Entry, e Entry) bool {
 	if same(g.Permission, e.Permission) {
 		return true
 	}
+	if strings.HasPrefix(e.Permission, "Microsoft.") || strings.HasPrefix(e.Permission, "MICROSOFT.") {
+		return asked(g.Request, e)
+	}
 	return e.Derived && e.Operation != "" && about(g.Request, e.Permission) && slices.Contains(strings.Fields(g.Request), e.Operation)
+}
+
+// asked tells whether a request of a class left an entry of Azure's: its log has the
+// request's own action, and not those that what it links to needs.
+func asked(class string, e Entry) bool {
+	method, address, _ := strings.Cut(class, " ")
+	address, _, _ = strings.Cut(address, " ")
+	_, path, _ := strings.Cut(address, "/")
+	of, at := strings.Split(path, "/"), strings.Split(strings.Trim(e.Resource, "/"), "/")
+	action := strings.ToLower(e.Permission)
+	switch method {
+	case "PUT", "PATCH":
+		if !strings.HasSuffix(action, "/write") {
+			return false
+		}
+	case "DELETE":
+		if !strings.HasSuffix(action, "/delete") {
+			return false
+		}
+	case "POST":
+		if !strings.HasSuffix(action, "/action") {
+			return false
+		}
+		of = of[:len(of)-1] // what is asked for
+	default:
+		return false
+	}
+	return slices.EqualFunc(of, at, func(a, b string) bool { return a == "{}" || strings.EqualFold(a, b) })
 }
 
 // step holds what a step was granted against what it did in the run that counts;

@@ -4,7 +4,7 @@ import "github.com/whittle-iam/whittle/sandbox/embedded/azure"
 
 // simulateAzure makes a subscription of Azure, gate and state.
 func simulateAzure(c Config) (simulation, error) {
-	gate, err := azure.New(azure.Config{Subscription: c.Account, Propagation: c.Propagation, Open: c.Open, Trace: c.Trace, Log: c.Log})
+	gate, err := azure.New(azure.Config{Subscription: c.Account, Propagation: c.Propagation, Open: c.Open, Audit: c.Audit, Trace: c.Trace, Log: c.Log})
 	if err != nil {
 		return simulation{}, err
 	}

@@ -37,11 +37,14 @@ type Log struct {
 }
 
 // Read gives the entries of the principals from one time to another: what they did,
-// and what services did in their names. Without the right to read Data Access logs
-// those are left out by the service, in silence.
+// and what services did in their names. Who may not read the Data Access logs gets an
+// error: the service would leave those out in silence.
 func (l Log) Read(ctx context.Context, principals []string, from, to time.Time) ([]audit.Entry, error) {
 	api, err := logging.NewService(ctx, option.WithHTTPClient(l.HTTP))
 	if err != nil {
+		return nil, err
+	}
+	if err := l.may(ctx); err != nil {
 		return nil, err
 	}
 	var all []audit.Entry
@@ -65,6 +68,25 @@ func (l Log) Read(ctx context.Context, principals []string, from, to time.Time) 
 		return nil, fmt.Errorf("read the audit log of project %s: %w%s", l.Project, err, next(err, "logging.logEntries.list and logging.privateLogEntries.list"))
 	}
 	return all, nil
+}
+
+// may refuses early who may not read all of the log.
+func (l Log) may(ctx context.Context) error {
+	crm, err := cloudresourcemanager.NewService(ctx, option.WithHTTPClient(l.HTTP))
+	if err != nil {
+		return err
+	}
+	needs := []string{"logging.logEntries.list", "logging.privateLogEntries.list"}
+	held, err := crm.Projects.TestIamPermissions(l.Project, &cloudresourcemanager.TestIamPermissionsRequest{Permissions: needs}).Context(ctx).Do()
+	if err != nil {
+		return fmt.Errorf("ask whether the operator may read the audit log of project %s: %w", l.Project, err)
+	}
+	for _, n := range needs {
+		if !slices.Contains(held.Permissions, n) {
+			return fmt.Errorf("read the audit log of project %s: the operator needs %s", l.Project, n)
+		}
+	}
+	return nil
 }
 
 // Filter is the question to the log, in Logging's query language.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm"
@@ -125,7 +126,8 @@ func (g *Gate) manager(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	call := &arm.Call{Method: r.Method, Path: path, Query: r.URL.Query(), Body: body, Store: g.state, Tables: g.tables, Holder: r.who, Tenant: g.c.Tenant, Now: r.now, Polls: g.c.Polls, Kinds: g.kinds}
+	call := &arm.Call{Method: r.Method, Path: path, Query: r.URL.Query(), Body: body, Store: g.state, Tables: g.tables, Holder: r.who, Tenant: g.c.Tenant, Now: r.now, Polls: g.c.Polls, Kinds: g.kinds,
+		Held: func(scope string) []any { return g.held(r, scope) }, Events: func(q url.Values) (*arm.Reply, error) { return g.activity(q, r.now) }}
 	needs, known := g.tables.Manager(r.Method, path, body)
 	if !known {
 		return nil, &unknownError{r.Method + " of " + path.Type + " " + path.Verb + " is not in its tables"}
@@ -226,16 +228,42 @@ func (g *Gate) holds(r *request, n rules.Need) (rbac.Decision, error) {
 		return rbac.Decision{Allowed: true}, nil
 	}
 	d, err := g.timeline.InForce(r.now).Decide(r.who.ObjectID, n.Action, n.Data, n.Scope)
+	if d.Allowed && r.binding[1] == "" {
+		r.binding = d.By
+	}
 	if g.c.Open {
 		return rbac.Decision{Allowed: true}, nil
 	}
 	return d, err
 }
 
+// held lists what who asks holds on a scope. Source: "Permissions - List For Resource
+// Group", Permission.
+func (g *Gate) held(r *request, scope string) []any {
+	list := func(s []string) []any {
+		all := make([]any, 0, len(s))
+		for _, one := range s {
+			all = append(all, one)
+		}
+		return all
+	}
+	permissions := []rbac.Permission{{Actions: []string{"*"}, DataActions: []string{"*"}}}
+	if !r.who.Operator {
+		permissions = g.timeline.InForce(r.now).Held(r.who.ObjectID, scope)
+	}
+	all := []any{}
+	for _, p := range permissions {
+		all = append(all, store.Object{"actions": list(p.Actions), "notActions": list(p.NotActions), "dataActions": list(p.DataActions), "notDataActions": list(p.NotDataActions)})
+	}
+	return all
+}
+
 // everybodys tells whether a need is met for everybody who is authenticated: the
-// list of the subscriptions that he sees. Source: "Subscriptions - List".
+// list of the subscriptions that he sees ("Subscriptions - List"), and what the
+// providers' actions are, which is above every subscription that a role can be
+// assigned on, and read by whoever writes a custom role ("Get-AzProviderOperation").
 func everybodys(n rules.Need) bool {
-	return n.Scope == "" && strings.HasSuffix(n.Action, "/read")
+	return n.Scope == "" && strings.HasSuffix(n.Action, "/read") || n.Action == "Microsoft.Authorization/providerOperations/read"
 }
 
 // graph answers a request to Microsoft Graph.
@@ -247,7 +275,7 @@ func (g *Gate) graph(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	call := entra.Call{Method: r.Method, URL: r.URL, Body: body, Now: r.now}
+	call := entra.Call{Method: r.Method, URL: r.URL, Body: body, Now: r.now, By: r.who.ObjectID}
 	allowed, known := g.directory.Allowed(g.state, r.who, call)
 	if !known {
 		return nil, &unknownError{"Microsoft Graph has no such method here"}

@@ -29,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/arm/kinds"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/entra"
@@ -60,6 +61,8 @@ type Config struct {
 	Open bool
 	// Polls is how often an operation is asked for until it is done; 0 means 1.
 	Polls int
+	// Audit is what goes wrong between a request and the Activity Log.
+	Audit auditlog.Faults
 	// Trace is called with every request that was authenticated and known, when
 	// it has been answered; from many goroutines. Nil means that nobody listens.
 	Trace func(trace.Trace)
@@ -103,6 +106,7 @@ type Gate struct {
 	tables    rules.Tables
 	kinds     map[string]arm.Kind
 	ledger    ledger.Ledger
+	audit     auditlog.Log
 
 	mu        sync.Mutex // one request at a time
 	state     *store.Store
@@ -119,7 +123,7 @@ func New(c Config) (*Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded Azure sandbox: %w", err)
 	}
-	g := &Gate{c: c, directory: directory, tables: rules.Read(), kinds: kinds.All(), state: store.New(), timeline: propagation.Timeline[rbac.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{}}
+	g := &Gate{c: c, audit: auditlog.Log{Faults: c.Audit}, directory: directory, tables: rules.Read(), kinds: kinds.All(), state: store.New(), timeline: propagation.Timeline[rbac.View]{Delay: c.Propagation}, snapshots: map[string]store.Snapshot{}}
 	g.state.Put("subscription", store.Object{"id": c.Subscription})
 	for _, space := range g.tables.Namespaces() {
 		registered := true
@@ -204,6 +208,7 @@ type request struct {
 	action  string // of the request itself, once it is known
 	needs   []trace.Needed
 	refused bool
+	binding [3]string // what allowed it
 }
 
 // reply is what a request is answered with.
@@ -238,8 +243,12 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	} else {
 		status = g.serve(w, r)
 	}
-	if g.c.Trace != nil && r.action != "" && r.who.ObjectID != "" {
-		g.c.Trace(trace.Trace{Time: began, Principal: r.who.Member(), Agent: r.UserAgent(), Operation: r.action, Status: status, Refused: r.refused, Needs: r.needs})
+	if r.action != "" && r.who.ObjectID != "" {
+		t := trace.Trace{Time: began, Principal: r.who.Member(), Agent: r.UserAgent(), Operation: r.action, Status: status, Refused: r.refused, Needs: r.needs}
+		g.log(r, t)
+		if g.c.Trace != nil {
+			g.c.Trace(t)
+		}
 	}
 	g.c.Log.Debug("request", "action", r.action, "principal", r.who.ObjectID, "method", hr.Method, "host", r.host, "path", hr.URL.Path, "status", status, "took", time.Since(began))
 }

@@ -15,6 +15,12 @@ type Trace struct {
 	// Needs are the permissions that the request was checked for, by the gate's
 	// tables.
 	Needs []Needed `json:"needs"`
+	// Error is the code and the message of a reply that is no success; Binding is what
+	// granted it; Client is the application that asked. They are for the cloud's own
+	// audit log, as far as that has them.
+	Error   [2]string `json:"-"`
+	Binding [3]string `json:"-"` // the role, the assignment's id, its scope
+	Client  string    `json:"-"`
 }
 
 // Needed is one permission on one resource.

@@ -29,9 +29,7 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 	if err != nil {
 		return done, err
 	}
-	prefix := p.name("")
-	prefix, _, _ = strings.Cut(prefix, notName.ReplaceAllString(cfg.Stack, "-"))
-	apps, err := p.applications(ctx, "startswith(displayName,'"+prefix+"')")
+	apps, err := p.applications(ctx, "startswith(displayName,'"+p.prefix()+"')")
 	if err != nil {
 		return done, err
 	}

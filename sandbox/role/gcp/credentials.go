@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -147,8 +148,9 @@ func (c *Credentials) await(ctx context.Context) error {
 			return nil
 		case isRefused(err) && !let:
 			let = true
-			if err := c.let(ctx); err != nil {
-				return backoff.Permanent(err)
+			if lerr := c.let(ctx); lerr != nil {
+				// One of the two is enough.
+				return backoff.Permanent(errors.Join(err, lerr))
 			}
 		case !isRefused(err) && !isMissing(err) && !isTransient(err):
 			return backoff.Permanent(err)

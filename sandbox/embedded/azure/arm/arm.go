@@ -38,6 +38,11 @@ type Call struct {
 	Now    time.Time
 	// Polls is how often an operation is asked for until it is done.
 	Polls int
+	// Events answers for the Activity Log.
+	Events func(query url.Values) (*Reply, error)
+	// Held gives the permissions that who asks has on a scope, as "Permissions - List For
+	// Resource Group" shows them.
+	Held func(scope string) []any
 	// Kinds are the types that are more than what was put. One that is not there is
 	// kept and shown as it is.
 	Kinds map[string]Kind
@@ -426,7 +431,15 @@ func (c *Call) special() (*Reply, error) {
 	case "Microsoft.Authorization/providerOperations":
 		return c.providerOperations()
 	case "Microsoft.Authorization/permissions":
-		return nil, ErrUnknown
+		if c.Held == nil || c.Method != http.MethodGet || c.Path.Named {
+			return nil, ErrUnknown
+		}
+		return OK(store.Object{"value": c.Held(c.Path.Scope)}), nil
+	case "Microsoft.Insights/eventtypes/values":
+		if c.Events == nil || c.Method != http.MethodGet {
+			return nil, ErrUnknown
+		}
+		return c.Events(c.Query)
 	case "Microsoft.Resources/deployments/operations", "Microsoft.Resources/deployments/operationstatuses":
 		return c.operation(false)
 	}

@@ -20,6 +20,7 @@ type Call struct {
 	URL    *url.URL
 	Body   store.Object
 	Now    time.Time
+	By     string // who asks, by object id
 }
 
 // Reply is what it is answered with; a nil Object is no body.
@@ -71,8 +72,36 @@ func (d *Directory) Allowed(s *store.Store, h Holder, c Call) (allowed, known bo
 				return true, true
 			}
 		}
+		if have == ownedBy && d.owns(s, h, noun, path, c) {
+			return true, true
+		}
 	}
 	return false, true
+}
+
+// ownedBy lets its holder make applications, and manage those that it owns, with
+// their service principals: who makes one owns it. Source: "Microsoft Graph
+// permissions reference", Application.ReadWrite.OwnedBy.
+const ownedBy = "Application.ReadWrite.OwnedBy"
+
+// owns tells whether a request is about an application that who asks owns.
+func (d *Directory) owns(s *store.Store, h Holder, noun string, path []string, c Call) bool {
+	if noun == "serviceprincipals" && len(path) == 2 && c.Method == http.MethodPost {
+		app, _, _ := find(s, store.Text(c.Body, "appId"))
+		if app == nil {
+			for _, k := range s.Below("entra/applications/") {
+				if a, _ := s.Get(k); store.Text(a, "appId") == store.Text(c.Body, "appId") {
+					app = a
+				}
+			}
+		}
+		return store.Text(app, "owner") == h.ObjectID
+	}
+	if len(path) < 3 {
+		return false
+	}
+	o, ok := s.Get("entra/" + noun + "/" + path[2])
+	return ok && store.Text(o, "owner") == h.ObjectID
 }
 
 // Holds lists the application permissions that a service principal is to hold.
@@ -186,6 +215,7 @@ func shown(o store.Object, kind string) store.Object {
 		o["@odata.type"] = kind
 	}
 	delete(o, "appRoles")
+	delete(o, "owner")
 	list, _ := o["passwordCredentials"].([]any)
 	for _, e := range list {
 		if p, ok := e.(store.Object); ok {
@@ -243,6 +273,9 @@ func (d *Directory) create(s *store.Store, noun string, c Call) (*Reply, error) 
 		}
 		o["displayName"], o["servicePrincipalType"], o["accountEnabled"] = app["displayName"], "Application", true
 		store.Default(o, "notes", app["notes"])
+	}
+	if c.By != "" {
+		o["owner"] = c.By
 	}
 	o["createdDateTime"] = c.Now.UTC().Format(time.RFC3339)
 	s.Put("entra/"+noun+"/"+store.Text(o, "id"), o)

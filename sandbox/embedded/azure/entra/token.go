@@ -110,6 +110,8 @@ type claims struct {
 	Tenant   string `json:"tid,omitempty"`
 	Version  string `json:"ver"`
 	ID       string `json:"uti"`
+	// Roles are the application permissions, in a token for Graph.
+	Roles []any `json:"roles,omitempty"`
 }
 
 func b64(v []byte) string { return base64.RawURLEncoding.EncodeToString(v) }
@@ -245,7 +247,16 @@ func (d *Directory) grant(s *store.Store, form url.Values, now time.Time) (store
 	if err != nil {
 		return nil, err
 	}
+	var roles []any
+	if audience == audiences["https://graph.microsoft.com"] {
+		roles = []any{"Application.ReadWrite.All", "Directory.Read.All"}
+		if !holder.Operator {
+			p, _ := s.Get(principalKey(holder.ObjectID))
+			roles, _ = p["appRoles"].([]any)
+		}
+	}
 	token, err := d.sign(claims{
+		Roles:    roles,
 		Audience: audience, Issuer: "https://sts.windows.net/" + d.Tenant + "/", Issued: now.Unix(), NotBfore: now.Unix(), Expires: now.Unix() + tokenLife,
 		AppID: holder.AppID, ObjectID: holder.ObjectID, Subject: holder.ObjectID, Tenant: d.Tenant, Type: "app", Version: "1.0", ID: NewID(),
 	})

@@ -112,7 +112,7 @@ func Read(s *store.Store) View {
 		switch {
 		case strings.Contains(k, Definitions):
 			o, _ := s.Get(k)
-			v.roles[last(k)] = Definition{ID: k, Permissions: permissions(o)}
+			v.roles[last(k)] = Definition{ID: k, Name: store.Text(o, "properties", "roleName"), Permissions: permissions(o)}
 		case strings.Contains(k, Assignments):
 			o, _ := s.Get(k)
 			v.assignments = append(v.assignments, assignment{
@@ -166,6 +166,8 @@ func texts(o store.Object, name string) (all []string) {
 // Decision is what comes of asking whether a principal may do something.
 type Decision struct {
 	Allowed bool
+	// By is what allows it: the role's name, the assignment's id and scope.
+	By [3]string
 	// Denied names the deny assignment that forbids what a role would allow.
 	Denied *Denial
 }
@@ -193,6 +195,9 @@ func (v View) Decide(principal, action string, data bool, scope string) (Decisio
 				continue
 			}
 			d.Allowed = true
+			if d.By[1] == "" {
+				d.By = [3]string{v.roles[a.role].Name, last(a.id), a.scope}
+			}
 		}
 	}
 	if !d.Allowed && condition != "" {
@@ -210,6 +215,17 @@ func (v View) Decide(principal, action string, data bool, scope string) (Decisio
 		}
 	}
 	return d, nil
+}
+
+// Held gives the permissions of the roles that a principal is assigned on a scope, or
+// on what that is in. Deny assignments and conditions are not looked at.
+func (v View) Held(principal, scope string) (all []Permission) {
+	for _, a := range v.assignments {
+		if a.principal == strings.ToLower(principal) && Within(scope, a.scope) && !a.condition {
+			all = append(all, v.roles[a.role].Permissions...)
+		}
+	}
+	return all
 }
 
 //go:embed roles.tsv
