@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
@@ -81,25 +81,43 @@ func azureCall(ctx context.Context, line string) error {
 		}
 		slices.Sort(names)
 		return os.WriteFile(rest, []byte(strings.Join(names, "\n")+"\n"), 0o600)
+	case "keep": // what a request is answered, in a file
+		file, request, _ := strings.Cut(rest, " ")
+		text, err := azureRequest(ctx, credential, request)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(file, text, 0o600)
 	case "refused": // is what must be
 		if err := azureCall(ctx, rest); err == nil || !strings.Contains(err.Error(), "403") {
 			return fmt.Errorf("it was not refused: %w", errors.Join(err))
 		}
 		return nil
 	}
+	text, err := azureRequest(ctx, credential, line)
+	if err != nil || len(text) == 0 || text[0] != '{' {
+		return err
+	}
+	var any map[string]any
+	return json.Unmarshal(text, &any)
+}
+
+// azureRequest makes the request "METHOD URL BODY", and gives what it is answered.
+func azureRequest(ctx context.Context, credential azcore.TokenCredential, line string) ([]byte, error) {
+	verb, rest, _ := strings.Cut(line, " ")
 	address, body, _ := strings.Cut(rest, " ")
 	u, err := url.Parse(address)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	scope, ok := roleazure.Scope(u.Host)
 	if !ok {
-		return errors.New("no such verb, or no host of Azure's")
+		return nil, errors.New("no such verb, or no host of Azure's")
 	}
 	pipeline := runtime.NewPipeline("azure-calls", "", runtime.PipelineOptions{PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{scope}, nil)}}, nil)
 	req, err := runtime.NewRequest(ctx, verb, address)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if strings.HasSuffix(u.Host, "blob.core.windows.net") {
 		req.Raw().Header.Set("X-Ms-Version", "2023-11-03")
@@ -107,21 +125,17 @@ func azureCall(ctx context.Context, line string) error {
 	}
 	if body != "" {
 		if err := req.SetBody(streaming.NopCloser(bytes.NewReader([]byte(body))), "application/json"); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	resp, err := pipeline.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode >= 300 {
-		return errors.Join(fmt.Errorf("%s: %s", resp.Status, text), err)
+		return nil, errors.Join(fmt.Errorf("%s: %s", resp.Status, text), err)
 	}
-	if resp.StatusCode == http.StatusAccepted || len(text) == 0 || text[0] != '{' {
-		return nil
-	}
-	var any map[string]any
-	return json.Unmarshal(text, &any)
+	return text, nil
 }

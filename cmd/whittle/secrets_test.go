@@ -25,7 +25,22 @@ var secretStacks = map[string]map[string]string{
 		"command":   "google-calls",
 		"calls.txt": "add-secret s canary-body-0001\nread-secret s\ncreate-account canaryaccount\ncreate-bucket whittle-canary\n",
 	},
+	"azure": {
+		"sandbox": `{subscription: 5a4d0000-0000-4000-8000-000000000001}`,
+		"command": "azure-calls", "keys": "keep lent POST " + azureCanaries + "/Microsoft.Storage/storageAccounts/canary/listKeys?api-version=2023-05-01",
+		"calls.txt": `PUT https://management.azure.com{subscription}/resourceGroups/rg?api-version=2021-04-01 {"location": "eastus"}
+PUT ` + azureCanaries + `/Microsoft.KeyVault/vaults/canary?api-version=2023-07-01 {"location": "eastus", "properties": {"enableRbacAuthorization": true}}
+PUT https://canary.vault.azure.net/secrets/one?api-version=7.4 {"value": "canary-body-0001"}
+GET https://canary.vault.azure.net/secrets/one?api-version=7.4
+PUT ` + azureCanaries + `/Microsoft.Storage/storageAccounts/canary?api-version=2023-05-01 {"location": "eastus", "sku": {"name": "Standard_LRS"}}
+`,
+	},
 }
+
+const azureCanaries = "https://management.azure.com{subscription}/resourceGroups/rg/providers"
+
+// targets are the places that the clouds simulate.
+var targets = map[string]string{"aws": "123456789012", "gcp": "whittle-sandbox", "azure": "5a4d0000-0000-4000-8000-000000000001"}
 
 // No secret of a run is in anything that Whittle writes or prints, nor in what it
 // gives to a step: not the operator's keys and tokens, not what the identities are
@@ -44,14 +59,17 @@ func TestSecretsOfARun(t *testing.T) {
 			step := `env > "$HOME/child.env"; ` + stack["command"] + ` calls.txt || exit 1; cp -f lent u.env *.json "$HOME" 2>/dev/null; true`
 			dir := stackIn(t, map[string]string{
 				"calls.txt": stack["calls.txt"] + stack["keys"] + "\n",
-				"whittle.yaml": "cloud: " + cloud + "\nsandbox: " + stack["sandbox"] + "\napprove: [iam:CreateAccessKey, iam:CreateLoginProfile, iam.serviceAccountKeys.create]\nlifecycle:\n" +
+				"whittle.yaml": "cloud: " + cloud + "\nsandbox: " + stack["sandbox"] + "\napprove: [iam:CreateAccessKey, iam:CreateLoginProfile, iam.serviceAccountKeys.create, Microsoft.KeyVault/vaults/write, Microsoft.Storage/storageAccounts/listKeys/action]\nlifecycle:\n" +
 					"  - {name: make, phase: init, env: {DB_PASSWORD: canary-variable-0003}, command: [sh, -c, '" + step + "']}\n",
 				"fails.yaml": "cloud: " + cloud + "\nsandbox: " + stack["sandbox"] + "\nlifecycle:\n" +
 					"  - {name: make, phase: init, env: {DB_PASSWORD: canary-variable-0003}, command: [sh, -c, 'echo \"$DB_PASSWORD\" $HTTPS_PROXY; echo \"$DB_PASSWORD\" >&2; exit 3']}\n",
 			})
-			operator := map[string]string{"HOME": home, "GITHUB_TOKEN": "canary-operator-0004", "ARM_CLIENT_SECRET": "canary-operator-0004"}
+			operator := map[string]string{"HOME": home, "GITHUB_TOKEN": "canary-operator-0004"}
+			if cloud != "azure" { // there it is what the cloud knows him by
+				operator["ARM_CLIENT_SECRET"] = "canary-operator-0004"
+			}
 
-			all := c.run(t, dir, operator, "whittle", "probe", "--log=json", "--no-verify", "--no-reference", "--yes", "--target-is-sandbox", map[string]string{"aws": "123456789012", "gcp": "whittle-sandbox"}[cloud])
+			all := c.run(t, dir, operator, "whittle", "probe", "--log=json", "--no-verify", "--no-reference", "--yes", "--target-is-sandbox", targets[cloud])
 			if all.code != exitDone {
 				t.Fatalf("exit %d: %s", all.code, all.errors)
 			}
@@ -60,7 +78,7 @@ func TestSecretsOfARun(t *testing.T) {
 				shown := c.run(t, dir, operator, "whittle", format...)
 				told = append(told, shown.out, shown.errors)
 			}
-			failed := c.run(t, dir, operator, "whittle", "probe", "-f", "fails.yaml", "--log=json", "--no-verify", "--no-reference", "--yes", "--target-is-sandbox", map[string]string{"aws": "123456789012", "gcp": "whittle-sandbox"}[cloud])
+			failed := c.run(t, dir, operator, "whittle", "probe", "-f", "fails.yaml", "--log=json", "--no-verify", "--no-reference", "--yes", "--target-is-sandbox", targets[cloud])
 			if failed.code != exitError || !strings.Contains(failed.errors, "REDACTED") {
 				t.Errorf("the step that fails: exit %d: %s", failed.code, failed.errors)
 			}
@@ -70,7 +88,7 @@ func TestSecretsOfARun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			secrets := []string{"canary-body-0001", "Canary-password-0002", "canary-operator-0004", "ya29."}
+			secrets := []string{"canary-body-0001", "Canary-password-0002", "canary-operator-0004", "ya29.", liveToken}
 			for name, value := range c.env {
 				if strings.Contains(name, "SECRET") || strings.Contains(name, "TOKEN") {
 					secrets = append(secrets, value)
@@ -83,12 +101,16 @@ func TestSecretsOfARun(t *testing.T) {
 						word = value
 					}
 					word = strings.Trim(strings.TrimPrefix(word, `"private_key":`), `",`)
+					if cloud == "azure" {
+						_, word, _ = strings.Cut(word, `"value":"`)
+						word, _, _ = strings.Cut(word, `"`)
+					}
 					if len(word) > 30 && !strings.Contains(word, "https:") && !strings.Contains(word, "@") {
 						secrets = append(secrets, word)
 					}
 				}
 			}
-			if want := map[string]int{"aws": 8, "gcp": 6}[cloud]; len(secrets) < want {
+			if want := map[string]int{"aws": 9, "gcp": 7, "azure": 8}[cloud]; len(secrets) < want {
 				t.Errorf("only %d secrets to look for", len(secrets))
 			}
 			if s := holds(string(child), secrets); s != "" {
@@ -143,6 +165,10 @@ func TestSecretsOfARun(t *testing.T) {
 		})
 	}
 }
+
+// liveToken is how a token of the embedded Entra ID begins, and no placeholder:
+// {"alg":"RS256",…
+const liveToken = "eyJhbGciOiJSUzI1NiIs"
 
 // holds gives the first of the secrets that a text holds, as it is or encoded.
 func holds(text string, secrets []string) string {
