@@ -12,6 +12,10 @@ const (
 // needed, if no error of the tool shows its refusal: a step can fail by itself.
 const confirm = 3
 
+// patience is how often in a row a step whose refusals have been seen may fail of
+// none.
+const patience = 3 * confirm
+
 // differs is how many runs without one grant must end otherwise, if no refused
 // change says why: what a step leaves is compared where it was the same before.
 const differs = 2
@@ -35,6 +39,7 @@ type Removal[K comparable] struct {
 	// blind: refusals cannot be seen, so that a run in which nothing was refused
 	// says as much as any other.
 	blind bool
+	seen  bool // refusals were
 }
 
 // Remove makes a Removal of the suspects. That the refusals of a step cannot be
@@ -135,9 +140,13 @@ func (r *Removal[K]) Answer(run Run[K]) {
 	}
 	switch refused := delivered(run); {
 	case len(refused) > 0:
-		r.idle, r.blind = 0, false
+		r.idle, r.blind, r.seen = 0, false, true
 	case !r.blind && !run.OK:
-		if r.idle++; r.idle < confirm {
+		most := confirm
+		if r.seen {
+			most = patience
+		}
+		if r.idle++; r.idle < most {
 			return // it failed by itself
 		}
 		r.blind = true

@@ -15,9 +15,6 @@ const (
 const (
 	// idleRuns is how often a step may fail before anything was refused.
 	idleRuns = 3
-	// mute is in how many runs that failed a class may be refused and not shown
-	// before it is let through, so that what comes after it can be asked about.
-	mute = 2
 	// repeats is how often a question is asked again whose run failed without
 	// showing anything: it may have failed by itself.
 	repeats = 1
@@ -32,7 +29,6 @@ type Questions struct {
 	order    []string
 	found    map[string]Finding[string]
 	runs     int
-	muted    map[string]int  // runs that failed in which the class was refused and not shown
 	weak     map[string]bool // shown once by what may be no error
 	repeated int             // questions that were asked again
 	idle     int             // runs that failed before anything was refused
@@ -42,7 +38,7 @@ type Questions struct {
 // Ask makes the questions about the classes. Those that are not asked about
 // belong to nobody's question and are let through.
 func Ask(classes []string) *Questions {
-	q := &Questions{found: map[string]Finding[string]{}, muted: map[string]int{}, weak: map[string]bool{}}
+	q := &Questions{found: map[string]Finding[string]{}, weak: map[string]bool{}}
 	for _, c := range classes {
 		if _, ok := q.found[c]; !ok {
 			q.order = append(q.order, c)
@@ -89,11 +85,9 @@ func (q *Questions) Answer(r Run[string]) {
 	q.unsure(waitedFor(r), waited)
 	switch {
 	case len(needed) > 0:
-		for _, c := range beside {
-			if q.muted[c]++; q.muted[c] >= mute {
-				q.unsure([]string{c}, noToken)
-			}
-		}
+		// Every need that is shown beside what is swallowed has to be asked about
+		// again: it is swallowed once.
+		q.unsure(beside, noToken)
 	case len(refused) == 0: // it failed by itself
 		if q.idle++; q.idle >= idleRuns {
 			q.Stop(byItself)
