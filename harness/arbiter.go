@@ -60,6 +60,7 @@ type arbiter struct {
 	mode     mode
 	identity Identity
 	rules    Rules
+	owned    *ownership
 	account  string
 	patience time.Duration
 	journal  Journal
@@ -108,6 +109,7 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 	return &arbiter{
 		step: s, pass: pass, mode: m, identity: id,
 		rules:   l.rules(s),
+		owned:   l.ownership(s),
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
 		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[[sha256.Size]byte]*wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
 	}
@@ -315,7 +317,11 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	carries := carriesWildcard(x)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	dec := decide(a.role, d, candidates, carries, a.rules)
+	rules := a.owned.rules(a.rules, x)
+	dec := decide(a.role, d, candidates, carries, rules)
+	if dec.action == wait && a.owned.lack(dec.grants, a.inForce) {
+		dec = decide(a.role, d, candidates, carries, rules)
+	}
 	for _, g := range dec.grants {
 		if slices.Contains(either, g.Resource) {
 			dec.known.either = dec.known.either.With(g)

@@ -513,7 +513,7 @@ func (l *loop) missing(r *StepResult, less grant.Set, out []grant.Grant) func(re
 
 // covers tells whether having a means having b.
 func covers(a, b grant.Grant) bool {
-	return a.Permission == b.Permission && (a.Resource == b.Resource || catalog.Match(a.Resource, b.Resource))
+	return a.Permission == b.Permission && (a.Condition == "" || a.Condition == b.Condition) && (a.Resource == b.Resource || catalog.Match(a.Resource, b.Resource))
 }
 
 // masked gives the grants whose request was answered as it never was while they

@@ -25,6 +25,27 @@ type Rules struct {
 	Rehearsal bool
 	// Scope is on what is granted; empty is ScopeResource.
 	Scope lifecycle.Scope
+	// When gives the condition of a grant that a denial asks for, of its permission
+	// and its resource as the cloud named it; without one on tags of the resource
+	// unless hopeful. Nil is none.
+	When func(permission, resource string, hopeful bool) string
+	// Lacks tells whether a grant does not help under a condition on tags, since
+	// something that it is for has them not. It is there where When is.
+	Lacks func(g grant.Grant) bool
+}
+
+// grant is what is granted for a permission that was refused on named, which is to
+// be granted on resource.
+func (r Rules) grant(permission, named, resource string) grant.Grant {
+	g := grant.Grant{Permission: permission, Resource: r.scoped(permission, resource)}
+	if r.When == nil {
+		return g
+	}
+	g.Condition = r.When(permission, named, false)
+	if !r.Lacks(g) {
+		g.Condition = r.When(permission, named, true)
+	}
+	return g
 }
 
 // action is what a decision asks for.
@@ -66,7 +87,7 @@ func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, ca
 		if !ok {
 			return decision{action: stop, why: &UnreadError{Denial: d}}
 		}
-		g := grant.Grant{Permission: d.Permission, Resource: r.scoped(d.Permission, resource)}
+		g := r.grant(d.Permission, d.Resource, resource)
 		if err := r.allow(g.Permission); err != nil {
 			return decision{action: stop, grants: []grant.Grant{g}, why: err}
 		}
@@ -87,7 +108,7 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 			continue
 		}
 		if resource, ok := plain(c.Resource, carries); ok {
-			g := grant.Grant{Permission: c.Permission, Resource: r.scoped(c.Permission, resource)}
+			g := r.grant(c.Permission, c.Resource, resource)
 			grants = append(grants, g)
 			if c.Seldom {
 				seldom = append(seldom, g)

@@ -213,7 +213,8 @@ type loop struct {
 	names      map[string]string // generated names → their prefix
 	beside     *beside           // while the reference runs beside
 	paths      iamPaths
-	passed     grant.Set // grants of iam:PassRole that were found
+	passed     grant.Set             // grants of iam:PassRole that were found
+	owned      map[string]*ownership // by step name
 	result     Result
 }
 
@@ -254,7 +255,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 }
 
 func newLoop(c Config) *loop {
-	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{},
+	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{}, owned: map[string]*ownership{},
 		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, facts: map[string]string{}, stubborn: map[string]bool{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {

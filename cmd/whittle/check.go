@@ -402,7 +402,7 @@ func addressesIn(lc lifecycle.Lifecycle, at record.Place, r harness.Result) func
 	for _, s := range r.Steps {
 		all[s.Step.Name] = map[grant.Grant][]string{}
 		for g, addresses := range s.Addresses {
-			one := record.Record{Cloud: lc.Cloud, Steps: []record.Step{{Grants: []record.Entry{{Permission: g.Permission, Resource: g.Resource}}}}}
+			one := record.Record{Cloud: lc.Cloud, Steps: []record.Step{{Grants: []record.Entry{{Permission: g.Permission, Resource: g.Resource, Condition: g.Condition}}}}}
 			all[s.Step.Name][one.Generalize(at, lc.Names).Steps[0].Grants[0].Grant()] = addresses
 		}
 	}

@@ -214,7 +214,7 @@ func keysIn(rec record.Record) []string {
 	keys := []string{accountKeys[rec.Cloud]}
 	for _, s := range rec.Steps {
 		for g := range s.Set().All() {
-			keys = append(keys, rolefile.Keys(g.Resource)...)
+			keys = append(keys, rolefile.Keys(g.Resource+g.Condition)...)
 		}
 	}
 	slices.Sort(keys)

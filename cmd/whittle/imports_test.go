@@ -71,8 +71,10 @@ var mayImport = map[string][]string{
 	"harness/catalog":       {"harness/catalog/..."},
 	// Its parts: a request taken apart, and what those of two services need.
 	"harness/catalog/request": {},
-	"harness/catalog/ec2":     {"harness/catalog/request"},
-	"harness/catalog/s3":      {"harness/catalog/request"},
+	// A condition is a grant's.
+	"harness/catalog/condition": {"harness/catalog/request", "harness/grant"},
+	"harness/catalog/ec2":       {"harness/catalog/request"},
+	"harness/catalog/s3":        {"harness/catalog/request"},
 	// What is known of Google Cloud's permissions.
 	"harness/catalog/gcp": {"harness/catalog/request"},
 	// What their holder can do: read secrets, destroy data, get round tags.
@@ -112,7 +114,7 @@ var mayImport = map[string][]string{
 	"harness/drift":    {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
-		"harness/grant", "harness/catalog", "harness/lifecycle", "harness/journal", "harness/certify",
+		"harness/grant", "harness/catalog", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify",
 	},
 	// The suite that every cloud's roles must pass; only tests use it.
 	"harness/roletest": {

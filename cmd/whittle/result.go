@@ -56,7 +56,7 @@ func entriesOf(found []harness.Entry) []record.Entry {
 	var entries []record.Entry
 	for _, e := range found {
 		entries = append(entries, record.Entry{
-			Permission: e.Grant.Permission, Resource: e.Grant.Resource, Necessity: string(e.Necessity),
+			Permission: e.Grant.Permission, Resource: e.Grant.Resource, Condition: e.Grant.Condition, Necessity: string(e.Necessity),
 			Request: e.Class, Purpose: catalog.Purpose(e.Grant.Permission), Flag: catalog.Risk(e.Grant.Permission), Difference: e.Difference,
 		})
 	}
@@ -84,6 +84,9 @@ func printTable(w io.Writer, rec record.Record) error {
 			}
 			if e.Flag != "" {
 				note += "  ! " + see(e.Flag)
+			}
+			if e.Condition != "" {
+				note = "  if " + see(e.Condition) + note
 			}
 			fmt.Fprintf(tw, "  %s\t%s\t%s%s\n", see(e.Permission), see(e.Resource), e.Necessity, note)
 		}

@@ -64,7 +64,8 @@ func filled(set grant.Set, lc lifecycle.Lifecycle, at record.Place) grant.Set {
 	maps.Copy(values, lc.Names)
 	var grants []grant.Grant
 	for g := range set.All() {
-		g.Resource = rolefile.Fill(g.Resource, values)
+		fill := func(s string) string { return rolefile.Fill(s, values) }
+		g.Resource, g.Condition = fill(g.Resource), grant.MapCondition(g.Condition, fill)
 		grants = append(grants, g)
 	}
 	return grant.Of(grants...)

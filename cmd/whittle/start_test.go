@@ -27,7 +27,9 @@ func TestRoleFile(t *testing.T) {
 		{"a policy", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": "` + queue + `"}]}`,
 			grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: queue}), ""},
 		{"a wildcard", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}`, grant.Set{}, "sqs:*: a wildcard cannot be taken apart"},
-		{"a condition", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": {"StringEquals": {"a": "b"}}}]}`, grant.Set{}, "cannot be said as grants"},
+		{"a condition", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": {"StringEquals": {"a": "b"}}}]}`,
+			grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "*", Condition: `{"StringEquals":{"a":"b"}}`}), ""},
+		{"a condition on a variable", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": {"StringEquals": {"a": "${aws:username}"}}}]}`, grant.Set{}, "cannot be said as grants"},
 		{"nothing", "# no\n", grant.Set{}, "no permission in it"},
 		{"prose", "please give us all of it\n", grant.Set{}, ":1: "},
 	} {

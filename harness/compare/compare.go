@@ -2,7 +2,8 @@
 // role lacks of what the lifecycle needs, and what it has that nothing needs.
 //
 // It counts a grant as allowed only where the role certainly allows it: on every
-// resource that the record's can be, and without a condition. It does no I/O.
+// resource that the record's can be, and without a condition, or under the one that
+// the record has. It does no I/O.
 package compare
 
 import (
@@ -326,7 +327,7 @@ func (m *matcher) decide(n need) (v verdict, why string, open bool) {
 				note(&rule.used[j], n.Permission)
 			}
 		}
-		certain := x == whole && len(rule.Conditions) == 0
+		certain := x == whole && (len(rule.Conditions) == 0 || rule.When != "" && rule.When == n.Condition && !rule.Deny)
 		switch {
 		case x == none && rule.Deny:
 		case x == none:

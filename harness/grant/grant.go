@@ -13,15 +13,22 @@ import (
 type Grant struct {
 	Permission string
 	Resource   string // "*" where the permission is not bound to a resource
+	// Condition is what must hold besides, as [Condition] writes it; empty is nothing.
+	Condition string
 }
 
-// Compare orders grants by permission, then by resource.
+// Compare orders grants by permission, then by resource, then by condition.
 func Compare(a, b Grant) int {
-	return cmp.Or(cmp.Compare(a.Permission, b.Permission), cmp.Compare(a.Resource, b.Resource))
+	return cmp.Or(cmp.Compare(a.Permission, b.Permission), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Condition, b.Condition))
 }
 
-// String gives "permission on resource".
-func (g Grant) String() string { return g.Permission + " on " + g.Resource }
+// String gives "permission on resource", and " if condition" where there is one.
+func (g Grant) String() string {
+	if g.Condition != "" {
+		return g.Permission + " on " + g.Resource + " if " + g.Condition
+	}
+	return g.Permission + " on " + g.Resource
+}
 
 // Everything is the administrator's set: every permission on every resource.
 func Everything() Set { return Of(Grant{Permission: "*", Resource: "*"}) }

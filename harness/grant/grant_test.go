@@ -12,6 +12,7 @@ func grants() *rapid.Generator[[]Grant] {
 		return Grant{
 			Permission: rapid.SampledFrom([]string{"", "*", "a:B", "a:C", "b:A"}).Draw(t, "permission"),
 			Resource:   rapid.SampledFrom([]string{"", "*", "x", "y"}).Draw(t, "resource"),
+			Condition:  rapid.SampledFrom([]string{"", `{"StringEquals":{"a":"b"}}`}).Draw(t, "condition"),
 		}
 	})
 	return rapid.SliceOfN(one, 0, 12)
@@ -104,8 +105,8 @@ func TestSetIsImmutable(t *testing.T) {
 		for i := range mine {
 			mine[i].Permission = "changed"
 		}
-		_ = append(s.Slice(), Grant{"z:Z", "*"})
-		s.With(Grant{"a:A", "*"})
+		_ = append(s.Slice(), Grant{Permission: "z:Z", Resource: "*"})
+		s.With(Grant{Permission: "a:A", Resource: "*"})
 		s.Without(before...)
 		s.Union(Everything())
 		if !slices.Equal(s.Slice(), before) {
@@ -115,10 +116,13 @@ func TestSetIsImmutable(t *testing.T) {
 }
 
 func TestEverything(t *testing.T) {
-	if got := Everything().Slice(); !slices.Equal(got, []Grant{{"*", "*"}}) {
+	if got := Everything().Slice(); !slices.Equal(got, []Grant{{Permission: "*", Resource: "*"}}) {
 		t.Errorf("got %v", got)
 	}
-	if got := (Grant{"a:B", "x"}).String(); got != "a:B on x" {
+	if got := (Grant{Permission: "a:B", Resource: "x"}).String(); got != "a:B on x" {
+		t.Errorf("got %q", got)
+	}
+	if got := (Grant{Permission: "a:B", Resource: "x", Condition: "{}"}).String(); got != "a:B on x if {}" {
 		t.Errorf("got %q", got)
 	}
 }

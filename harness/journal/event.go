@@ -119,6 +119,7 @@ type Event struct {
 type wireGrant struct {
 	Permission string `json:"permission"`
 	Resource   string `json:"resource"`
+	Condition  string `json:"condition,omitempty"`
 }
 
 // wireEvent is an Event as it stands in a journal.

@@ -73,8 +73,10 @@ func addRules(h hash.Hash, l Lifecycle) error {
 		TrustOutput      bool
 		Version          string
 		Steps            []Step
-		Scope            Scope `json:",omitempty"` // so that files without it keep their digest
-	}{l.Cloud, l.Approve, l.Ceiling, l.Start, l.TrustOutput, l.Terraform.Version, steps, l.Scope})
+		Scope            Scope             `json:",omitempty"` // so that files without it keep their digest
+		Conditions       bool              `json:",omitempty"`
+		OwnedByTag       map[string]string `json:",omitempty"`
+	}{l.Cloud, l.Approve, l.Ceiling, l.Start, l.TrustOutput, l.Terraform.Version, steps, l.Scope, l.Conditions, l.OwnedByTag})
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 // The keys of the file, by where they may stand.
 var (
-	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "scope", "start", "reference", "trust", "audit", "names", "terraform", "lifecycle", "variants"}
+	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "scope", "conditions", "owned_by_tag", "start", "reference", "trust", "audit", "names", "terraform", "lifecycle", "variants"}
 	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
 	toolKeys      = []string{"path", "version", "provider_mirror", "parallelism"}
 	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout", "reset", "uses"}

@@ -33,6 +33,11 @@ type Lifecycle struct {
 	// Scope says on what a permission is granted; empty is the cloud's default, see
 	// [Lifecycle.ScopeOrDefault].
 	Scope Scope `json:",omitempty"`
+	// Conditions grants what a service checks by a condition key under the condition
+	// that the refused request fulfils. Set where OwnedByTag is.
+	Conditions bool `json:",omitempty"`
+	// OwnedByTag are tags that all resources of the lifecycle's own carry.
+	OwnedByTag map[string]string `json:",omitempty"`
 	// Start is "empty", "record" or a role file to shrink.
 	Start string
 	// Reference tells whether the lifecycle runs once as administrator first.

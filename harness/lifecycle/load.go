@@ -118,7 +118,7 @@ func (r *reader) lifecycle() Lifecycle {
 		}
 		return l
 	}
-	var sandboxAt, referenceAt, scopeAt place
+	var sandboxAt, referenceAt, scopeAt, conditionsAt place
 	found := r.Fields(root, place{Line: 1, Col: 1}, "the file", "keys with values, cloud: aws for one", fileKeys, map[string]func(node, place){
 		"cloud": func(n node, at place) { l.Cloud = r.OneOf(n, at, "cloud", cloudValues) },
 		"sandbox": func(n node, at place) {
@@ -130,6 +130,14 @@ func (r *reader) lifecycle() Lifecycle {
 		"scope": func(n node, at place) {
 			scopeAt = r.In(n, at)
 			l.Scope = Scope(r.OneOf(n, at, "scope", scopeValues))
+		},
+		"conditions": func(n node, at place) {
+			conditionsAt = r.In(n, at)
+			l.Conditions = r.Boolean(n, at, "conditions") || l.OwnedByTag != nil
+		},
+		"owned_by_tag": func(n node, at place) {
+			conditionsAt = r.In(n, at)
+			l.OwnedByTag, l.Conditions = r.tags(n, at), true
 		},
 		"start": func(n node, at place) {
 			if l.Start = r.Text(n, at, "start"); l.Start != "empty" && l.Start != "record" {
@@ -171,6 +179,9 @@ func (r *reader) lifecycle() Lifecycle {
 	if l.Beside && !l.Sandbox.Embedded {
 		r.Fail(referenceAt, `"reference" can be beside in the embedded sandbox only: of a real account there is no second one`)
 	}
+	if l.Conditions && l.Cloud != "aws" && slices.Contains(cloudValues, l.Cloud) {
+		r.Fail(conditionsAt, `"conditions" and "owned_by_tag" are for aws, and the file's cloud is %s`, l.Cloud)
+	}
 	if slices.Contains(scopeValues, string(l.Scope)) && scopes[l.Cloud] != nil && !slices.Contains(scopes[l.Cloud], l.Scope) {
 		r.Fail(scopeAt, `"scope" cannot be %s on %s: a custom role holds where it is bound, on all that its permissions are about; leave it out`, l.Scope, l.Cloud)
 	}
@@ -178,6 +189,24 @@ func (r *reader) lifecycle() Lifecycle {
 		r.fits(l, sandboxAt)
 	}
 	return l
+}
+
+var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+@{}-]{1,128}$`)
+
+// tags reads the tags of what is the lifecycle's own. Source of what they may hold:
+// AWS Tagging User Guide, "Tag naming limits".
+func (r *reader) tags(n node, at place) map[string]string {
+	tags := map[string]string{}
+	for _, e := range r.Variables(n, at, "owned_by_tag") {
+		tags[e.Key] = r.Variable(e, "owned_by_tag")
+		if !tagText.MatchString(e.Key) || !tagText.MatchString(tags[e.Key]) {
+			r.Fail(e.At, `"owned_by_tag" cannot be %s: a tag's key and value are 1 to 128 letters, digits, spaces and _ . : / = + - @`, e.Key)
+		}
+	}
+	if len(tags) == 0 {
+		r.Fail(r.In(n, at), `"owned_by_tag" has no tag: write {team: blue}, or leave it out`)
+	}
+	return tags
 }
 
 // patterns reads a list of permission patterns.

@@ -80,6 +80,7 @@ func (l Lifecycle) Named(other map[string]string) (Lifecycle, error) {
 		}
 		return m
 	}
+	l.OwnedByTag = filled(l.OwnedByTag)
 	l.Steps = slices.Clone(l.Steps)
 	for i := range l.Steps {
 		s := &l.Steps[i]

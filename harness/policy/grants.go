@@ -14,35 +14,58 @@ import (
 // is written so that IAM does not read it as a variable. Equal sets give equal
 // documents, the order in which grants were found does not show.
 func FromSet(s grant.Set) Document {
-	resources := map[string][]string{} // permission → its resources, in order
+	type right struct{ permission, condition string }
+	resources := map[right][]string{} // in order
+	var order []right
 	for g := range s.All() {
-		resources[g.Permission] = append(resources[g.Permission], literal(g.Resource))
+		r := right{g.Permission, g.Condition}
+		if resources[r] == nil {
+			order = append(order, r)
+		}
+		resources[r] = append(resources[r], literal(g.Resource))
 	}
 	d := Document{Version: Version2012}
-	at := map[string]int{} // resources → index of their statement
-	for _, p := range s.Permissions() {
-		key := fmt.Sprintf("%q", resources[p])
+	at := map[string]int{} // resources and condition → index of their statement
+	for _, r := range order {
+		key := fmt.Sprintf("%q %s", resources[r], r.condition)
 		i, ok := at[key]
 		if !ok {
 			i = len(d.Statements)
 			at[key] = i
-			d.Statements = append(d.Statements, Statement{Effect: EffectAllow, Resource: resources[p]})
+			d.Statements = append(d.Statements, Statement{Effect: EffectAllow, Resource: resources[r], Condition: condition(r.condition)})
 		}
-		d.Statements[i].Action = append(d.Statements[i].Action, p)
+		d.Statements[i].Action = append(d.Statements[i].Action, r.permission)
 	}
 	return d
 }
 
+// condition is a grant's condition as a statement has it. One that cannot be read
+// is written so that it never holds: a statement without it would allow more.
+func condition(s string) map[string]map[string][]string {
+	c, err := grant.ParseCondition(s)
+	if err != nil {
+		return map[string]map[string][]string{"StringEquals": {"whittle:Unreadable": {s}}}
+	}
+	if c == nil {
+		return nil
+	}
+	return c.Map(literal)
+}
+
 // Set is the way back: the grants of a document that says no more than grants
-// can (Allow, Action, Resource). Anything else in it is an error, since a set
+// can (Allow, Action, Resource, Condition). Anything else in it is an error, since a set
 // without it would be another set of rights. Set(FromSet(s)) is s, but for
 // resources with a "${" that is none of the escapes: they come back escaped.
 func (d Document) Set() (grant.Set, error) {
 	var grants []grant.Grant
 	for i, s := range d.Statements {
 		if s.Effect != EffectAllow || s.Action == nil || s.Resource == nil ||
-			s.Principal != nil || s.NotPrincipal != nil || s.NotAction != nil || s.NotResource != nil || s.Condition != nil {
-			return grant.Set{}, fmt.Errorf("policy document: %s: cannot be said as grants, which are Allow, Action and Resource alone", s.Place(i))
+			s.Principal != nil || s.NotPrincipal != nil || s.NotAction != nil || s.NotResource != nil {
+			return grant.Set{}, fmt.Errorf("policy document: %s: cannot be said as grants, which are Allow, Action, Resource and Condition alone", s.Place(i))
+		}
+		when, err := conditionOf(s, d.Version)
+		if err != nil {
+			return grant.Set{}, fmt.Errorf("policy document: %s: %w", s.Place(i), err)
 		}
 		for _, r := range s.Resource {
 			plain, ok := unliteral(r, d.Version)
@@ -50,11 +73,24 @@ func (d Document) Set() (grant.Set, error) {
 				return grant.Set{}, fmt.Errorf("policy document: %s: resource %q holds a policy variable, which a grant cannot", s.Place(i), r)
 			}
 			for _, a := range s.Action {
-				grants = append(grants, grant.Grant{Permission: a, Resource: plain})
+				grants = append(grants, grant.Grant{Permission: a, Resource: plain, Condition: when})
 			}
 		}
 	}
 	return grant.Of(grants...), nil
+}
+
+// conditionOf is a statement's condition as a grant has it.
+func conditionOf(s Statement, version string) (string, error) {
+	var err error
+	c := grant.Condition(s.Condition).Map(func(v string) string {
+		plain, ok := unliteral(v, version)
+		if !ok {
+			err = fmt.Errorf("its condition holds the policy variable %q, which a grant cannot", v)
+		}
+		return plain
+	})
+	return c.String(), err
 }
 
 // escapes are how "*", "?" and "$" stand for themselves in a resource

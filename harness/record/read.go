@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/whittle-iam/whittle/harness/grant"
 )
 
 // Error is something wrong in a record's file.
@@ -135,7 +137,7 @@ func (p *parser) entries(key string, required, necessities []string) []Entry {
 	p.list(key, func() {
 		at := p.next()
 		var e Entry
-		others := []string{"resource", "necessity", "request", "purpose", "flag"}
+		others := []string{"resource", "condition", "necessity", "request", "purpose", "flag"}
 		if len(required) > 0 {
 			others = append(others, "difference")
 		}
@@ -143,13 +145,14 @@ func (p *parser) entries(key string, required, necessities []string) []Entry {
 		p.object("a grant", append([]string{"permission"}, required...), others, map[string]func(string){
 			"permission": func(key string) { e.Permission = p.text(key) },
 			"resource":   func(key string) { e.Resource = p.text(key) },
+			"condition":  func(key string) { e.Condition = p.condition(key) },
 			"necessity":  func(key string) { e.Necessity = p.oneOf(key, necessities) },
 			"request":    func(key string) { e.Request = p.text(key) },
 			"purpose":    func(key string) { e.Purpose = p.text(key) },
 			"flag":       func(key string) { e.Flag = p.text(key) },
 			"difference": func(key string) { e.Difference = p.text(key) },
 		})
-		id := Entry{Permission: e.Permission, Resource: e.Resource}
+		id := Entry{Permission: e.Permission, Resource: e.Resource, Condition: e.Condition}
 		if seen[id] {
 			p.fail(at, "%s stands twice", e.Grant())
 		}
@@ -255,6 +258,21 @@ func (p *parser) text(key string) string {
 		p.fail(at, "%q is empty", key)
 	}
 	return s
+}
+
+// condition reads an object that says when a grant holds.
+func (p *parser) condition(key string) string {
+	at := p.next()
+	var raw json.RawMessage
+	if err := p.dec.Decode(&raw); err != nil {
+		p.fail(at, "%q: %v", key, err)
+		return ""
+	}
+	c, err := grant.ParseCondition(string(raw))
+	if err != nil {
+		p.fail(at, "%q: %v", key, err)
+	}
+	return c.String()
 }
 
 func (p *parser) textOrNone(key string) string {

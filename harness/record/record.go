@@ -66,6 +66,8 @@ type Step struct {
 type Entry struct {
 	Permission string
 	Resource   string
+	// Condition is what must hold besides, as in [grant.Grant]; empty is nothing.
+	Condition string
 	// Necessity is "certified", "observed" or "assumed", and "optional" for an
 	// entry of Optional.
 	Necessity string
@@ -82,7 +84,7 @@ type Entry struct {
 
 // Grant is the entry's grant.
 func (e Entry) Grant() grant.Grant {
-	return grant.Grant{Permission: e.Permission, Resource: e.Resource}
+	return grant.Grant{Permission: e.Permission, Resource: e.Resource, Condition: e.Condition}
 }
 
 // Set is what the step was granted.
@@ -184,8 +186,14 @@ func writeEntries(b *bytes.Buffer, entries []Entry) {
 	b.WriteByte('[')
 	for i, e := range entries {
 		fmt.Fprintf(b, "%s\n        {\"permission\": %s", comma(i), quote(e.Permission))
+		if e.Resource != "" {
+			fmt.Fprintf(b, ", \"resource\": %s", quote(e.Resource))
+		}
+		if e.Condition != "" {
+			fmt.Fprintf(b, ", \"condition\": %s", e.Condition)
+		}
 		for _, f := range []struct{ key, value string }{
-			{"resource", e.Resource}, {"necessity", said(e.Necessity)}, {"request", e.Request}, {"purpose", e.Purpose}, {"flag", e.Flag}, {"difference", e.Difference},
+			{"necessity", said(e.Necessity)}, {"request", e.Request}, {"purpose", e.Purpose}, {"flag", e.Flag}, {"difference", e.Difference},
 		} {
 			if f.value != "" {
 				fmt.Fprintf(b, ", %s: %s", quote(f.key), quote(f.value))
@@ -295,7 +303,7 @@ func (r Record) Generalize(at Place, names map[string]string) Record {
 	})
 	if r.Cloud == "aws" && at.Region != "" {
 		r = r.mapTexts(func(s string) string {
-			return strings.ReplaceAll(s, "."+at.Region+".amazonaws.com", ".{region}.amazonaws.com")
+			return strings.ReplaceAll(s, "."+at.Region+".amazonaws.com", ".{region}.amazonaws.com") // of a request, and in kms:ViaService
 		})
 	}
 	return r.mapResources(func(s string) string {
@@ -336,6 +344,7 @@ func (r Record) mapResources(f func(string) string) Record {
 		for _, entries := range [][]Entry{r.Steps[i].Grants, r.Steps[i].Optional} {
 			for j := range entries {
 				entries[j].Resource = f(entries[j].Resource)
+				entries[j].Condition = grant.MapCondition(entries[j].Condition, f)
 			}
 		}
 	}
@@ -350,6 +359,7 @@ func (r Record) mapTexts(f func(string) string) Record {
 			for j := range entries {
 				e := &entries[j]
 				e.Resource, e.Request, e.Purpose, e.Difference = f(e.Resource), f(e.Request), f(e.Purpose), f(e.Difference)
+				e.Condition = grant.MapCondition(e.Condition, f)
 			}
 		}
 	}

@@ -312,7 +312,8 @@ func anyRecord(t *rapid.T) Record {
 		return rapid.Custom(func(t *rapid.T) Entry {
 			e := Entry{
 				Permission: text.Draw(t, "permission"), Resource: text.Draw(t, "resource"),
-				Request: maybe.Draw(t, "request"), Purpose: maybe.Draw(t, "purpose"), Flag: maybe.Draw(t, "flag"), Difference: maybe.Draw(t, "difference"),
+				Condition: rapid.SampledFrom([]string{"", `{"StringEquals":{"a:B":["p ` + account + `","x"]}}`, `{"StringEquals":{"k":"<&>"}}`}).Draw(t, "condition"),
+				Request:   maybe.Draw(t, "request"), Purpose: maybe.Draw(t, "purpose"), Flag: maybe.Draw(t, "flag"), Difference: maybe.Draw(t, "difference"),
 				Necessity: rapid.SampledFrom(necessities).Draw(t, "necessity"),
 			}
 			if optional {

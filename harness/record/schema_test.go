@@ -65,7 +65,7 @@ func TestSchema(t *testing.T) {
 		w.optional = w.step["optional"].([]any)[0].(map[string]any)
 		return w
 	}
-	most := read(Entry{Permission: "p", Resource: "r", Necessity: "observed", Request: "q", Purpose: "u", Flag: "f", Difference: "d"})
+	most := read(Entry{Permission: "p", Resource: "r", Condition: `{"StringEquals":{"k":"v"}}`, Necessity: "observed", Request: "q", Purpose: "u", Flag: "f", Difference: "d"})
 	most.optional["necessity"] = "optional" // may be read, is not written
 	for _, tt := range []struct {
 		name string

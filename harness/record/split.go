@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/whittle-iam/whittle/harness/grant"
@@ -55,6 +56,8 @@ type Show struct {
 type ShowGrant struct {
 	Permission string `json:"permission"`
 	Resource   string `json:"resource"`
+	// Condition is left out where there is none.
+	Condition json.RawMessage `json:"condition,omitempty"`
 }
 
 // ShowJSON is the record by phase, by step and by role. Lists are in order, and
@@ -77,7 +80,11 @@ func ShowJSON(r Record) Show {
 func showSet(s grant.Set) []ShowGrant {
 	grants := make([]ShowGrant, 0, s.Len())
 	for g := range s.All() {
-		grants = append(grants, ShowGrant(g))
+		one := ShowGrant{Permission: g.Permission, Resource: g.Resource}
+		if g.Condition != "" {
+			one.Condition = json.RawMessage(g.Condition)
+		}
+		grants = append(grants, one)
 	}
 	return grants
 }

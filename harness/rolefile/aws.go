@@ -45,12 +45,12 @@ func documents(role string, s grant.Set, inline bool, attach int) ([]policy.Docu
 	if inline {
 		limit, attach = policy.InlineLimit, 1
 	}
-	readable := policy.Document{Version: policy.Version2012}
-	for _, service := range byService(s) {
+	readable, dense := policy.Document{Version: policy.Version2012}, policy.Document{Version: policy.Version2012}
+	for _, service := range parted(s, func(g grant.Grant) string { service, _, _ := strings.Cut(g.Permission, ":"); return service }) {
 		readable.Statements = append(readable.Statements, statements(service)...)
 	}
 	name(readable.Statements)
-	dense := policy.Document{Version: policy.Version2012, Statements: statements(s)}
+	dense.Statements = statements(s)
 	var most int
 	for _, d := range []policy.Document{readable, dense} {
 		if inline && d.Size() > limit {
@@ -72,28 +72,39 @@ func documents(role string, s grant.Set, inline bool, attach int) ([]policy.Docu
 	return nil, &TooLargeError{Role: role, Limit: attach, Policies: most}
 }
 
-// byService parts a set by the services of its permissions, in order.
-func byService(s grant.Set) []grant.Set {
+// parted parts a set by what the grants have in common, in order.
+func parted(s grant.Set, by func(grant.Grant) string) []grant.Set {
 	of := map[string][]grant.Grant{}
 	for g := range s.All() {
-		service, _, _ := strings.Cut(g.Permission, ":")
-		of[service] = append(of[service], g)
+		of[by(g)] = append(of[by(g)], g)
 	}
-	var services []grant.Set
-	for _, service := range slices.Sorted(maps.Keys(of)) {
-		services = append(services, grant.Of(of[service]...))
+	var parts []grant.Set
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, grant.Of(of[key]...))
 	}
-	return services
+	return parts
 }
 
 // statements says what a set says without adding or losing anything, in the
 // shorter of two ways: the permissions that hold on the same resources share a
-// statement, or the resources on which the same permissions hold.
+// statement, or the resources on which the same permissions hold. What holds under
+// another condition is another statement.
 func statements(s grant.Set) []policy.Statement {
+	var list []policy.Statement
+	for _, part := range parted(s, func(g grant.Grant) string { return g.Condition }) {
+		list = append(list, alike(part)...)
+	}
+	return list
+}
+
+// alike is statements of grants under the same condition.
+func alike(s grant.Set) []policy.Statement {
+	when := ""
 	byPermission := policy.FromSet(s)
 	on := map[string][]string{} // resource → its permissions, in order
 	for g := range s.All() {
 		on[g.Resource] = append(on[g.Resource], g.Permission)
+		when = g.Condition
 	}
 	var order []string // lists of permissions
 	same := map[string][]grant.Grant{}
@@ -103,7 +114,7 @@ func statements(s grant.Set) []policy.Statement {
 			order = append(order, key)
 		}
 		for _, p := range on[r] {
-			same[key] = append(same[key], grant.Grant{Permission: p, Resource: r})
+			same[key] = append(same[key], grant.Grant{Permission: p, Resource: r, Condition: when})
 		}
 	}
 	byResource := policy.Document{Version: policy.Version2012}
@@ -182,7 +193,7 @@ func Fold(s grant.Set) (wider grant.Set, folded map[string][]string) {
 	on := map[grant.Grant][]grant.Grant{} // wildcard → what it would replace
 	for g := range s.All() {
 		if m := foldable.FindStringSubmatch(g.Permission); m != nil {
-			w := grant.Grant{Permission: m[1] + "*", Resource: g.Resource}
+			w := grant.Grant{Permission: m[1] + "*", Resource: g.Resource, Condition: g.Condition}
 			on[w] = append(on[w], g)
 		}
 	}

@@ -43,6 +43,9 @@ type Rule struct {
 	Variables bool
 	// Conditions are the keys on which it depends whether the rule holds.
 	Conditions []string
+	// When is the condition as in [grant.Grant], where a grant can say it; else
+	// empty, though Conditions are there.
+	When string
 }
 
 // Plane is one of Azure's two.
@@ -78,12 +81,12 @@ func (e *Error) Hints() []string {
 }
 
 // Set is what a role says that says no more than grants can: permissions written
-// out, allowed without exception or condition. Anything else is an error.
+// out, allowed without exception. Anything else is an error.
 func (r Role) Set() (grant.Set, error) {
 	var grants []grant.Grant
 	for _, rule := range r.Rules {
-		if rule.Deny || len(rule.Except) > 0 || len(rule.ExceptResources) > 0 || len(rule.Conditions) > 0 {
-			return grant.Set{}, fmt.Errorf("%s: cannot be said as grants, which are Allow, Action and Resource alone", rule.Place)
+		if rule.Deny || len(rule.Except) > 0 || len(rule.ExceptResources) > 0 || len(rule.Conditions) > 0 && rule.When == "" {
+			return grant.Set{}, fmt.Errorf("%s: cannot be said as grants, which are Allow, Action, Resource and Condition alone", rule.Place)
 		}
 		resources := rule.Resources
 		if resources == nil {
@@ -98,7 +101,7 @@ func (r Role) Set() (grant.Set, error) {
 				if !ok {
 					return grant.Set{}, fmt.Errorf("%s: resource %q holds a policy variable, which a grant cannot", rule.Place, res)
 				}
-				grants = append(grants, grant.Grant{Permission: p, Resource: plain})
+				grants = append(grants, grant.Grant{Permission: p, Resource: plain, Condition: rule.When})
 			}
 		}
 	}
@@ -135,6 +138,14 @@ func ruleOfStatement(s policy.Statement, i int, version string) Rule {
 	for _, keys := range s.Condition {
 		for key := range keys {
 			rule.Conditions = append(rule.Conditions, key)
+		}
+	}
+	if s.Condition != nil {
+		one := policy.Document{Version: version, Statements: []policy.Statement{{
+			Effect: policy.EffectAllow, Action: []string{"*"}, Resource: []string{"*"}, Condition: s.Condition,
+		}}}
+		if set, err := one.Set(); err == nil {
+			rule.When = set.Slice()[0].Condition
 		}
 	}
 	return rule

@@ -120,8 +120,9 @@ func Write(groups []Group, o Options) ([]File, error) {
 		}
 		var grants []grant.Grant
 		for one := range g.Set.All() {
-			one.Resource = Fill(one.Resource, o.Values)
-			for _, key := range keysWritten(one.Resource, o) {
+			fill := func(s string) string { return Fill(s, o.Values) }
+			one.Resource, one.Condition = fill(one.Resource), grant.MapCondition(one.Condition, fill)
+			for _, key := range keysWritten(one.Resource+one.Condition, o) {
 				left[key] = true
 			}
 			grants = append(grants, one)
@@ -174,6 +175,9 @@ func checkGroup(g Group, o Options) error {
 	for one := range g.Set.All() {
 		if cloudOf(one.Permission) != o.Cloud {
 			return fmt.Errorf("role %s: %.80q is no permission of %s", g.Name, one.Permission, o.Cloud)
+		}
+		if _, err := grant.ParseCondition(one.Condition); err != nil || one.Condition != "" && o.Cloud != "aws" {
+			return fmt.Errorf("role %s: %s: the condition cannot be written for %s", g.Name, one, o.Cloud)
 		}
 		if strings.ContainsFunc(one.Resource, unicode.IsControl) {
 			return fmt.Errorf("role %s: resource %.80q holds control characters", g.Name, one.Resource)
@@ -260,6 +264,9 @@ func list(g Group, cloud string) ([]byte, error) {
 		}
 		if strings.ContainsFunc(resource, unicode.IsSpace) {
 			return nil, fmt.Errorf("role %s: %s: a list has no way to say a resource with white space in it; use --format native", g.Name, one)
+		}
+		if one.Condition != "" { // without it the list would say more
+			return nil, fmt.Errorf("role %s: %s: a list has no way to say a condition; use --format native", g.Name, one)
 		}
 		b.WriteString(one.Permission)
 		if resource != "*" {

@@ -8,6 +8,7 @@ package hcl
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -151,8 +152,16 @@ func (w *writer) document(d Document) {
 		w.list(st, "not_actions", s.NotAction)
 		w.list(st, "resources", s.Resource)
 		w.list(st, "not_resources", s.NotResource)
-		if len(s.Condition)+len(s.Principal)+len(s.NotPrincipal) > 0 {
-			w.err = fmt.Errorf("%s: %s: conditions and principals are not what grants say", d.Name, s.Place(i))
+		for _, test := range slices.Sorted(maps.Keys(s.Condition)) {
+			for _, variable := range slices.Sorted(maps.Keys(s.Condition[test])) {
+				c := st.AppendNewBlock("condition", nil).Body()
+				c.SetAttributeRaw("test", w.text(test, false))
+				c.SetAttributeRaw("variable", w.text(variable, true))
+				w.list(c, "values", s.Condition[test][variable])
+			}
+		}
+		if len(s.Principal)+len(s.NotPrincipal) > 0 {
+			w.err = fmt.Errorf("%s: %s: principals are not what grants say", d.Name, s.Place(i))
 		}
 	}
 	if d.Inline {
