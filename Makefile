@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-azure test test-stack test-azure unit lint bench build setup tools clean
+.PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-iomete demo-azure test test-stack test-shapes test-azure unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,10 @@ demo-castai: build ## probe docs/examples/castai-gke on the embedded GCP sandbox
 	@$(GO) build -o out/demo-castai/bin/nodes ./docs/examples/castai-gke/nodes
 	@PATH="$$PWD/out/demo-castai/bin:$$PATH" bin/whittle probe --certify $(CERTIFY) --file docs/examples/castai-gke/whittle.yaml --record out/demo-castai/whittle.lock.json --work out/demo-castai/run
 
+demo-iomete: setup build ## probe docs/examples/iomete on the embedded AWS sandbox
+	@mkdir -p out/demo-iomete
+	@$(WITH_MOTO) bin/whittle probe --certify $(CERTIFY) --file docs/examples/iomete/whittle.yaml --record out/demo-iomete/whittle.lock.json --work out/demo-iomete/run
+
 demo-azure: build ## probe docs/examples/azure-aks on the embedded Azure sandbox
 	@mkdir -p out/demo-azure
 	@bin/whittle tools build terraform-provider-azurerm >/dev/null
@@ -79,6 +83,9 @@ test: setup tools lint ## every check and every test, with the race detector
 
 test-stack: setup tools ## the example stack twice, side by side, with reference and verification: about 20 minutes
 	$(WITH_MOTO) WHITTLE_TEST_WHOLE=1 $(GO) test -race -timeout 60m -count=1 -run TestProbeStackWhole ./cmd/whittle
+
+test-shapes: setup ## the other examples on AWS under other names, with verification: about 15 minutes
+	$(WITH_MOTO) WHITTLE_TEST_WHOLE=1 $(GO) test -race -timeout 60m -count=1 -run TestProbeShapes ./cmd/whittle
 
 # `make test` runs them as well where the provider has been built, and says so
 # where it has not.
