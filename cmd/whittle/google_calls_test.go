@@ -129,6 +129,29 @@ func googleCall(ctx context.Context, opts []option.ClientOption, verb string, ar
 			policy.Bindings = append(policy.Bindings, &cloudresourcemanager.Binding{Role: arg[0], Members: []string{arg[1]}})
 			_, err = manager.Projects.SetIamPolicy(project, &cloudresourcemanager.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
 		}
+	case "operator": // an account, with exactly what a file lists
+		list, lerr := os.ReadFile(arg[1])
+		if lerr != nil {
+			return lerr
+		}
+		var held []string
+		for line := range strings.Lines(string(list)) {
+			if words := strings.Fields(line); len(words) > 0 && !strings.HasPrefix(line, "#") {
+				held = append(held, words[0])
+			}
+		}
+		role := "projects/" + project + "/roles/operator"
+		if _, err = identities.Projects.Roles.Create("projects/"+project, &iam.CreateRoleRequest{RoleId: "operator", Role: &iam.Role{IncludedPermissions: held}}).Context(ctx).Do(); err != nil {
+			_, err = identities.Projects.Roles.Patch(role, &iam.Role{IncludedPermissions: held}).UpdateMask("includedPermissions").Context(ctx).Do()
+		}
+		if err != nil {
+			break
+		}
+		policy, perr := manager.Projects.GetIamPolicy(project, &cloudresourcemanager.GetIamPolicyRequest{}).Context(ctx).Do()
+		if err = perr; err == nil {
+			policy.Bindings = append(policy.Bindings, &cloudresourcemanager.Binding{Role: role, Members: []string{"serviceAccount:" + arg[0] + "@" + project + ".iam.gserviceaccount.com"}})
+			_, err = manager.Projects.SetIamPolicy(project, &cloudresourcemanager.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
+		}
 	case "label": // the project
 		project, perr := manager.Projects.Get(project).Context(ctx).Do()
 		if err = perr; err == nil {

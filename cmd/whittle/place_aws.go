@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	auditaws "github.com/whittle-iam/whittle/sandbox/audit/aws"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
@@ -51,4 +53,8 @@ func (o onAWS) pool(ctx context.Context, c poolConfig) (identities, error) {
 func (o onAWS) clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error) {
 	report, err := roleaws.Clean(ctx, o.config(c), purge)
 	return report.Emptied, report.Deleted, err
+}
+
+func (o onAWS) witness() (log auditLog, soon, late time.Duration) {
+	return auditaws.Log{SDK: o.sdk}, auditaws.Usual, auditaws.Latest
 }

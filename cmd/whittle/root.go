@@ -61,6 +61,7 @@ whittle.lock.json, the converged set of permissions per step.`,
 	})
 	root.AddCommand(
 		newInit(g),
+		newDoctor(g),
 		newProbe(g),
 		newCheck(g),
 		newShow(g),

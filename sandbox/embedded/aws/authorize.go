@@ -112,7 +112,7 @@ func (g *Gate) context(r *request) map[string][]string {
 // refuse says no in the service's own form.
 func (g *Gate) refuse(w http.ResponseWriter, r *request, no refusal) {
 	g.ledger.Add(r.name(), true)
-	r.refused = true
+	r.refused, r.told = true, r.said(no)
 	f := g.word(r, no)
 	if r.call.Service == "ec2" {
 		var err error

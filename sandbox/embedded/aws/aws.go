@@ -29,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/account"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/facts"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/moto"
@@ -62,6 +63,8 @@ type Options struct {
 	// Forms chooses between forms of refusals that AWS has had at different
 	// times; the zero value is EC2's of today and S3's bare one.
 	Forms wire.Forms
+	// Audit is what goes wrong between a request and the event history.
+	Audit auditlog.Faults
 	// Trace is called with every request that was authenticated and known, when
 	// it has been answered; from many goroutines. Nil means that nobody listens.
 	Trace func(trace.Trace)
@@ -88,6 +91,7 @@ type Gate struct {
 	reader  account.Reader
 
 	ledger ledger.Ledger
+	audit  auditlog.Log
 }
 
 // New makes a gate before a state.
@@ -100,6 +104,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 		o: o, log: o.Log, book: &facts.Book{State: o.State}, timeline: propagation.Timeline[*account.View]{Delay: o.Propagation},
 		sts:    sts.Service{Ring: sts.NewRing(o.Account), Sealer: sealer, Account: o.Account, State: o.State},
 		reader: account.Reader{State: o.State}, snapshots: map[string]map[string]sts.Key{},
+		audit: auditlog.Log{Faults: o.Audit},
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -166,6 +171,7 @@ type request struct {
 	facts         map[string][]string // condition keys of request and principal
 	params        url.Values          // of the query protocol
 	refused       bool
+	told          [2]string // the error of a refusal, for the event history
 }
 
 // name is the operation as it is counted and logged.
@@ -200,10 +206,10 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 
 // trace tells who listens what became of a request.
 func (g *Gate) trace(r *request, began time.Time, status int) {
-	if g.o.Trace == nil || r.call.Source == "" {
+	if r.call.Source == "" {
 		return
 	}
-	t := trace.Trace{Time: began, Principal: r.who.ARN, Agent: r.received.UserAgent(), Operation: r.name(), Status: status, Refused: r.refused}
+	t := trace.Trace{Error: r.told, Time: began, Principal: r.who.ARN, Agent: r.received.UserAgent(), Operation: r.name(), Status: status, Refused: r.refused}
 	needs := r.call.Needs
 	if r.call.HideMissing != nil && status == http.StatusNotFound {
 		needs = append(needs[:len(needs):len(needs)], *r.call.HideMissing)
@@ -211,7 +217,10 @@ func (g *Gate) trace(r *request, began time.Time, status int) {
 	for _, n := range needs {
 		t.Needs = append(t.Needs, trace.Needed{Action: n.Action, Resource: n.Resource})
 	}
-	g.o.Trace(t)
+	if g.o.Trace != nil {
+		g.o.Trace(t)
+	}
+	g.record(r, t)
 }
 
 func (g *Gate) serve(ctx context.Context, w http.ResponseWriter, r *request) {
@@ -260,7 +269,12 @@ func (g *Gate) serve(ctx context.Context, w http.ResponseWriter, r *request) {
 		return
 	}
 	g.ledger.Add(r.name(), false)
+	answer := g.own(r)
 	switch {
+	case answer != nil:
+		if err := answer(ctx, w, r); err != nil {
+			g.broken(w, r, err)
+		}
 	case call.Service == "sts":
 		g.token(ctx, w, r)
 	case call.Partial:

@@ -3,12 +3,10 @@ package aws
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 
 	"github.com/whittle-iam/whittle/harness"
@@ -63,29 +61,4 @@ func suite(cfg Config, patience time.Duration) roletest.Suite {
 func TestConformanceFake(t *testing.T) {
 	f := newFake()
 	roletest.Run(t, suite(f.config(), time.Second))
-}
-
-// TestConformanceAccount runs on a real account, as whoever the SDK's own
-// configuration says, if WHITTLE_TEST_AWS_ACCOUNT names that account.
-func TestConformanceAccount(t *testing.T) {
-	account := os.Getenv("WHITTLE_TEST_AWS_ACCOUNT")
-	if account == "" {
-		t.Skip("WHITTLE_TEST_AWS_ACCOUNT is not set")
-	}
-	sdk, err := config.LoadDefaultConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := Config{SDK: sdk, Stack: "conformance", RunID: "1"}
-	p, err := Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.Account() != account {
-		t.Fatalf("the credentials are of account %s", p.Account())
-	}
-	roletest.Run(t, suite(cfg, 5*time.Minute))
-	if _, err := Clean(t.Context(), cfg, true); err != nil {
-		t.Error(err)
-	}
 }

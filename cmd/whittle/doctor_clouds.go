@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/whittle-iam/whittle/sandbox/audit/azure"
+	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
+	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
+	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
+)
+
+func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
+	d.clock(ctx, o.plain, "https://cloudresourcemanager.googleapis.com/")
+	p, err := rolegcp.Open(ctx, o.config(c.poolConfig))
+	if err != nil {
+		d.failed("operator", err)
+		return
+	}
+	d.add(checkOK, "operator", "", "%s", p.Operator())
+	t, err := p.Target(ctx)
+	d.target(t, err, c.named)
+	needs := rolegcp.Needs()
+	lacks, err := p.Lacks(ctx, needs)
+	if err != nil {
+		d.failed("rights", err)
+		return
+	}
+	d.lacking(lacks, needs.Len())
+	if len(lacks) > 0 {
+		return // what follows asks with them
+	}
+	left, err := p.Left(ctx)
+	if err != nil {
+		d.failed("leftovers", err)
+		return
+	}
+	var texts []string
+	if n := len(left.Accounts) + len(left.Roles); n > 0 {
+		texts = append(texts, fmt.Sprintf("%s and %s of this stack", count(len(left.Accounts), "service account"), count(len(left.Roles), "role")))
+	}
+	if len(left.Bound) > 0 {
+		texts = append(texts, "still bound: "+strings.Join(left.Bound, ", "))
+	}
+	d.left(strings.Join(texts, "; "))
+	if len(left.Deleted) > 0 {
+		d.add(checkOK, "deleted roles", "", "%s of this stack are deleted softly, and are brought back: an id cannot be used anew for weeks", count(len(left.Deleted), "role"))
+	}
+	for _, q := range []struct {
+		what       string
+		there, max int
+	}{{"custom roles", left.AllRoles, rolegcp.MaxRoles}, {"service accounts", left.AllAccounts, rolegcp.MaxAccounts}} {
+		fresh := len(c.names())
+		if q.there+fresh > q.max {
+			d.add(checkFail, "quota", "delete some, or ask for more", "the project has %d %s, and a probe makes up to %d more: the quota is %d unless it was raised", q.there, q.what, fresh, q.max)
+		} else {
+			d.add(checkOK, "quota", "", "%d %s of %d; a probe makes up to %d", q.there, q.what, q.max, fresh)
+		}
+	}
+	var off []string
+	for _, kind := range []string{"ADMIN_READ", "DATA_READ", "DATA_WRITE"} {
+		if !slices.Contains(left.Audited, kind) {
+			off = append(off, kind)
+		}
+	}
+	if len(off) == 0 {
+		d.add(checkOK, "audit logs", "", "Data Access logs are on for all services")
+	} else {
+		d.add(checkWarn, "audit logs", "turn them on for allServices in the project's policy (auditConfigs), if the lifecycle says audit: true: they are off in a new project, and cost money",
+			"Data Access logs are off (%s): the log shows no reads", strings.Join(off, ", "))
+	}
+}
+
+func (o onAWS) examine(ctx context.Context, d *diagnosis, c examination) {
+	client := &http.Client{}
+	d.clock(ctx, client, "https://sts."+o.sdk.Region+".amazonaws.com/")
+	p, err := roleaws.Open(ctx, o.config(c.poolConfig))
+	if err != nil {
+		d.failed("operator", err)
+		return
+	}
+	if err := rightAccount(c.lc.File, c.lc.Sandbox, p.Account()); err != nil {
+		d.failed("operator", err)
+		return
+	}
+	d.add(checkOK, "operator", "", "%s", p.Operator())
+	t, err := p.Target(ctx)
+	d.target(t, err, c.named)
+	needs := roleaws.Needs()
+	lacks, err := p.Lacks(ctx, needs)
+	if err != nil {
+		d.failed("rights", err)
+		return
+	}
+	d.lacking(lacks, needs.Len())
+	if len(lacks) > 0 {
+		return
+	}
+	left, err := p.Left(ctx)
+	if err != nil {
+		d.failed("leftovers", err)
+		return
+	}
+	text := ""
+	if len(left.Roles)+len(left.Policies) > 0 {
+		text = fmt.Sprintf("%s and %s that are attached to nothing, of this stack", count(len(left.Roles), "role"), plural(len(left.Policies), "policy", "policies"))
+	}
+	d.left(text)
+	d.add(checkOK, "audit logs", "", "CloudTrail's event history is always on: management events, and no data events")
+}
+
+func (o onAzure) examine(ctx context.Context, d *diagnosis, c examination) {
+	client := o.http
+	if client == nil {
+		client = &http.Client{}
+	}
+	d.clock(ctx, client, "https://management.azure.com/")
+	p, err := roleazure.Open(ctx, o.config(c.poolConfig))
+	if err != nil {
+		d.failed("operator", err)
+		return
+	}
+	who, err := p.Operator(ctx)
+	if err != nil {
+		d.failed("operator", err)
+		return
+	}
+	d.add(checkOK, "operator", "", "%s", who)
+	t, err := p.Target(ctx)
+	d.target(t, err, c.named)
+	needs := roleazure.Needs()
+	lacks, err := p.Lacks(ctx, needs)
+	if err != nil {
+		d.failed("rights", err)
+		return
+	}
+	d.lacking(lacks, needs.Len()+1) // and Graph's
+	if len(lacks) > 0 {
+		return
+	}
+	left, err := p.Left(ctx)
+	if err != nil {
+		d.failed("leftovers", err)
+		return
+	}
+	text := ""
+	if len(left.Applications)+len(left.Roles) > 0 {
+		text = fmt.Sprintf("%s with %s, and %s of this stack", count(len(left.Applications), "application"), count(left.Secrets, "secret"), count(len(left.Roles), "role"))
+	}
+	d.left(text)
+	d.add(checkOK, "audit logs", "", "the Activity Log is always on, without reads; an event takes %s to %s", azure.Usual, azure.Latest)
+}
