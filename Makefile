@@ -19,7 +19,7 @@ endif
 .PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-iomete demo-azure test test-stack test-shapes test-azure unit lint bench build setup tools clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## build bin/whittle
 	@mkdir -p bin
@@ -84,7 +84,7 @@ test: setup tools lint ## every check and every test, with the race detector
 test-stack: setup tools ## the example stack twice, side by side, with reference and verification: about 20 minutes
 	$(WITH_MOTO) WHITTLE_TEST_WHOLE=1 $(GO) test -race -timeout 60m -count=1 -run TestProbeStackWhole ./cmd/whittle
 
-test-shapes: setup ## the other examples on AWS under other names, with verification: about 15 minutes
+test-shapes: setup tools ## the other examples on AWS under other names, with verification: about 15 minutes
 	$(WITH_MOTO) WHITTLE_TEST_WHOLE=1 $(GO) test -race -timeout 60m -count=1 -run TestProbeShapes ./cmd/whittle
 
 # `make test` runs them as well where the provider has been built, and says so

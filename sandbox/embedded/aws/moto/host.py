@@ -33,6 +33,8 @@ try:
     import kubernetes
     import lacking
     from moto import __version__ as moto_version
+    from moto.autoscaling.responses import AutoScalingResponse
+    from moto.core.responses import ActionResult
     from moto.ec2.models import EC2Backend
     from moto.ec2.models.amis import AmiBackend
     from moto.ec2.models.launch_templates import LaunchTemplate
@@ -151,12 +153,17 @@ def mend():
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
 
     # moto reads the user data of a launch template's first version, not of the
-    # later ones, and then fails to launch instances by those.
+    # later ones, and then fails to launch instances by those. The tags of the
+    # template itself it takes for a part of what it launches.
     create_version = LaunchTemplate.create_version
 
     def read_and_create(self, data, description):
         if isinstance(data.get("UserData"), (str, bytes)):
             data["UserData"] = parse_user_data(data["UserData"])
+        tags = data.pop("TagSpecifications", [])
+        tags = [t for t in tags if t.get("ResourceType") != "launch-template"]
+        if tags:
+            data["TagSpecifications"] = tags
         return create_version(self, data, description)
 
     LaunchTemplate.create_version = read_and_create
@@ -164,7 +171,26 @@ def mend():
         AccountAttributes.describe_account_attributes
     )
     AmiBackend.create_image = with_snapshot_tags(AmiBackend.create_image)
+    AutoScalingResponse.put_scaling_policy = with_state(
+        AutoScalingResponse.put_scaling_policy
+    )
     mend_transit_gateways()
+
+
+def with_state(put):
+    """moto forgets whether a scaling policy is enabled, gives one that does not
+    predict an empty configuration of predictions, and answers without its ARN."""
+
+    def done(self):
+        put(self)
+        policy = self.autoscaling_backend.policies[self._get_param("PolicyName")]
+        policy.enabled = self._get_bool_param("Enabled", True)
+        policy.predictive_scaling_configuration = (
+            policy.predictive_scaling_configuration or None
+        )
+        return ActionResult({"PolicyARN": policy.arn})
+
+    return done
 
 
 def mend_transit_gateways():

@@ -55,6 +55,14 @@ func TestLaunchTemplateVersions(t *testing.T) {
 	if body := send(t, h, "CreateLaunchTemplateVersion", data+"c2Vjb25k"); !strings.Contains(body, "<userData>c2Vjb25k</userData>") {
 		t.Errorf("the second version is %s", body)
 	}
+	send(t, h, "CreateLaunchTemplate", "&LaunchTemplateName=tagged&LaunchTemplateData.ImageId=ami-12c6146b&TagSpecification.1.ResourceType=launch-template&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=v"+
+		"&LaunchTemplateData.TagSpecification.1.ResourceType=instance&LaunchTemplateData.TagSpecification.1.Tag.1.Key=i&LaunchTemplateData.TagSpecification.1.Tag.1.Value=v")
+	if body := send(t, h, "DescribeLaunchTemplateVersions", "&LaunchTemplateName=tagged"); strings.Contains(body, ">launch-template<") || !strings.Contains(body, ">instance<") {
+		t.Errorf("a template's own tags are in its version, or those of its instances are not: %s", body)
+	}
+	if body := send(t, h, "DescribeLaunchTemplates", "&LaunchTemplateName.1=tagged"); !strings.Contains(body, "<key>k</key>") {
+		t.Errorf("the template has lost its tags: %s", body)
+	}
 	r := request(t, "CreateAutoScalingGroup", "&AutoScalingGroupName=g&MinSize=1&MaxSize=1&AvailabilityZones.member.1=us-east-1a"+
 		"&LaunchTemplate.LaunchTemplateName=t&LaunchTemplate.Version=2")
 	r.URL.Host, r.Host = "autoscaling.us-east-1.amazonaws.com", ""
@@ -165,6 +173,13 @@ func TestLacking(t *testing.T) {
 		id, _, _ := strings.Cut(rest, "<")
 		return id
 	}
+	const policy = "&PolicyName=p&PolicyType=TargetTrackingScaling&TargetTrackingConfiguration.TargetValue=60&TargetTrackingConfiguration.PredefinedMetricSpecification.PredefinedMetricType=ASGAverageCPUUtilization"
+	says(ask("autoscaling", "", group+"PutScalingPolicy"+policy), "200", "<PolicyARN>")
+	if got := ask("autoscaling", "", group+"DescribePolicies"); !strings.Contains(got, "<Enabled>true</Enabled>") || strings.Contains(got, "<PredictiveScalingConfiguration") {
+		t.Errorf("the policy is %s", got)
+	}
+	says(ask("autoscaling", "", group+"PutScalingPolicy&Enabled=false"+policy), "200")
+	says(ask("autoscaling", "", group+"DescribePolicies"), "<Enabled>false</Enabled>")
 	first := instance()
 	says(ask("autoscaling", "", group+"StartInstanceRefresh"), "200", "<InstanceRefreshId>")
 	if now := instance(); first == "" || now == "" || now == first {
