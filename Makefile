@@ -97,13 +97,14 @@ test-azure: ## the example on Azure with the real provider, which is built first
 SOAK_SEEDS ?= 10000
 SOAK_KILLS ?= 200
 SOAK_REAL  ?= 5
+SOAK_KILL_TIME ?= 2h
 SOAK_RATE  ?= 2000
 SOAK_TIME  ?= 60s
 SOAK_BOMB  ?= 10240
 SOAK       ?= faults repeats bombs sim proxy kills real
 
 soak: setup ## faults, kills and load for long, ending in a table: more than an hour; SOAK=kills for that part alone
-	@$(WITH_MOTO) GO=$(GO) PARTS="$(SOAK)" OUT=out/soak BOMB=$(SOAK_BOMB) SEEDS=$(SOAK_SEEDS) KILLS=$(SOAK_KILLS) REAL=$(SOAK_REAL) RATE=$(SOAK_RATE) TIME=$(SOAK_TIME) .ci/soak
+	@$(WITH_MOTO) GO=$(GO) PARTS="$(SOAK)" OUT=out/soak BOMB=$(SOAK_BOMB) SEEDS=$(SOAK_SEEDS) KILLS=$(SOAK_KILLS) KILL_TIME=$(SOAK_KILL_TIME) REAL=$(SOAK_REAL) RATE=$(SOAK_RATE) TIME=$(SOAK_TIME) .ci/soak
 
 unit: ## the tests that need neither terraform nor moto
 	$(GO) test -race -short $$($(GO) list ./... | grep -v -E '/sandbox/embedded(/aws(/(account|facts|moto))?)?$$')

@@ -24,6 +24,7 @@ var (
 	crashSeeds = flag.Int("crash-seeds", 4, "how many seeded kills of a probe with a fast terraform")
 	crashReal  = flag.Int("crash-real", 0, "how many seeded kills of a probe with the real terraform")
 	crashSeed  = flag.Int("crash-seed", -1, "only this seed")
+	crashTime  = flag.Duration("crash-time", 0, "take no further seed when this long is over; 0 is no bound")
 )
 
 const crashStack = `cloud: gcp
@@ -262,7 +263,13 @@ func TestKilled(t *testing.T) {
 	if *crashSeed >= 0 {
 		seeds = []int{*crashSeed}
 	}
-	for _, seed := range seeds {
+	began := time.Now()
+	for i, seed := range seeds {
+		if *crashTime > 0 && time.Since(began) > *crashTime {
+			t.Logf("after %s only %d of %d seeds are through", *crashTime, i, len(seeds))
+			seeds = seeds[:i]
+			break
+		}
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			c.seed(t, seed)
 			if after := c.left(t); after != before {
