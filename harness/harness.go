@@ -95,6 +95,8 @@ type Config struct {
 	Certify Depth
 	// Budget bounds what certifying costs.
 	Budget Budget
+	// Decoys are made before a verification and asked for after it; nil leaves that out.
+	Decoys Decoys
 	// SkipVerify leaves out the verification; the result is not verified.
 	SkipVerify bool
 	// Known is what an interrupted run already found, by step.
@@ -191,6 +193,8 @@ func (r StepResult) Set() grant.Set {
 type Result struct {
 	Steps    []StepResult
 	Verified bool
+	// Trials are the requests for decoys under the final roles.
+	Trials []Trial
 	// Tools holds the versions of the tools that ran.
 	Tools map[string]string
 }

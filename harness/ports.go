@@ -196,3 +196,25 @@ type Decoder interface {
 	// Decode gives what the message says is missing.
 	Decode(ctx context.Context, encoded string) (grant.Grant, error)
 }
+
+// Decoys are resources in the sandbox that are not the lifecycle's.
+type Decoys interface {
+	// Plant makes decoys of the types that the sets hold something on, as the
+	// operator.
+	Plant(ctx context.Context, sets []grant.Set) error
+	// Try asks for the decoys as an identity whose role holds s, by actions that s
+	// holds on resources of their types.
+	Try(ctx context.Context, id Identity, s grant.Set) ([]Trial, error)
+}
+
+// Trial is what became of a request for a decoy.
+type Trial struct {
+	Step                 string
+	Permission, Resource string // of the request
+	Decoy                string // for people: what it is
+	Allowed              bool
+	// Grant is the one that allows it, and Why says why it could not be narrower;
+	// empty where it was refused.
+	Grant grant.Grant
+	Why   string
+}

@@ -134,6 +134,9 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 	if err := l.settle(ctx, passVerify, final); err != nil {
 		return nil, err
 	}
+	if err := l.plant(ctx, final); err != nil {
+		return nil, err
+	}
 	for i := range l.result.Steps {
 		r := &l.result.Steps[i]
 		arb := l.newArbiter(ctx, r.Step, passVerify, watch, l.identities[r.Step.Name], r.Set())
@@ -161,7 +164,7 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 		}
 		return nil, &FailedError{Step: r.Step.Name, How: "under its final role", Diagnostics: out.Diagnostics, Output: out.Output, Notes: l.explain(r.Step.Name, arb, out)}
 	}
-	return nil, nil
+	return nil, l.tryDecoys(ctx)
 }
 
 // putBack sorts what a failed verification was refused: what to put back, a

@@ -146,6 +146,8 @@ var mayImport = map[string][]string{
 		"harness", "harness/lifecycle", "parsers/refusal",
 		"sandbox/intercept", "sandbox/proc", "sandbox/step/terraform", "sandbox/step/packer", "sandbox/step/command",
 	},
+	// What is not the lifecycle's, for a verification to be refused.
+	"sandbox/decoy": {"harness", "harness/grant", "parsers", "parsers/refusal"},
 	// Whether a place may be probed: a decision about what a cloud says of it.
 	"sandbox/role/guard":        {},
 	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/...", "sandbox/role/guard"},

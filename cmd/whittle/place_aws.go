@@ -9,8 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	auditaws "github.com/whittle-iam/whittle/sandbox/audit/aws"
+	"github.com/whittle-iam/whittle/sandbox/decoy"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 )
@@ -48,6 +50,11 @@ func (o onAWS) pool(ctx context.Context, c poolConfig) (identities, error) {
 		return nil, err
 	}
 	return pool, nil
+}
+
+// decoys are those of the account, for a lifecycle that asks for scope or conditions.
+func (o onAWS) decoys(lc lifecycle.Lifecycle, account string) harness.Decoys {
+	return &decoy.AWS{SDK: o.sdk, Account: account, Owned: lc.OwnedByTag}
 }
 
 func (o onAWS) clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error) {

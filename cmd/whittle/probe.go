@@ -351,6 +351,8 @@ type probeSummary struct {
 	Verified bool          `json:"verified"`
 	Seconds  float64       `json:"seconds"`
 	Steps    []stepSummary `json:"steps"`
+	// Decoys is there where the verification was held against some.
+	Decoys *decoySummary `json:"decoys,omitempty"`
 	Audit    *audit.Report `json:"audit,omitempty"`
 }
 
@@ -388,6 +390,9 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 			state += "; " + proof
 		}
 		fmt.Fprintf(g.err, "%s; the record is %s\n", state, o.record)
+		if len(result.Trials) > 0 {
+			printDecoys(g.err, decoysOf(result))
+		}
 		if err := printHeard(g.err, found); err != nil {
 			return err
 		}
@@ -405,6 +410,10 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 	}
 	if len(found.Steps) > 0 {
 		sum.Audit = &found
+	}
+	if len(result.Trials) > 0 {
+		decoys := decoysOf(result)
+		sum.Decoys = &decoys
 	}
 	return printJSON(g.out, sum)
 }

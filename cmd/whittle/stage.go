@@ -112,8 +112,15 @@ func (st *stage) at() record.Place {
 
 // config is what every run of the loop on this stage has.
 func (st *stage) config(rd *rundir, lc lifecycle.Lifecycle, o probeOptions) harness.Config {
+	var decoys harness.Decoys
+	// Resources of a real account are the operator's money, and cleaning up is his.
+	if in, ok := st.place.operator.(interface {
+		decoys(lc lifecycle.Lifecycle, account string) harness.Decoys
+	}); ok && st.place.embedded != nil && (lc.Scope != "" || lc.Conditions) {
+		decoys = in.decoys(lc, st.account())
+	}
 	return harness.Config{
-		Lifecycle: lc, Executor: st.executor, Pool: st.pool, World: st.steps.World(), Resetter: st.steps,
+		Decoys: decoys, Lifecycle: lc, Executor: st.executor, Pool: st.pool, World: st.steps.World(), Resetter: st.steps,
 		Journal: told{rd.journal, st.show.event}, Account: st.account(), Patience: o.patience, Seen: lc.Audit, Log: st.log,
 	}
 }

@@ -269,6 +269,13 @@ func existing(permission, resource string) bool {
 	return tagged[service] != nil && tagged[service].MatchString(resource)
 }
 
+// Tells tells whether a resource that AWS calls by an id of its own can be told by
+// its tags.
+func Tells(resource string) bool {
+	part := strings.SplitN(resource, ":", 4)
+	return len(part) == 4 && tagged[part[2]] != nil && tagged[part[2]].MatchString(resource)
+}
+
 // visit calls see with the parameters of a request: each text with the name that
 // it has where it stands.
 func visit(r request.Request, see func(name, value string)) {

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/report"
+)
+
+// decoySummary is what became of the requests for what is not the lifecycle's.
+type decoySummary struct {
+	Requests int `json:"requests"`
+	Refused  int `json:"refused"`
+	// Open are the grants that hold on others' resources as well.
+	Open []openGrant `json:"open"`
+}
+
+type openGrant struct {
+	Permission string `json:"permission"`
+	Resource   string `json:"resource"`
+	Why        string `json:"why"`
+}
+
+func decoysOf(result harness.Result) decoySummary {
+	sum := decoySummary{Requests: len(result.Trials), Open: []openGrant{}}
+	for _, t := range result.Trials {
+		open := openGrant{t.Grant.Permission, t.Grant.Resource, t.Why}
+		switch {
+		case !t.Allowed:
+			sum.Refused++
+		case !slices.Contains(sum.Open, open):
+			sum.Open = append(sum.Open, open)
+		}
+	}
+	return sum
+}
+
+// printDecoys says it for people.
+func printDecoys(w io.Writer, sum decoySummary) {
+	fmt.Fprintf(w, "of %s for decoys under the final roles %d were refused\n", count(sum.Requests, "request"), sum.Refused)
+	for _, o := range sum.Open {
+		fmt.Fprintf(w, "  not scoped: %s on %s: %s\n", report.Visible(o.Permission), report.Visible(o.Resource), o.Why)
+	}
+}

@@ -1,0 +1,94 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/catalog/condition"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+)
+
+// DecoyError: a final role let through a request for what is not the lifecycle's.
+type DecoyError struct{ Trial Trial }
+
+func (e *DecoyError) Error() string {
+	by := "no statement that Whittle wrote allows it"
+	if e.Trial.Grant != (grant.Grant{}) {
+		by = "allowed by the statement " + e.Trial.Grant.String()
+	}
+	return fmt.Sprintf("step %s: its final role was let through with %s on %s, which is not the lifecycle's (a decoy: %s); %s",
+		e.Trial.Step, e.Trial.Permission, e.Trial.Resource, e.Trial.Decoy, by)
+}
+
+// plant makes the decoys of a verification.
+func (l *loop) plant(ctx context.Context, final map[string]grant.Set) error {
+	if l.Decoys == nil {
+		return nil
+	}
+	var sets []grant.Set
+	for _, r := range l.result.Steps {
+		sets = append(sets, final[r.Step.Name])
+	}
+	return l.Decoys.Plant(ctx, sets)
+}
+
+// tryDecoys asks for the decoys under the final roles.
+func (l *loop) tryDecoys(ctx context.Context) error {
+	l.result.Trials = nil
+	if l.Decoys == nil {
+		return nil
+	}
+	for _, r := range l.result.Steps {
+		trials, err := l.Decoys.Try(ctx, l.identities[r.Step.Name], r.Set())
+		if err != nil {
+			return fmt.Errorf("step %s: %w", r.Step.Name, err)
+		}
+		for _, t := range trials {
+			t.Step = r.Step.Name
+			if t.Allowed {
+				t.Grant, t.Why = excuse(t, r.Set(), l.Lifecycle)
+			}
+			l.result.Trials = append(l.result.Trials, t)
+			if t.Allowed && t.Why == "" {
+				return &DecoyError{t}
+			}
+		}
+	}
+	refused := 0
+	for _, t := range l.result.Trials {
+		if !t.Allowed {
+			refused++
+		}
+	}
+	note := fmt.Sprintf("%d requests for decoys, %d refused", len(l.result.Trials), refused)
+	return l.Journal.Append(journal.Event{Kind: journal.KindNote, Pass: passVerify, Text: note})
+}
+
+// excuse gives the grant that lets a request for a decoy through, and why it could
+// not be narrower. Where there is no reason, it should have been refused.
+func excuse(t Trial, s grant.Set, lc lifecycle.Lifecycle) (by grant.Grant, why string) {
+	for g := range s.All() {
+		if g.Permission != t.Permission || g.Resource != "*" && !catalog.Match(g.Resource, t.Resource) {
+			continue
+		}
+		by = g
+		switch {
+		case condition.Hopeful(g.Condition):
+		case lc.ScopeOrDefault() != lifecycle.ScopeResource && catalog.Risk(g.Permission) == "":
+			return g, "scope: " + string(lc.ScopeOrDefault())
+		case g.Resource == "*":
+			return g, "AWS checks the action on no resource"
+		case catalog.Widen(t.Resource) != g.Resource:
+		case len(lc.OwnedByTag) == 0:
+			return g, "AWS makes up the id, and owned_by_tag names no tag"
+		case condition.Tells(t.Resource):
+			return g, "the step needs it on something without the tags of owned_by_tag"
+		default:
+			return g, "AWS makes up the id, and no tag is known to be checked"
+		}
+	}
+	return by, ""
+}
