@@ -353,7 +353,7 @@ type probeSummary struct {
 	Steps    []stepSummary `json:"steps"`
 	// Decoys is there where the verification was held against some.
 	Decoys *decoySummary `json:"decoys,omitempty"`
-	Audit    *audit.Report `json:"audit,omitempty"`
+	Audit  *audit.Report `json:"audit,omitempty"`
 }
 
 type stepSummary struct {

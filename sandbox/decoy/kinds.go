@@ -158,6 +158,12 @@ var kinds = []kind{
 			{"sqs:ListQueueTags", func(_, arn string) request {
 				return target("sqs", "sqs", "1.0", "AmazonSQS.ListQueueTags", map[string]any{"QueueUrl": queueURL(arn)})
 			}},
+			{"sqs:GetQueueUrl", func(id, _ string) request {
+				return target("sqs", "sqs", "1.0", "AmazonSQS.GetQueueUrl", map[string]any{"QueueName": id})
+			}},
+			{"sqs:SendMessage", func(_, arn string) request {
+				return target("sqs", "sqs", "1.0", "AmazonSQS.SendMessage", map[string]any{"QueueUrl": queueURL(arn), "MessageBody": "whittle tries"})
+			}},
 			{"sqs:SetQueueAttributes", func(_, arn string) request {
 				return target("sqs", "sqs", "1.0", "AmazonSQS.SetQueueAttributes", map[string]any{"QueueUrl": queueURL(arn), "Attributes": map[string]string{"DelaySeconds": "0"}})
 			}},

@@ -1,0 +1,97 @@
+package harness
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// What is refused under a condition on tags that is in force has not the tags: it is
+// granted without, and no sooner.
+func TestOwnership(t *testing.T) {
+	const own, vpcs = "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0a1b", "arn:aws:ec2:us-east-1:123456789012:vpc/*"
+	lc := lifecycle.Lifecycle{Cloud: "aws", Conditions: true, OwnedByTag: map[string]string{"team": "blue"}, Sandbox: lifecycle.Sandbox{Embedded: true}}
+	l := newLoop(Config{Lifecycle: lc})
+	step := lifecycle.Step{Name: "apply"}
+	x := refusal.Exchange{Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: "ec2.us-east-1.amazonaws.com", Path: "/"},
+		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, Body: []byte("Action=DeleteVpc&VpcId=vpc-0a1b")}
+	d := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission, Permission: "ec2:DeleteVpc", Resource: own}
+	tagged := grant.Grant{Permission: "ec2:DeleteVpc", Resource: vpcs, Condition: `{"StringEquals":{"aws:ResourceTag/team":"blue"}}`}
+	plain := grant.Grant{Permission: "ec2:DeleteVpc", Resource: vpcs}
+
+	asked := func(held grant.Set, want action, grants ...grant.Grant) {
+		t.Helper()
+		dec := decide(held, d, nil, false, l.ownership(step).rules(l.rules(step), x))
+		if dec.action != want || !slices.Equal(dec.grants, grants) {
+			t.Fatalf("%v and %v, want %v and %v", dec.action, dec.grants, want, grants)
+		}
+	}
+	asked(grant.Set{}, add, tagged)
+	asked(grant.Of(tagged), wait, tagged)
+	late := func(grant.Grant, time.Duration) bool { return false }
+	if l.ownership(step).lack([]grant.Grant{tagged}, late) {
+		t.Fatal("what is not in force shows nothing")
+	}
+	asked(grant.Of(tagged), wait, tagged)
+	inForce := func(_ grant.Grant, after time.Duration) bool { return after < time.Second }
+	if l.ownership(step).lack([]grant.Grant{plain}, inForce) || !l.ownership(step).lack([]grant.Grant{tagged}, inForce) {
+		t.Fatal("what is refused under its condition has not the tags")
+	}
+	asked(grant.Of(tagged), add, plain)
+	asked(grant.Of(tagged, plain), wait, plain)
+	// Another step's requests are others.
+	if dec := decide(grant.Set{}, d, nil, false, l.ownership(lifecycle.Step{Name: "destroy"}).rules(l.rules(step), x)); !slices.Equal(dec.grants, []grant.Grant{tagged}) {
+		t.Errorf("another step: %v", dec.grants)
+	}
+	// A resumed run knows it.
+	resumed := newLoop(Config{Lifecycle: lc, Known: map[string]Known{"apply": {Entries: []Entry{{Grant: plain}}}}})
+	if dec := decide(grant.Set{}, d, nil, false, resumed.ownership(step).rules(resumed.rules(step), x)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
+		t.Errorf("resumed: %v", dec.grants)
+	}
+	if got := untagged([]Entry{{Grant: plain}, {Grant: tagged}}); len(got) != 1 || got[0].Grant != plain {
+		t.Errorf("both: %v", got)
+	}
+	if got := untagged([]Entry{{Grant: tagged}}); len(got) != 1 {
+		t.Errorf("one: %v", got)
+	}
+	// Without conditions nothing has one.
+	none := newLoop(Config{Lifecycle: lifecycle.Lifecycle{Cloud: "aws"}})
+	if dec := decide(grant.Set{}, d, nil, false, none.ownership(step).rules(none.rules(step), x)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
+		t.Errorf("no conditions: %v", dec.grants)
+	}
+	// Having it without the condition means having it, and not the other way round.
+	if !covers(plain, tagged) || covers(tagged, plain) || !covers(tagged, tagged) {
+		t.Error("covers")
+	}
+}
+
+// Why a decoy was let through, and that there is no reason where it should not have
+// been.
+func TestExcuse(t *testing.T) {
+	const queue, role = "arn:aws:sqs:us-east-1:123456789012:decoy", "arn:aws:iam::123456789012:role/decoy"
+	for _, tt := range []struct {
+		permission, decoy string
+		held              grant.Grant
+		scope             lifecycle.Scope
+		why               string
+	}{
+		{"sqs:SendMessage", queue, grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:*"}, lifecycle.ScopeType, "scope: type"},
+		{"sqs:SendMessage", queue, grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:*"}, "", ""},
+		{"sqs:SendMessage", queue, grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:mine"}, "", ""},
+		{"iam:PassRole", role, grant.Grant{Permission: "iam:PassRole", Resource: "arn:aws:iam::123456789012:role/*"}, lifecycle.ScopeType, ""},
+		{"ec2:DeleteVpc", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0a", grant.Grant{Permission: "ec2:DeleteVpc", Resource: "arn:aws:ec2:us-east-1:123456789012:vpc/*", Condition: `{"StringEquals":{"aws:ResourceTag/a":"b"}}`}, "", ""},
+		{"kms:CreateKey", "arn:aws:kms:us-east-1:123456789012:key/0f", grant.Grant{Permission: "kms:CreateKey", Resource: "*"}, "", "AWS checks the action on no resource"},
+	} {
+		lc := lifecycle.Lifecycle{Cloud: "aws", Scope: tt.scope}
+		_, why := excuse(Trial{Permission: tt.permission, Resource: tt.decoy}, grant.Of(tt.held), lc)
+		if why != tt.why {
+			t.Errorf("%s held as %s: %q, want %q", tt.permission, tt.held, why, tt.why)
+		}
+	}
+}
