@@ -27,7 +27,10 @@ import (
 type auditOptions struct {
 	file string
 	evidenceFlags
-	wait time.Duration
+	wait      time.Duration
+	principal string
+	since     time.Duration
+	role      string
 }
 
 func newAudit(g *globals) *cobra.Command {
@@ -43,18 +46,32 @@ did later in an identity's name; what is granted and was not used; what the log
 lacks. Entries come late: what an earlier call took in is kept beside the run's
 journal and added to. The record stays as it is.
 
+With --principal it prints, in place of that, a role of what somebody has done in the
+time of --since: a deployer that is there already. As start: of a lifecycle, with
+--strategy shrink, it is what a probe takes away from.
+
 With FILEs, entries are read from them and nobody is asked: what entries.list or
 gcloud logging read gives, LookupEvents or a trail's files in S3 (packed with gzip
 or not), what az monitor activity-log list gives.`,
 		Example: `  whittle audit                          # ask the log again, after probe with audit: true
   whittle audit --wait 15m               # CloudTrail takes its time
   whittle audit trail/*.json.gz          # from the files of a trail
+  whittle audit --principal deployer@my-project.iam.gserviceaccount.com --since 720h --role list > deployer.txt
   whittle audit --json | jq '.findings[] | select(.kind == "swallowed")'`,
-		RunE: func(c *cobra.Command, args []string) error { return runAudit(c.Context(), o, args, g) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.principal != "" {
+				return runUse(c.Context(), o, args, g)
+			}
+			return runAudit(c.Context(), o, args, g)
+		},
 	}
 	c.Flags().StringVarP(&o.file, "file", "f", "whittle.yaml", "the lifecycle `file`")
 	o.evidenceFlags.add(c)
 	c.Flags().DurationVar(&o.wait, "wait", 0, "how long to wait for entries that are missing")
+	c.Flags().StringVar(&o.principal, "principal", "", "print a role of what `WHO` has done: an account's address, a role's ARN, an object id")
+	c.Flags().DurationVar(&o.since, "since", 30*24*time.Hour, "with --principal: how far back")
+	c.Flags().StringVar(&o.role, "role", "list", "with --principal: the role as list, native, terraform, or arm (Azure)")
+	complete(c, "role", "list", "native", "terraform", "arm")
 	return c
 }
 

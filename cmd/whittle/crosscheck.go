@@ -121,7 +121,7 @@ func (c crossCheck) run(ctx context.Context, dir string, steps []record.Step, h 
 			}
 		}
 		// A log that lacks nothing we know of can still lack what we do not.
-		left, early := time.Until(end), c.soon-time.Since(to)
+		left, early := time.Until(end), c.soon-time.Since(to.Add(-audit.Slack))
 		if left <= 0 && early > 0 {
 			c.say("audit: the log was asked %s before its entries are usually there; whittle audit takes in late ones", early.Round(time.Second/10))
 		}

@@ -95,7 +95,7 @@ var mayImport = map[string][]string{
 	"harness/journal":              {"harness/grant", "parsers/refusal"},
 	"harness/certify":              {"harness/grant", "parsers/refusal"},
 	// A cloud's own audit log beside a run; its form reads each cloud's.
-	"harness/audit":        {"harness/catalog", "harness/journal", "harness/record"},
+	"harness/audit":        {"harness/catalog", "harness/grant", "harness/journal", "harness/record"},
 	"harness/audit/form":   {"harness/audit", "harness/catalog/named", "parsers", "parsers/refusal"},
 	"harness/record":       {"harness/grant"},
 	"harness/rolefile":     {"harness/grant", "harness/policy", "harness/policy/...", "harness/rolefile/hcl"},

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/whittle-iam/whittle/harness/grant"
 )
 
 // Entry is one decision of the cloud about one permission, as its audit log has it.
@@ -104,3 +106,25 @@ func Own(entries []Entry) []Entry {
 // same tells whether two permissions are one. Azure's log writes its actions in
 // several cases.
 func same(a, b string) bool { return strings.EqualFold(a, b) }
+
+// Used is what a principal was granted and did itself, each permission on everything:
+// an entry's resource is one, and the next run's is another. Derived counts the
+// permissions that are only derived.
+func Used(entries []Entry, principal string) (set grant.Set, derived int) {
+	sure := map[string]bool{}
+	var grants []grant.Grant
+	for _, e := range Own(entries) {
+		if !same(e.Principal, principal) || e.Via != "" || e.Refused || free(e.Permission) {
+			continue
+		}
+		sure[e.Permission] = sure[e.Permission] || !e.Derived
+		grants = append(grants, grant.Grant{Permission: e.Permission, Resource: "*"})
+	}
+	set = grant.Of(grants...)
+	for g := range set.All() {
+		if !sure[g.Permission] {
+			derived++
+		}
+	}
+	return set, derived
+}

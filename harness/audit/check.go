@@ -173,12 +173,12 @@ func (c *check) last() map[string]int {
 // place finds the run that an entry belongs to: the one that was on, else the nearest
 // within the slack; and of what a service did later, the last that had begun.
 func (c *check) place(e Entry) (at int, ok bool) {
-	nearest := slack + 1
+	nearest := Slack + 1
 	for i, w := range c.windows {
 		if w.principal == "" || w.principal != e.Principal {
 			continue
 		}
-		if d := w.off(e.Time); d < nearest || d == nearest && d <= slack {
+		if d := w.off(e.Time); d < nearest || d == nearest && d <= Slack {
 			at, ok, nearest = i, true, d
 		}
 	}

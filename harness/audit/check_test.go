@@ -163,6 +163,9 @@ func TestCheckAWS(t *testing.T) {
 
 func TestCheckAzure(t *testing.T) {
 	r := run("azure", "Microsoft.Network/virtualNetworks/write", "Microsoft.Network/virtualNetworks/read", "Microsoft.KeyVault/vaults/secrets/setSecret/action")
+	for i := range r.Steps[0].Grants {
+		r.Steps[0].Grants[i].Request = "PUT management.azure.com/subscriptions/{}"
+	}
 	own, other := Application+"own", Application+"other"
 	e := entry(205, "MICROSOFT.NETWORK/virtualNetworks/write").via(own)
 	got := Check(r, []Entry{e, entry(206, "Microsoft.Network/virtualNetworks/write").via(own), entry(250, "Microsoft.Network/routeTables/write").via(other)})
@@ -182,5 +185,19 @@ func TestSpan(t *testing.T) {
 	}
 	if _, _, p := Span([]journal.Event{{Kind: journal.KindNote, Grants: []grant.Grant{}}}); p != nil {
 		t.Errorf("principals %v", p)
+	}
+}
+
+// What somebody has done is a set, whoever else did what, and whatever was refused.
+func TestUsed(t *testing.T) {
+	who := entry(1, "sts:GetCallerIdentity")
+	run := entry(2, "ec2:RunInstances")
+	run.Derived, who.Derived = true, true
+	named := entry(3, networks)
+	other := entry(4, disks)
+	other.Principal = "user:a@example.com"
+	set, derived := Used([]Entry{run, run, who, named, other, entry(5, keys).refused(), entry(6, keys).via("service")}, probe)
+	if d := cmp.Diff([]string{networks, "ec2:RunInstances"}, set.Permissions()); d != "" || derived != 1 {
+		t.Errorf("%d derived; (-want +got):\n%s", derived, d)
 	}
 }

@@ -39,7 +39,7 @@ func (c *check) unlogged(g record.Entry) string {
 		switch {
 		case strings.HasSuffix(strings.ToLower(p), "/read"):
 			return "the Activity Log has no reads"
-		case azureData.MatchString(p):
+		case azureData.MatchString(p), g.Request != "" && !strings.Contains(g.Request, " management.azure.com/"):
 			return "of a data plane, which the Activity Log does not have"
 		}
 	case "gcp":

@@ -8,9 +8,9 @@ import (
 	"github.com/whittle-iam/whittle/harness/journal"
 )
 
-// slack is how far an entry's time may lie outside of what it belongs to:
+// Slack is how far an entry's time may lie outside of what it belongs to:
 // CloudTrail's times are whole seconds, and two clocks are never one.
-const slack = 2 * time.Second
+const Slack = 2 * time.Second
 
 // Identity is the kind of the journal's object that says whom a step runs as.
 const Identity = "identity"
@@ -78,7 +78,7 @@ func Span(events []journal.Event) (from, to time.Time, principals []string) {
 		return from, to, nil
 	}
 	slices.Sort(principals)
-	return from.Add(-slack), to.Add(slack), principals
+	return from.Add(-Slack), to.Add(Slack), principals
 }
 
 // wire is what the proxy saw of one step in one pass.
