@@ -198,6 +198,7 @@ func printPermission(b *strings.Builder, p report.Permission) {
 			}
 		}
 		line("resource", u.Resource)
+		line("condition", u.Condition)
 		line("request", u.Request)
 		if u.Refusal != nil {
 			status := ""

@@ -70,6 +70,7 @@ type New struct {
 	Phase      string `json:"phase"`
 	Permission string `json:"permission"`
 	Resource   string `json:"resource"`
+	Condition  string `json:"condition,omitempty"` // as the record has it
 	Necessity  string `json:"necessity"`
 	// Request is the class of the request that was refused without it.
 	Request string `json:"request"`
@@ -85,6 +86,7 @@ type Gone struct {
 	Step       string `json:"step"`
 	Permission string `json:"permission"`
 	Resource   string `json:"resource"`
+	Condition  string `json:"condition,omitempty"`
 	Why        string `json:"why"`
 }
 
@@ -92,6 +94,7 @@ type Gone struct {
 type Moved struct {
 	Permission string `json:"permission"`
 	Resource   string `json:"resource"`
+	Condition  string `json:"condition,omitempty"`
 	From       string `json:"from"` // "init only", "ongoing" or "teardown only"
 	To         string `json:"to"`
 }
@@ -107,7 +110,7 @@ func (r *Report) Changes(before, after record.Record, addresses func(step string
 				continue
 			}
 			r.New = append(r.New, New{
-				Step: s.Name, Phase: s.Phase, Permission: e.Permission, Resource: e.Resource, Necessity: e.Necessity, Request: e.Request,
+				Step: s.Name, Phase: s.Phase, Permission: e.Permission, Resource: e.Resource, Condition: e.Condition, Necessity: e.Necessity, Request: e.Request,
 				Addresses: slices.Concat([]string{}, addresses(s.Name, e.Grant())), Purpose: e.Purpose, Risk: e.Flag,
 			})
 		}
@@ -120,7 +123,7 @@ func (r *Report) Changes(before, after record.Record, addresses func(step string
 		}
 		for _, e := range s.Grants {
 			if !now[s.Name].Set().Has(e.Grant()) {
-				r.Gone = append(r.Gone, Gone{Step: s.Name, Permission: e.Permission, Resource: e.Resource, Why: why})
+				r.Gone = append(r.Gone, Gone{Step: s.Name, Permission: e.Permission, Resource: e.Resource, Condition: e.Condition, Why: why})
 			}
 		}
 	}
@@ -128,7 +131,7 @@ func (r *Report) Changes(before, after record.Record, addresses func(step string
 	was := phases(before)
 	for _, g := range slices.SortedFunc(keys(was), grant.Compare) {
 		if to, ok := is[g]; ok && to != was[g] {
-			r.Moved = append(r.Moved, Moved{Permission: g.Permission, Resource: g.Resource, From: was[g], To: to})
+			r.Moved = append(r.Moved, Moved{Permission: g.Permission, Resource: g.Resource, Condition: g.Condition, From: was[g], To: to})
 		}
 	}
 	r.Drift = len(r.New)+len(r.Gone)+len(r.Moved) > 0

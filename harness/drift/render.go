@@ -22,7 +22,7 @@ func (r Report) Text(w io.Writer) error {
 			step = n.Step
 			fmt.Fprintf(&b, "\nstep %s (%s) needs what its record has not:\n", n.Step, n.Phase)
 		}
-		fmt.Fprintf(&b, "  + %s  %s\n", n.Permission, n.Resource)
+		fmt.Fprintf(&b, "  + %s  %s\n", n.Permission, on(n.Resource, n.Condition))
 		if n.Request != "" {
 			fmt.Fprintf(&b, "      request    %s\n", n.Request)
 		}
@@ -39,12 +39,12 @@ func (r Report) Text(w io.Writer) error {
 			step = g.Step
 			fmt.Fprintf(&b, "\nstep %s needs no longer (%s):\n", g.Step, g.Why)
 		}
-		fmt.Fprintf(&b, "  - %s  %s\n", g.Permission, g.Resource)
+		fmt.Fprintf(&b, "  - %s  %s\n", g.Permission, on(g.Resource, g.Condition))
 	}
 	if len(r.Moved) > 0 {
 		b.WriteString("\nneeded in another phase:\n")
 		for _, m := range r.Moved {
-			fmt.Fprintf(&b, "  ~ %s  %s: was %s, is %s\n", m.Permission, m.Resource, m.From, m.To)
+			fmt.Fprintf(&b, "  ~ %s  %s: was %s, is %s\n", m.Permission, on(m.Resource, m.Condition), m.From, m.To)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -71,19 +71,19 @@ func (r Report) Markdown(w io.Writer) error {
 	if len(r.New) > 0 {
 		b.WriteString("\n### New\n\n| step | permission | resource | needed by | request | risk |\n|---|---|---|---|---|---|\n")
 		for _, n := range r.New {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", escape(n.Step), code(n.Permission), code(n.Resource), either(n.Addresses, code), code(n.Request), escape(n.Risk))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", escape(n.Step), code(n.Permission), code(on(n.Resource, n.Condition)), either(n.Addresses, code), code(n.Request), escape(n.Risk))
 		}
 	}
 	if len(r.Gone) > 0 {
 		b.WriteString("\n### No longer needed\n\n| step | permission | resource | why |\n|---|---|---|---|\n")
 		for _, g := range r.Gone {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", escape(g.Step), code(g.Permission), code(g.Resource), escape(g.Why))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", escape(g.Step), code(g.Permission), code(on(g.Resource, g.Condition)), escape(g.Why))
 		}
 	}
 	if len(r.Moved) > 0 {
 		b.WriteString("\n### Needed in another phase\n\n| permission | resource | was | is |\n|---|---|---|---|\n")
 		for _, m := range r.Moved {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(m.Permission), code(m.Resource), m.From, m.To)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(m.Permission), code(on(m.Resource, m.Condition)), m.From, m.To)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -197,4 +197,12 @@ func oneLine(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// on is a grant's resource, with its condition if it has one.
+func on(resource, condition string) string {
+	if condition != "" {
+		return resource + " if " + condition
+	}
+	return resource
 }

@@ -77,10 +77,12 @@ type Permission struct {
 
 // Use is one grant of one step, or one that it does without.
 type Use struct {
-	Step       string `json:"step"`
-	Phase      string `json:"phase"`
-	Role       string `json:"role"`
-	Resource   string `json:"resource,omitempty"`
+	Step     string `json:"step"`
+	Phase    string `json:"phase"`
+	Role     string `json:"role"`
+	Resource string `json:"resource,omitempty"`
+	// Condition is what must hold besides, as the record has it.
+	Condition  string `json:"condition,omitempty"`
 	Necessity  string `json:"necessity"`
 	Request    string `json:"request,omitempty"`
 	Difference string `json:"difference,omitempty"`
@@ -142,7 +144,7 @@ func New(rec record.Record, run Run) Report {
 				all[e.Permission] = p
 			}
 			p.Uses = append(p.Uses, found.join(Use{
-				Step: s.Name, Phase: s.Phase, Role: s.RoleName(), Resource: e.Resource,
+				Step: s.Name, Phase: s.Phase, Role: s.RoleName(), Resource: e.Resource, Condition: e.Condition,
 				Necessity: e.Necessity, Request: e.Request, Difference: e.Difference,
 			}, e.Permission))
 			switch e.Necessity {
@@ -216,7 +218,7 @@ func (r *Report) parts(split record.Phases) {
 		for i := range r.Permissions {
 			row := Row{Permission: &r.Permissions[i]}
 			for _, u := range r.Permissions[i].Uses {
-				if !u.Optional() && slices.Contains(part.phases, u.Phase) && part.set.Has(grant.Grant{Permission: row.Permission.Name, Resource: u.Resource}) {
+				if !u.Optional() && slices.Contains(part.phases, u.Phase) && part.set.Has(grant.Grant{Permission: row.Permission.Name, Resource: u.Resource, Condition: u.Condition}) {
 					row.Uses = append(row.Uses, u)
 				}
 			}
@@ -255,9 +257,9 @@ func each(uses []Use, of func(Use) string) []string {
 	return all
 }
 
-// tagNotes finds the conditions on tags that a role would get round by itself. The
-// record's grants have no conditions, so whatever tags may tag anything that it is
-// granted on. On AWS, a right that was refused without naming a resource is checked on
+// tagNotes finds the conditions on tags that a role would get round by itself.
+// Whatever tags may tag anything that it is granted on, unless it is tied to what the
+// request makes; the other conditions of the record's grants are left out of it. On AWS, a right that was refused without naming a resource is checked on
 // none, and can be tied to no tag.
 func (r *Report) tagNotes() {
 	tied := func(resource string) bool { return r.Cloud != "aws" || resource != "*" }
@@ -265,6 +267,9 @@ func (r *Report) tagNotes() {
 	roles := make(map[string][]held)
 	for _, p := range r.Permissions {
 		for _, u := range p.Uses {
+			if strings.Contains(u.Condition, `:CreateAction"`) {
+				continue
+			}
 			if h := (held{p.Name, u.Resource}); !u.Optional() && !slices.Contains(roles[u.Role], h) {
 				roles[u.Role] = append(roles[u.Role], h)
 			}

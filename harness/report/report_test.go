@@ -270,3 +270,33 @@ func TestVisible(t *testing.T) {
 		t.Errorf("%q", u.Resource)
 	}
 }
+
+// A grant under a condition is in its part of the lifecycle as any other, and one
+// that is tied to what a request makes gets round no tag.
+func TestConditions(t *testing.T) {
+	const when = `{"StringEquals":{"ec2:CreateAction":"RunInstances"}}`
+	rec := record.Record{Version: record.Version, Cloud: "aws", Sandbox: "embedded", Verified: true, Inputs: record.Inputs{Digest: "sha256:1"}, Steps: []record.Step{
+		{Name: "apply", Phase: "init", Grants: []record.Entry{
+			{Permission: "ec2:CreateTags", Resource: instances, Condition: when, Necessity: "observed"},
+			{Permission: "ec2:TerminateInstances", Resource: instances, Necessity: "observed"},
+		}},
+	}}
+	for _, tied := range []bool{true, false} {
+		if !tied {
+			rec.Steps[0].Grants[0].Condition = ""
+		}
+		r := New(rec, Run{})
+		uses, notes := 0, 0
+		for _, part := range r.Parts {
+			for _, row := range part.Rows {
+				uses += len(row.Uses)
+			}
+		}
+		for _, p := range r.Permissions {
+			notes += len(p.Tags)
+		}
+		if uses != 2 || (notes == 0) != tied {
+			t.Errorf("tied %v: %d uses in the parts, %d notes", tied, uses, notes)
+		}
+	}
+}

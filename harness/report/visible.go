@@ -52,7 +52,7 @@ func visible(rec record.Record) record.Record {
 func visibleEntries(entries []record.Entry) []record.Entry {
 	var out []record.Entry
 	for _, e := range entries {
-		for _, text := range []*string{&e.Permission, &e.Resource, &e.Necessity, &e.Request, &e.Purpose, &e.Flag, &e.Difference} {
+		for _, text := range []*string{&e.Permission, &e.Resource, &e.Condition, &e.Necessity, &e.Request, &e.Purpose, &e.Flag, &e.Difference} {
 			*text = Visible(*text)
 		}
 		out = append(out, e)

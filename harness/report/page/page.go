@@ -174,7 +174,7 @@ func groups(uses []report.Use) []group {
 	var all []group
 	for _, u := range uses {
 		i := slices.IndexFunc(all, func(g group) bool {
-			return g.Resource == u.Resource && g.Request == u.Request && g.Necessity == u.Necessity && g.Difference == u.Difference
+			return g.Resource == u.Resource && g.Condition == u.Condition && g.Request == u.Request && g.Necessity == u.Necessity && g.Difference == u.Difference
 		})
 		if i < 0 {
 			all = append(all, group{Use: u, Steps: []report.Use{u}})
