@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-iomete demo-azure test test-stack test-shapes test-azure unit lint bench build setup tools clean
+.PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-iomete demo-e2b-aws demo-azure test test-stack test-shapes test-azure unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,10 @@ demo-castai: build ## probe docs/examples/castai-gke on the embedded GCP sandbox
 demo-iomete: setup build ## probe docs/examples/iomete on the embedded AWS sandbox
 	@mkdir -p out/demo-iomete
 	@$(WITH_MOTO) bin/whittle probe --certify $(CERTIFY) --file docs/examples/iomete/whittle.yaml --record out/demo-iomete/whittle.lock.json --work out/demo-iomete/run
+
+demo-e2b-aws: setup build ## probe docs/examples/e2b-aws on the embedded AWS sandbox
+	@mkdir -p out/demo-e2b-aws
+	@$(WITH_MOTO) bin/whittle probe --certify $(CERTIFY) --file docs/examples/e2b-aws/whittle.yaml --record out/demo-e2b-aws/whittle.lock.json --work out/demo-e2b-aws/run
 
 demo-azure: build ## probe docs/examples/azure-aks on the embedded Azure sandbox
 	@mkdir -p out/demo-azure
