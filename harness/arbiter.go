@@ -317,6 +317,9 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	carries := carriesWildcard(x)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.owned != nil {
+		candidates = throughOthers(candidates, a.role, d)
+	}
 	rules := a.owned.rules(a.rules, x)
 	dec := decide(a.role, d, candidates, carries, rules)
 	if dec.action == wait && a.owned.lack(dec.grants, a.inForce) {

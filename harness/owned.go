@@ -2,9 +2,11 @@ package harness
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/catalog/condition"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
@@ -111,4 +113,24 @@ func untagged(entries []Entry) []Entry {
 		without.Condition = condition.Without(e.Grant.Condition)
 		return without != e.Grant && set.Has(without)
 	})
+}
+
+// throughOthers adds to what a refusal that names nothing may have been about the
+// use of keys that the role holds through other services only: without conditions
+// it would hold them through this one too, and a bucket that is encrypted by default
+// does not show in the request.
+func throughOthers(candidates []catalog.Candidate, held grant.Set, d refusal.Denial) []catalog.Candidate {
+	if d.Reason != refusal.OpaqueDenial || d.Cloud != refusal.AWS {
+		return candidates
+	}
+	for g := range held.All() {
+		c := catalog.Candidate{Permission: g.Permission, Resource: g.Resource, Seldom: true}
+		// Source: Amazon S3 User Guide, "Using server-side encryption with AWS KMS keys",
+		// permissions to upload and to download.
+		uses := g.Permission == "kms:GenerateDataKey" || g.Permission == "kms:Decrypt"
+		if uses && strings.Contains(g.Condition, `"kms:ViaService"`) && !slices.ContainsFunc(candidates, func(o catalog.Candidate) bool { return o.Permission == c.Permission }) {
+			candidates = append(slices.Clip(candidates), c)
+		}
+	}
+	return candidates
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers/refusal"
@@ -93,5 +94,28 @@ func TestExcuse(t *testing.T) {
 		if why != tt.why {
 			t.Errorf("%s held as %s: %q, want %q", tt.permission, tt.held, why, tt.why)
 		}
+	}
+}
+
+// A key that the role may use through one service may be what another one refuses
+// without a word.
+func TestThroughOthers(t *testing.T) {
+	const key, via = "arn:aws:kms:us-east-1:123456789012:key/*", `{"StringEquals":{"kms:ViaService":"sqs.us-east-1.amazonaws.com"}}`
+	put := catalog.Candidate{Permission: "s3:PutObject", Resource: "arn:aws:s3:::a/b"}
+	opaque := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.OpaqueDenial}
+	held := grant.Of(
+		grant.Grant{Permission: "kms:GenerateDataKey", Resource: key, Condition: via},
+		grant.Grant{Permission: "kms:Decrypt", Resource: key},
+		grant.Grant{Permission: "kms:CreateGrant", Resource: key, Condition: via},
+	)
+	got := throughOthers([]catalog.Candidate{put}, held, opaque)
+	if want := []catalog.Candidate{put, {Permission: "kms:GenerateDataKey", Resource: key, Seldom: true}}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if again := throughOthers(got, held, opaque); len(again) != len(got) {
+		t.Errorf("twice: %v", again)
+	}
+	if got := throughOthers([]catalog.Candidate{put}, held, refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission}); len(got) != 1 {
+		t.Errorf("a refusal that names its permission: %v", got)
 	}
 }
