@@ -105,13 +105,15 @@ func (a *arbiter) inForce(g grant.Grant, after time.Duration) bool {
 }
 
 // untagged leaves out what is granted under a condition on tags and without it as
-// well: something that it is for has not the tags.
+// well: something that it is for has not the tags. So it does what is granted under
+// any condition and without one.
 func untagged(entries []Entry) []Entry {
 	set := setOf(entries)
 	return slices.DeleteFunc(entries, func(e Entry) bool {
 		without := e.Grant
 		without.Condition = condition.Without(e.Grant.Condition)
-		return without != e.Grant && set.Has(without)
+		plain := grant.Grant{Permission: e.Grant.Permission, Resource: e.Grant.Resource}
+		return without != e.Grant && set.Has(without) || plain != e.Grant && set.Has(plain)
 	})
 }
 

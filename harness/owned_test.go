@@ -61,6 +61,11 @@ func TestOwnership(t *testing.T) {
 	if got := untagged([]Entry{{Grant: tagged}}); len(got) != 1 {
 		t.Errorf("one: %v", got)
 	}
+	via := plain
+	via.Condition = `{"StringEquals":{"kms:ViaService":"sqs.us-east-1.amazonaws.com"}}`
+	if got := untagged([]Entry{{Grant: plain}, {Grant: via}}); len(got) != 1 || got[0].Grant != plain {
+		t.Errorf("under a condition and without: %v", got)
+	}
 	// Without conditions nothing has one.
 	none := newLoop(Config{Lifecycle: lifecycle.Lifecycle{Cloud: "aws"}})
 	if dec := decide(grant.Set{}, d, nil, false, none.ownership(step).rules(none.rules(step), x)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
