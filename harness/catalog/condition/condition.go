@@ -145,7 +145,8 @@ func passedTo(r request.Request, role string) []string {
 	var services []string
 	found := false
 	visit(r, func(name, value string) {
-		if value != role && !(r.Service == "iam" && strings.HasSuffix(role, "/"+value)) {
+		// IAM's requests have the name alone, and a profile can be called like its role.
+		if value != role && !(r.Service == "iam" && name == "RoleName" && strings.HasSuffix(role, "/"+value)) {
 			return
 		}
 		found = true

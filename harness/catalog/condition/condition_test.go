@@ -41,7 +41,7 @@ func TestOf(t *testing.T) {
 		{"a role in an unheard-of place", refused("POST lambda.us-east-1.amazonaws.com/2015-03-31/functions", `{"Other":"`+role+`"}`, "iam:PassRole", role), ""},
 		{"another role", refused("POST lambda.us-east-1.amazonaws.com/2015-03-31/functions", `{"Role":"`+role+`2"}`, "iam:PassRole", role), ""},
 		{"a profile's role", refused(ec2, "Action=RunInstances&IamInstanceProfile.Name=worker", "iam:PassRole", role), `{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}`},
-		{"into a profile", refused("POST iam.amazonaws.com/", "Action=AddRoleToInstanceProfile&InstanceProfileName=p&RoleName=worker", "iam:PassRole", role), `{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}`},
+		{"into a profile", refused("POST iam.amazonaws.com/", "Action=AddRoleToInstanceProfile&InstanceProfileName=worker&RoleName=worker", "iam:PassRole", role), `{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}`},
 		{"flow logs", refused(ec2, "Action=CreateFlowLogs&DeliverLogsPermissionArn="+role, "iam:PassRole", role), `{"StringEquals":{"iam:PassedToService":"vpc-flow-logs.amazonaws.com"}}`},
 		{"a cluster's role", refused("POST eks.us-east-1.amazonaws.com/clusters", `{"name":"a","roleArn":"`+role+`"}`, "iam:PassRole", role), `{"StringEquals":{"iam:PassedToService":"eks.amazonaws.com"}}`},
 		{"a pod's role", refused("POST eks.us-east-1.amazonaws.com/clusters/a/pod-identity-associations", `{"roleArn":"`+role+`"}`, "iam:PassRole", role), `{"StringEquals":{"iam:PassedToService":"pods.eks.amazonaws.com"}}`},
