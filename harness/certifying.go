@@ -80,8 +80,7 @@ func (l *loop) certifyAll(ctx context.Context) error {
 	if err := l.announce(); err != nil {
 		return err
 	}
-	for i := range l.result.Steps {
-		r := &l.result.Steps[i]
+	for _, r := range l.dearestLast() {
 		began := time.Now()
 		if err := l.certifyStep(ctx, r); err != nil {
 			return err
@@ -91,6 +90,39 @@ func (l *loop) certifyAll(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// dearestLast gives the steps in the order in which they are certified: the
+// lifecycle's, or under a budget the one that costs least first, so that one dear
+// step does not leave the others nothing.
+func (l *loop) dearestLast() []*StepResult {
+	var steps []*StepResult
+	for i := range l.result.Steps {
+		steps = append(steps, &l.result.Steps[i])
+	}
+	slices.SortStableFunc(steps, func(a, b *StepResult) int {
+		runsA, timeA := l.estimate(*a)
+		runsB, timeB := l.estimate(*b)
+		switch {
+		case l.Budget.Time > 0:
+			return cmp.Compare(timeA, timeB)
+		case l.Budget.Runs > 0:
+			return cmp.Compare(runsA, runsB)
+		}
+		return 0
+	})
+	return steps
+}
+
+// estimate is how many runs certifying a step takes at most, about, and how long:
+// a run for each change of a role, which several refusals at once can share, and two.
+func (l *loop) estimate(r StepResult) (runs int, took time.Duration) {
+	n := l.unproven(r)
+	if n == 0 {
+		return 0, 0
+	}
+	runs = min(r.Changes, n) + 2
+	return runs, time.Duration(runs) * r.Grow / time.Duration(max(1, r.Runs))
 }
 
 // String says in a line what it took.
@@ -109,16 +141,12 @@ func (p Proof) String() string {
 	return s
 }
 
-// announce says how many runs are ahead, from what growth showed: at most one
-// for each change of a role, which several refusals at once can share, and two.
+// announce says how many runs are ahead, from what growth showed.
 func (l *loop) announce() error {
 	runs, took := 0, time.Duration(0)
 	for _, r := range l.result.Steps {
-		if n := l.unproven(r); n > 0 {
-			most := min(r.Changes, n) + 2
-			runs += most
-			took += time.Duration(most) * r.Grow / time.Duration(max(1, r.Runs))
-		}
+		n, t := l.estimate(r)
+		runs, took = runs+n, took+t
 	}
 	bound := ""
 	if l.Budget.Runs > 0 {

@@ -7,11 +7,35 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/audit/azure"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
+	"github.com/whittle-iam/whittle/sandbox/role/guard"
 )
+
+// operated is a pool, of what its operator can be asked before anything is made.
+type operated interface {
+	Target(context.Context) (guard.Target, error)
+	Lacks(context.Context, grant.Set) ([]string, error)
+}
+
+// operator checks who the operator is, the target's mark, and the rights: what is
+// needed, and more of what no set can hold. What else there is to ask, he is asked
+// with them.
+func (d *diagnosis) operator(ctx context.Context, who string, p operated, needs grant.Set, more int, named string) (can bool) {
+	d.add(checkOK, "operator", "", "%s", who)
+	t, err := p.Target(ctx)
+	d.target(t, err, named)
+	lacks, err := p.Lacks(ctx, needs)
+	if err != nil {
+		d.failed("rights", err)
+		return false
+	}
+	d.lacking(lacks, needs.Len()+more)
+	return len(lacks) == 0
+}
 
 func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
 	d.clock(ctx, o.plain, "https://cloudresourcemanager.googleapis.com/")
@@ -20,18 +44,8 @@ func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	d.add(checkOK, "operator", "", "%s", p.Operator())
-	t, err := p.Target(ctx)
-	d.target(t, err, c.named)
-	needs := rolegcp.Needs()
-	lacks, err := p.Lacks(ctx, needs)
-	if err != nil {
-		d.failed("rights", err)
+	if !d.operator(ctx, p.Operator(), p, rolegcp.Needs(), 0, c.named) {
 		return
-	}
-	d.lacking(lacks, needs.Len())
-	if len(lacks) > 0 {
-		return // what follows asks with them
 	}
 	left, err := p.Left(ctx)
 	if err != nil {
@@ -86,17 +100,7 @@ func (o onAWS) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	d.add(checkOK, "operator", "", "%s", p.Operator())
-	t, err := p.Target(ctx)
-	d.target(t, err, c.named)
-	needs := roleaws.Needs()
-	lacks, err := p.Lacks(ctx, needs)
-	if err != nil {
-		d.failed("rights", err)
-		return
-	}
-	d.lacking(lacks, needs.Len())
-	if len(lacks) > 0 {
+	if !d.operator(ctx, p.Operator(), p, roleaws.Needs(), 0, c.named) {
 		return
 	}
 	left, err := p.Left(ctx)
@@ -128,17 +132,7 @@ func (o onAzure) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	d.add(checkOK, "operator", "", "%s", who)
-	t, err := p.Target(ctx)
-	d.target(t, err, c.named)
-	needs := roleazure.Needs()
-	lacks, err := p.Lacks(ctx, needs)
-	if err != nil {
-		d.failed("rights", err)
-		return
-	}
-	d.lacking(lacks, needs.Len()+1) // and Graph's
-	if len(lacks) > 0 {
+	if !d.operator(ctx, who, p, roleazure.Needs(), 1, c.named) {
 		return
 	}
 	left, err := p.Left(ctx)

@@ -23,12 +23,7 @@ const (
 func e2bStack(t *testing.T) string {
 	t.Helper()
 	crane := tool(t, "crane")
-	deploy := filepath.Join(t.TempDir(), "deploy")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", deploy, "./docs/examples/e2b/deploy")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	deploy := built(t, "./docs/examples/e2b/deploy")
 	path := filepath.Dir(crane) + string(os.PathListSeparator) + os.Getenv("PATH")
 	return stackCopy(t, e2b, func(text string) string {
 		edited := strings.NewReplacer("command: [deploy,", "command: ["+deploy+",", "command: [images/push.sh", "env: {PATH: "+path+"}, command: [images/push.sh").Replace(text)
@@ -39,13 +34,19 @@ func e2bStack(t *testing.T) string {
 	})
 }
 
-// The life of E2B takes one run of each step, no client sees a refusal, each step
-// is granted exactly what its requests need by the gate's own tables, and under
-// another name that is what the record beside the example says.
 func TestProbeE2B(t *testing.T) {
 	t.Parallel()
+	asRecorded(t, e2bStack(t), "prefix=beta", e2bRecord)
+}
+
+// asRecorded grows the roles of an example on the in-process sandbox under another
+// name: one run of each step, no client sees a refusal, each step is granted exactly
+// what its requests need by the gate's own tables, and that is what the record beside
+// the example says.
+func asRecorded(t *testing.T, file, name, recorded string) probed {
+	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace.jsonl")
-	p, err := probeStack(t, e2bStack(t), "--no-reference", "--no-verify", "--name", "prefix=beta", "--trace", trace)
+	p, err := probeStack(t, file, "--no-reference", "--no-verify", "--name", name, "--trace", trace)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,18 +59,31 @@ func TestProbeE2B(t *testing.T) {
 		}
 	}
 	exactly(t, p, traced(t, trace, p.events, journal.PassGrow))
-	want, err := record.Read(e2bRecord)
+	want, err := record.Read(recorded)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !want.Verified {
-		t.Errorf("%s is not verified", e2bRecord)
+		t.Errorf("%s is not verified", recorded)
 	}
 	// Evidence is left out of it: of requests that are sent at once, another may
 	// be the first that is refused.
 	if changes := record.Diff(want, p.rec); !changes.Empty() {
 		t.Errorf("the record is not the one beside the example: %+v", changes)
 	}
+	return p
+}
+
+// built is a program of an example's.
+func built(t *testing.T, pkg string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), filepath.Base(pkg))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", file, pkg)
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
 }
 
 func TestProbeE2BOpen(t *testing.T) {
