@@ -206,6 +206,7 @@ func TestProbeDockerMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	want = want.Generalize(record.Place{Region: "us-east-1"}, nil) // it is of before regions were variables
 	if changes := record.Diff(want, p.rec); !changes.Empty() || !want.Verified {
 		t.Errorf("the record is not the one beside the example: %+v", changes)
 	}

@@ -23,9 +23,9 @@ func shell(t *testing.T, script string, s lifecycle.Step) (*Executor, harness.At
 // run stops no timeout.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
-	e, a := shell(t, "echo begun; exec sleep 600", lifecycle.Step{Timeout: 300 * time.Millisecond})
+	e, a := shell(t, "echo begun; exec sleep 600", lifecycle.Step{Timeout: 5 * time.Second}) // which a loaded machine takes to begin
 	out := attempt(t, e, a)
-	if out.OK || len(out.Diagnostics) != 1 || !strings.Contains(out.Diagnostics[0].Summary, "timeout of 300ms is over") || out.Output != "begun\n" {
+	if out.OK || len(out.Diagnostics) != 1 || !strings.Contains(out.Diagnostics[0].Summary, "timeout of 5s is over") || out.Output != "begun\n" {
 		t.Errorf("%+v", out)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

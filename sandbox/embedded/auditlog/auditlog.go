@@ -34,7 +34,7 @@ type Faults struct {
 	// Delay is how long every event takes until the log shows it.
 	Delay time.Duration
 	// Drop, Double and Late are operations whose events never arrive, arrive twice,
-	// or arrive only after ten times the delay and five seconds.
+	// or arrive only after ten times the delay and twenty seconds.
 	Drop, Double, Late []string
 	// Reversed gives the log's events the newest first, as they may come.
 	Reversed bool
@@ -102,7 +102,7 @@ func (l *Log) Add(t trace.Trace, now time.Time, service string) {
 	switch {
 	case slices.Contains(l.Faults.Drop, t.Operation):
 	case slices.Contains(l.Faults.Late, t.Operation):
-		l.add(Event{Trace: t, Seen: at.Add(9*l.Faults.Delay + 5*time.Second)})
+		l.add(Event{Trace: t, Seen: at.Add(9*l.Faults.Delay + 20*time.Second)})
 	case slices.Contains(l.Faults.Double, t.Operation):
 		l.add(Event{Trace: t, Seen: at})
 		again := l.events[len(l.events)-1]

@@ -30,7 +30,7 @@ func TestLog(t *testing.T) {
 	if d := cmp.Diff([]string{"twice ", "twice ", "disk.use service", "kms.use service", "run "}, shown(3*time.Second)); d != "" {
 		t.Errorf("after the delay (-want +got):\n%s", d)
 	}
-	if got := shown(35 * time.Second); len(got) != 6 || got[0] != "slow " {
+	if got := shown(50 * time.Second); len(got) != 6 || got[0] != "slow " {
 		t.Errorf("in the end it shows %q", got)
 	}
 	for _, bad := range []string{"delay=soon", "agent=run", "forget"} {

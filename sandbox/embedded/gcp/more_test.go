@@ -90,7 +90,7 @@ func TestLogging(t *testing.T) {
 	}
 	must[*logging.WriteLogEntriesResponse](t)(s.Entries.Write(&logging.WriteLogEntriesRequest{LogName: parent + "/logs/build", Resource: &logging.MonitoredResource{Type: "global"},
 		Entries: []*logging.LogEntry{{TextPayload: "a", Severity: "INFO"}, {TextPayload: "b", Severity: "ERROR"}}}).Do())
-	found := must[*logging.ListLogEntriesResponse](t)(s.Entries.List(&logging.ListLogEntriesRequest{ResourceNames: []string{parent}, Filter: "severity=ERROR"}).Do())
+	found := must[*logging.ListLogEntriesResponse](t)(s.Entries.List(&logging.ListLogEntriesRequest{ResourceNames: []string{parent}, Filter: "severity=ERROR AND logName=\"" + parent + "/logs/build\""}).Do())
 	if len(found.Entries) != 1 || found.Entries[0].TextPayload != "b" {
 		t.Errorf("found %+v", found.Entries)
 	}
