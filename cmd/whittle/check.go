@@ -263,7 +263,7 @@ func check(ctx context.Context, o checkOptions, lc lifecycle.Lifecycle, code cod
 		lc.Steps = lc.Steps[:last+1]
 	}
 	lc.Reference = lc.Reference && proving
-	lc.Start = "empty"
+	lc.Start, lc.Used = "empty", nil
 	if lc, err = lc.Named(o.names); err != nil {
 		return before, &usageError{err: err, hint: "the file's names: has what --name can replace"}
 	}

@@ -228,9 +228,12 @@ func loadForProbe(o probeOptions) (lifecycle.Lifecycle, error) {
 	}
 	switch from := lc.Start != "" && lc.Start != "empty"; {
 	case !from && o.strategy == string(harness.Shrink):
-		return lc, fmt.Errorf("%s: --strategy shrink has nothing to take away from: say start: record, or start: and a role's file", o.file)
+		return lc, fmt.Errorf("%s: --strategy shrink has nothing to take away from: say start: record, start: and a role's file, or start: {audit: …}", o.file)
 	case from && o.certify == string(harness.None):
 		return lc, &usageError{err: fmt.Errorf("start: %s is of no use with --certify none: nothing would be taken away", lc.Start), hint: "use --certify fast"}
+	}
+	if u := lc.Used; u != nil && len(u.Files) == 0 && lc.Sandbox.Embedded && os.Getenv(lastingVariable) == "" {
+		return lc, fmt.Errorf("%s:%d: start: audit: an embedded sandbox begins with an empty log; name files that were exported from where %s works (files: …), or run whittle cloud and set %s", o.file, u.Line, u.Principal, lastingVariable)
 	}
 	if o.propagation > 0 && !lc.Sandbox.Embedded {
 		return lc, &usageError{err: errors.New("--propagation is for the embedded sandbox only"), hint: "a real cloud takes the time it takes; see --patience"}
@@ -259,9 +262,9 @@ func probeIn(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, code code,
 		return err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	start, err := startOf(lc, o.record, st.at())
+	start, err := st.start(ctx, rd, o.record)
 	if err != nil {
-		return fmt.Errorf("%s: %w", o.file, err)
+		return err
 	}
 	beside, closeBeside, err := besideIn(ctx, rd, lc, o, st.cloud, log)
 	if err != nil {

@@ -1,17 +1,92 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
 
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/harness/rolefile"
 )
+
+// usedFile is where a run's folder keeps what a start by the audit log came to: the
+// log goes on, and a run that is resumed begins with the same.
+const usedFile = "start.txt"
+
+// start is what the steps' roles begin with. By the audit log it is one role for all
+// steps: what the file's principal has done.
+func (st *stage) start(ctx context.Context, rd *rundir, recordFile string) (map[string]grant.Set, error) {
+	lc := st.lc
+	if lc.Used == nil {
+		start, err := startOf(lc, recordFile, st.at())
+		if err != nil {
+			err = fmt.Errorf("%s: %w", lc.File, err)
+		}
+		return start, err
+	}
+	set, err := st.used(ctx, filepath.Join(rd.dir, usedFile))
+	if err != nil {
+		return nil, fmt.Errorf("%s:%d: start: audit: %w", lc.File, lc.Used.Line, err)
+	}
+	start := map[string]grant.Set{}
+	for _, s := range lc.Steps {
+		start[s.Name] = set
+	}
+	return start, nil
+}
+
+// used is what the audit log shows to have been used, or what it did when the run
+// began: then it is in kept.
+func (st *stage) used(ctx context.Context, kept string) (grant.Set, error) {
+	if set, err := roleFile(kept); !errors.Is(err, fs.ErrNotExist) {
+		return set, err
+	}
+	u := *st.lc.Used
+	u.Files = slices.Clone(u.Files)
+	for i, file := range u.Files {
+		if !filepath.IsAbs(file) {
+			u.Files[i] = filepath.Join(st.lc.Dir, file)
+		}
+	}
+	log, err := st.place.log(st.lc.Cloud)
+	if err != nil {
+		return grant.Set{}, err
+	}
+	var said bytes.Buffer
+	set, derived, err := usedSet(ctx, st.lc.Cloud, u, log, time.Now(), &said)
+	for line := range strings.Lines(said.String()) {
+		st.show.line("%s", strings.TrimSpace(line))
+	}
+	if err != nil {
+		return set, err
+	}
+	text := fmt.Sprintf("start: %s by %s's real use", count(set.Len(), "permission"), u.Principal)
+	if derived > 0 {
+		text += fmt.Sprintf(", of which %d follow from events' names", derived)
+	}
+	st.show.line("%s", text)
+	files, err := rolefile.Write([]rolefile.Group{{Name: "used", Set: set}}, rolefile.Options{Cloud: st.lc.Cloud, Format: rolefile.List})
+	if err != nil {
+		return set, err
+	}
+	var content []byte
+	for _, f := range files {
+		content = append(content, f.Content...)
+	}
+	return set, renameio.WriteFile(kept, content, 0o600)
+}
 
 // startOf reads what the steps' roles begin with: nothing, what each step has in
 // the record, or one role for all steps.

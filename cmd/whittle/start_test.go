@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/whittle-iam/whittle/harness/audit"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
@@ -83,5 +88,42 @@ func TestStartOfList(t *testing.T) {
 	want := grant.Of(grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:beta-jobs"})
 	if err != nil || !got["a"].Equal(want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+}
+
+// said is an operator whose audit log is one entry for each question, of another
+// permission each time.
+type said struct {
+	operator
+	asked *int
+}
+
+func (s said) witness() (auditLog, time.Duration, time.Duration) { return s, 0, 0 }
+
+func (s said) Read(_ context.Context, principals []string, from, to time.Time) ([]audit.Entry, error) {
+	*s.asked++
+	return []audit.Entry{{Time: from, Principal: principals[0], Permission: fmt.Sprintf("pubsub.topics.get%d", *s.asked)},
+		{Time: to, Principal: principals[0], Permission: "pubsub.topics.delete", Refused: true}}, nil
+}
+
+func (s said) Others(context.Context, []string) (map[string][]audit.Binding, error) { return nil, nil }
+
+// A run that is resumed begins with what the log said at first.
+func TestStartByAuditIsKept(t *testing.T) {
+	lc := lifecycle.Lifecycle{File: "whittle.yaml", Cloud: "gcp", Start: lifecycle.StartAudit, Used: &lifecycle.Used{Principal: "ann@example.com"},
+		Steps: []lifecycle.Step{{Name: "a"}, {Name: "b"}}}
+	asked := 0
+	st := &stage{lc: lc, show: newProgress(io.Discard, nil), place: &place{operator: said{asked: &asked}}}
+	defer st.show.close()
+	rd := &rundir{dir: t.TempDir()}
+	want := grant.Of(grant.Grant{Permission: "pubsub.topics.get1", Resource: "*"})
+	for range 2 {
+		start, err := st.start(t.Context(), rd, "")
+		if err != nil || !start["a"].Equal(want) || !start["b"].Equal(want) || asked != 1 {
+			t.Fatalf("%v, %v, asked %d times", start, err, asked)
+		}
+	}
+	if start, err := st.start(t.Context(), &rundir{dir: t.TempDir()}, ""); err != nil || start["a"].Equal(want) {
+		t.Fatalf("another run: %v, %v", start, err)
 	}
 }

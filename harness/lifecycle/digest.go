@@ -66,6 +66,11 @@ func addRules(h hash.Hash, l Lifecycle) error {
 	for i := range steps {
 		steps[i].Line, steps[i].Reset, steps[i].Uses = 0, nil, nil
 	}
+	var used *Used
+	if l.Used != nil {
+		without := *l.Used
+		without.Line, used = 0, &without
+	}
 	rules, err := json.Marshal(struct {
 		Cloud            string
 		Approve, Ceiling []string
@@ -76,7 +81,8 @@ func addRules(h hash.Hash, l Lifecycle) error {
 		Scope            Scope             `json:",omitempty"` // so that files without it keep their digest
 		Conditions       bool              `json:",omitempty"`
 		OwnedByTag       map[string]string `json:",omitempty"`
-	}{l.Cloud, l.Approve, l.Ceiling, l.Start, l.TrustOutput, l.Terraform.Version, steps, l.Scope, l.Conditions, l.OwnedByTag})
+		Used             *Used             `json:",omitempty"`
+	}{l.Cloud, l.Approve, l.Ceiling, l.Start, l.TrustOutput, l.Terraform.Version, steps, l.Scope, l.Conditions, l.OwnedByTag, used})
 	if err != nil {
 		return err
 	}
@@ -88,7 +94,10 @@ func addRules(h hash.Hash, l Lifecycle) error {
 // not in its folder, as it names them.
 func outside(l Lifecycle) []string {
 	var named []string
-	if l.Start != "empty" && l.Start != "record" {
+	switch {
+	case l.Used != nil:
+		named = append(named, l.Used.Files...)
+	case l.Start != "empty" && l.Start != "record":
 		named = append(named, l.Start)
 	}
 	for _, s := range l.Steps {

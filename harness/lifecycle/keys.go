@@ -10,6 +10,8 @@ import (
 // The keys of the file, by where they may stand.
 var (
 	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "scope", "conditions", "owned_by_tag", "start", "reference", "trust", "audit", "names", "terraform", "lifecycle", "variants"}
+	startKeys     = []string{"audit"}
+	usedKeys      = []string{"principal", "since", "until", "files"}
 	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
 	toolKeys      = []string{"path", "version", "provider_mirror", "parallelism"}
 	stepKeys      = []string{"name", "phase", "role", "access", "env", "terraform", "packer", "command", "succeeds_when", "timeout", "reset", "uses"}
@@ -31,6 +33,7 @@ var vocabulary = []strictyaml.Words{
 	{Keys: changeKeys, Where: `a key of a variant's step`},
 	{Keys: toolKeys, Where: `a key of the whole file's "terraform"`},
 	{Keys: sandboxKeys, Where: `a key of "sandbox"`},
+	{Keys: usedKeys, Where: `a key of "audit" in "start"`},
 }
 
 // The values of keys that take one of a few.

@@ -38,8 +38,10 @@ type Lifecycle struct {
 	Conditions bool `json:",omitempty"`
 	// OwnedByTag are tags that all resources of the lifecycle's own carry.
 	OwnedByTag map[string]string `json:",omitempty"`
-	// Start is "empty", "record" or a role file to shrink.
+	// Start is "empty", "record", a role file to shrink, or [StartAudit].
 	Start string
+	// Used says whose real use the roles begin with; only with StartAudit.
+	Used *Used `json:",omitempty"`
 	// Reference tells whether the lifecycle runs once as administrator first.
 	Reference bool
 	// Beside lets the reference run in an embedded sandbox of its own while the

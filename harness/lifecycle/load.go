@@ -29,6 +29,8 @@ type reader struct {
 	refs []ref
 	// changed are the steps that variants change.
 	changed []changed
+	// usedAt is where what hangs on the cloud stands of "start: {audit: …}".
+	usedAt struct{ principal, window place }
 }
 
 // ref is a file or folder that the lifecycle names.
@@ -139,11 +141,7 @@ func (r *reader) lifecycle() Lifecycle {
 			conditionsAt = r.In(n, at)
 			l.OwnedByTag, l.Conditions = r.tags(n, at), true
 		},
-		"start": func(n node, at place) {
-			if l.Start = r.Text(n, at, "start"); l.Start != "empty" && l.Start != "record" {
-				r.refer(r.In(n, at), "start", l.Start, "file")
-			}
-		},
+		"start": func(n node, at place) { r.start(n, at, &l) },
 		"reference": func(n node, at place) {
 			referenceAt = r.In(n, at)
 			switch text, ok := r.TextOf(n); {
@@ -176,6 +174,7 @@ func (r *reader) lifecycle() Lifecycle {
 		}
 	}
 	r.checkChanged(l)
+	r.fitsUsed(l)
 	if l.Beside && !l.Sandbox.Embedded {
 		r.Fail(referenceAt, `"reference" can be beside in the embedded sandbox only: of a real account there is no second one`)
 	}

@@ -50,6 +50,8 @@ func TestSchema(t *testing.T) {
 	}{
 		{"the file", schema.object, fileKeys, []string{"cloud", "sandbox", "lifecycle"}},
 		{"sandbox", def("sandbox"), sandboxKeys, nil},
+		{"start", def("start"), startKeys, []string{"audit"}},
+		{"start's audit", def("used"), usedKeys, []string{"principal"}},
 		{"tool", def("tool"), toolKeys, nil},
 		{"step", def("step"), stepKeys, []string{"name", "phase"}},
 		{"terraform", def("terraform"), terraformKeys, []string{"command"}},
