@@ -55,8 +55,7 @@ func located(known map[grant.Grant][]string, arb *arbiter, spans []Span, facts m
 func (l *loop) readdressed(known map[grant.Grant][]string) map[grant.Grant][]string {
 	all := map[grant.Grant][]string{}
 	for _, old := range slices.SortedFunc(maps.Keys(known), grant.Compare) {
-		g := old
-		g.Resource = unnamed(g.Resource, l.names)
+		g := withoutNames(old, l.names)
 		for _, a := range known[old] {
 			if !slices.Contains(all[g], a) {
 				all[g] = append(all[g], a)

@@ -61,6 +61,7 @@ type arbiter struct {
 	identity Identity
 	rules    Rules
 	owned    *ownership
+	place    *placing
 	account  string
 	patience time.Duration
 	journal  Journal
@@ -110,6 +111,7 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 		step: s, pass: pass, mode: m, identity: id,
 		rules:   l.rules(s),
 		owned:   l.ownership(s),
+		place:   l.place,
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
 		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[[sha256.Size]byte]*wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
 	}
@@ -320,7 +322,7 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	if a.owned != nil {
 		candidates = throughOthers(candidates, a.role, d)
 	}
-	rules := a.owned.rules(a.rules, x)
+	rules := a.place.rules(a.owned.rules(a.rules, x), x)
 	dec := decide(a.role, d, candidates, carries, rules)
 	if dec.action == wait && a.owned.lack(dec.grants, a.inForce) {
 		dec = decide(a.role, d, candidates, carries, rules)

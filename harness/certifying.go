@@ -186,7 +186,7 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 		return nil
 	}
 	before := slices.Clone(r.Entries)
-	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(s string) string { return unnamed(s, l.names) }), seen: map[string]bool{}}
+	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(g grant.Grant) grant.Grant { return withoutNames(g, l.names) }), seen: map[string]bool{}}
 	r.Proof.Questions = len(w.all)
 	found, err := l.withhold(ctx, r, w, w.all)
 	if err != nil {
@@ -527,7 +527,7 @@ func (l *loop) missing(r *StepResult, less grant.Set, out []grant.Grant) func(re
 		var all []grant.Grant
 		for _, d := range denials {
 			for _, g := range arb.decide(x, d).grants {
-				g.Resource = unnamed(g.Resource, l.names)
+				g = withoutNames(g, l.names)
 				for _, o := range out {
 					if covers(o, g) && !slices.Contains(all, o) {
 						all = append(all, o)

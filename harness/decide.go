@@ -29,6 +29,10 @@ type Rules struct {
 	// and its resource as the cloud named it; without one on tags of the resource
 	// unless hopeful. Nil is none.
 	When func(permission, resource string, hopeful bool) string
+	// Place gives on what a permission is granted that was refused on what the cloud
+	// named, and under which condition, instead of Scope and When. Nil leaves it to
+	// them.
+	Place func(permission, named string) (resource, condition string)
 	// Lacks tells whether a grant does not help under a condition on tags, since
 	// something that it is for has them not. It is there where When is.
 	Lacks func(g grant.Grant) bool
@@ -37,6 +41,10 @@ type Rules struct {
 // grant is what is granted for a permission that was refused on named, which is to
 // be granted on resource.
 func (r Rules) grant(permission, named, resource string) grant.Grant {
+	if r.Place != nil {
+		on, condition := r.Place(permission, named)
+		return grant.Grant{Permission: permission, Resource: on, Condition: condition}
+	}
 	g := grant.Grant{Permission: permission, Resource: r.scoped(permission, resource)}
 	if r.When == nil {
 		return g

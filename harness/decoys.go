@@ -49,7 +49,11 @@ func (l *loop) tryDecoys(ctx context.Context) error {
 		for _, t := range trials {
 			t.Step = r.Step.Name
 			if t.Allowed {
-				t.Grant, t.Why = excuse(t, r.Set(), l.Lifecycle)
+				if l.Lifecycle.Cloud == "gcp" {
+					t.Grant, t.Why = l.excusePlaced(t, r)
+				} else {
+					t.Grant, t.Why = excuse(t, r.Set(), l.Lifecycle)
+				}
 			}
 			l.result.Trials = append(l.result.Trials, t)
 			if t.Allowed && t.Why == "" {

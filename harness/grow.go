@@ -105,7 +105,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 			// What the classic loop's step did without, it does not need. In
 			// flight there is nothing of the kind: a refusal that could not be
 			// held (a partial one) is granted and the step run again.
-			r.Entries, r.Optional = untagged(unproven(r.Entries, through)), done(arb, wanted)
+			r.Entries, r.Optional = unplaced(untagged(unproven(r.Entries, through))), done(arb, wanted)
 			for _, e := range r.Entries {
 				if e.Grant.Permission == "iam:PassRole" {
 					l.passed = l.passed.With(e.Grant)
@@ -213,6 +213,9 @@ func (l *loop) trusted(s lifecycle.Step, known []Entry) []Entry {
 		if l.Lifecycle.Conditions && e.Grant.Condition == "" && condition.Always(e.Grant.Permission) {
 			continue // it is refused again, if it was, and then granted under its condition
 		}
+		if l.place.wider(e.Grant) {
+			continue // as well
+		}
 		if r, ok := plain(e.Grant.Resource, false); ok && r == e.Grant.Resource {
 			entries = append(entries, e)
 		}
@@ -308,7 +311,7 @@ func (l *loop) maskedIn(step string, arb *arbiter, held grant.Set) (wanted []Ent
 		}
 		opaque := refusal.Denial{Reason: refusal.OpaqueDenial}
 		candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, arb.account)
-		switch dec := decide(held, opaque, candidates, carriesWildcard(x), arb.owned.rules(arb.rules, x)); dec.action {
+		switch dec := decide(held, opaque, candidates, carriesWildcard(x), arb.place.rules(arb.owned.rules(arb.rules, x), x)); dec.action {
 		case wait:
 			grew = changed
 		case add:

@@ -195,6 +195,9 @@ type Result struct {
 	Verified bool
 	// Trials are the requests for decoys under the final roles.
 	Trials []Trial
+	// Whole are the permissions that hold on all of the project though the lifecycle
+	// asks for a narrower scope.
+	Whole []Whole
 	// Tools holds the versions of the tools that ran.
 	Tools map[string]string
 }
@@ -219,6 +222,7 @@ type loop struct {
 	paths      iamPaths
 	passed     grant.Set             // grants of iam:PassRole that were found
 	owned      map[string]*ownership // by step name
+	place      *placing
 	result     Result
 }
 
@@ -253,6 +257,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		} else if jerr := c.Journal.Append(journal.Event{Kind: journal.KindReleased}); jerr != nil {
 			err = errors.Join(err, jerr)
 		}
+		l.result.Whole = l.whole()
 		result = l.result
 	}()
 	return l.result, l.run(ctx)
@@ -286,6 +291,10 @@ func (l *loop) run(ctx context.Context) error {
 		return err
 	}
 	if err := l.save(ctx, snapshotStart); err != nil {
+		return err
+	}
+	var err error
+	if l.place, err = l.placing(ctx); err != nil {
 		return err
 	}
 	grow := l.growAll

@@ -34,7 +34,7 @@ type ownership struct {
 
 // ownership is that of a step, which lasts from run to run.
 func (l *loop) ownership(s lifecycle.Step) *ownership {
-	if !l.Lifecycle.Conditions {
+	if !l.Lifecycle.Conditions || l.Lifecycle.Cloud == "gcp" { // whose resources are told by their names
 		return nil
 	}
 	o := l.owned[s.Name]

@@ -70,8 +70,8 @@ type question struct {
 }
 
 // questions gathers what growth saw refused into questions, of what the step was
-// granted. Rename gives a resource as the entries have it.
-func questions(seen map[[sha256.Size]byte]*wanting, entries []Entry, rename func(string) string) []*question {
+// granted. Rename gives a grant as the entries have it.
+func questions(seen map[[sha256.Size]byte]*wanting, entries []Entry, rename func(grant.Grant) grant.Grant) []*question {
 	granted := map[grant.Grant]Entry{}
 	for _, e := range entries {
 		granted[e.Grant] = e
@@ -83,7 +83,7 @@ func questions(seen map[[sha256.Size]byte]*wanting, entries []Entry, rename func
 		}
 		var grants []grant.Grant
 		for g := range w.grants.All() {
-			g.Resource = rename(g.Resource)
+			g = rename(g)
 			if e, ok := granted[g]; ok && (!w.opaque || !e.Guess && e.Class == w.class) {
 				grants = append(grants, g)
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/catalog/attribute"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -203,7 +204,7 @@ func (l *loop) renamed(entries []Entry) []Entry {
 	}
 	all := map[grant.Grant]Entry{}
 	for _, e := range entries {
-		e.Grant.Resource = unnamed(e.Grant.Resource, l.names)
+		e.Grant = withoutNames(e.Grant, l.names)
 		if held, ok := all[e.Grant]; !ok || e.Necessity != Assumed || held.Necessity == Assumed {
 			all[e.Grant] = e
 		}
@@ -219,8 +220,7 @@ func (l *loop) renamed(entries []Entry) []Entry {
 func (l *loop) current(r *StepResult) []Entry {
 	var patterns []grant.Grant
 	for _, e := range r.Entries {
-		g := e.Grant
-		if g.Resource = unnamed(g.Resource, l.names); g != e.Grant {
+		if g := withoutNames(e.Grant, l.names); g != e.Grant {
 			patterns = append(patterns, g)
 		}
 	}
@@ -238,6 +238,16 @@ func (l *loop) current(r *StepResult) []Entry {
 		}
 	}
 	return entries
+}
+
+// withoutNames is a grant with generated names written as their prefix, in its
+// resource and in what its condition says of a name.
+func withoutNames(g grant.Grant, names map[string]string) grant.Grant {
+	g.Resource = unnamed(g.Resource, names)
+	if c, err := grant.ParseCondition(g.Condition); err == nil && c != nil {
+		g.Condition = attribute.Unnamed(c, names).String()
+	}
+	return g
 }
 
 func unnamed(resource string, names map[string]string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/report"
@@ -15,6 +16,8 @@ type decoySummary struct {
 	Refused  int `json:"refused"`
 	// Open are the grants that hold on others' resources as well.
 	Open []openGrant `json:"open"`
+	// Whole are the permissions that hold on the whole project, by reason.
+	Whole []harness.Whole `json:"whole,omitempty"`
 }
 
 type openGrant struct {
@@ -24,7 +27,7 @@ type openGrant struct {
 }
 
 func decoysOf(result harness.Result) decoySummary {
-	sum := decoySummary{Requests: len(result.Trials), Open: []openGrant{}}
+	sum := decoySummary{Requests: len(result.Trials), Open: []openGrant{}, Whole: result.Whole}
 	for _, t := range result.Trials {
 		open := openGrant{t.Grant.Permission, t.Grant.Resource, t.Why}
 		switch {
@@ -39,8 +42,13 @@ func decoysOf(result harness.Result) decoySummary {
 
 // printDecoys says it for people.
 func printDecoys(w io.Writer, sum decoySummary) {
-	fmt.Fprintf(w, "of %s for decoys under the final roles %d were refused\n", count(sum.Requests, "request"), sum.Refused)
+	if sum.Requests > 0 {
+		fmt.Fprintf(w, "of %s for decoys under the final roles %d were refused\n", count(sum.Requests, "request"), sum.Refused)
+	}
 	for _, o := range sum.Open {
 		fmt.Fprintf(w, "  not scoped: %s on %s: %s\n", report.Visible(o.Permission), report.Visible(o.Resource), o.Why)
+	}
+	for _, o := range sum.Whole {
+		fmt.Fprintf(w, "  on the whole project, since %s: %s\n", o.Why, report.Visible(strings.Join(o.Permissions, ", ")))
 	}
 }

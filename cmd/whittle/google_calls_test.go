@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/oauth2/google"
 	"google.golang.org/api/cloudresourcemanager/v1"
+	"google.golang.org/api/compute/v1"
 	"google.golang.org/api/dns/v1"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iam/v1"
@@ -98,6 +99,24 @@ func googleCall(ctx context.Context, opts []option.ClientOption, verb string, ar
 				err = os.WriteFile(arg[0]+".json", text, 0o600)
 			}
 		}
+	case "create-template": // of instances that act as an account, "default" for Compute Engine's own
+		machines, merr := compute.NewService(ctx, opts...)
+		if merr != nil {
+			return merr
+		}
+		email := arg[1] + "@" + project + ".iam.gserviceaccount.com"
+		if arg[1] == "default" {
+			p, perr := machines.Projects.Get(project).Context(ctx).Do()
+			if perr != nil {
+				return perr
+			}
+			email = p.DefaultServiceAccount
+		}
+		_, err = machines.InstanceTemplates.Insert(project, &compute.InstanceTemplate{Name: arg[0], Properties: &compute.InstanceProperties{
+			MachineType:     "e2-micro",
+			Disks:           []*compute.AttachedDisk{{Boot: true, AutoDelete: true, InitializeParams: &compute.AttachedDiskInitializeParams{SourceImage: "projects/debian-cloud/global/images/family/debian-11"}}},
+			ServiceAccounts: []*compute.ServiceAccount{{Email: email, Scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}},
+		}}).Context(ctx).Do()
 	case "policy": // of the project, into a file
 		policy, perr := manager.Projects.GetIamPolicy(project, &cloudresourcemanager.GetIamPolicyRequest{Options: &cloudresourcemanager.GetPolicyOptions{RequestedPolicyVersion: 3}}).Context(ctx).Do()
 		if err = perr; err == nil {

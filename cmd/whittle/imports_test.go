@@ -62,7 +62,7 @@ var mayImport = map[string][]string{
 	"harness/policy": {"harness/grant", "harness/policy/jsontree"},
 	// JSON with the place of each value; the documents of the other clouds.
 	"harness/policy/jsontree": {},
-	"harness/policy/gcp":      {"harness/policy/jsontree"},
+	"harness/policy/gcp":      {"harness/grant", "harness/policy/jsontree"},
 	"harness/policy/azure":    {"harness/policy/jsontree"},
 	// What documents allow.
 	"harness/policy/evaluate": {"harness/policy"},
@@ -73,6 +73,7 @@ var mayImport = map[string][]string{
 	"harness/catalog/request": {},
 	// A condition is a grant's.
 	"harness/catalog/condition": {"harness/catalog/request", "harness/grant"},
+	"harness/catalog/attribute": {"harness/grant"},
 	"harness/catalog/ec2":       {"harness/catalog/request"},
 	"harness/catalog/s3":        {"harness/catalog/request"},
 	// What is known of Google Cloud's permissions.
@@ -114,7 +115,7 @@ var mayImport = map[string][]string{
 	"harness/drift":    {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
-		"harness/grant", "harness/catalog", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify",
+		"harness/grant", "harness/catalog", "harness/catalog/attribute", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify",
 	},
 	// The suite that every cloud's roles must pass; only tests use it.
 	"harness/roletest": {
@@ -147,7 +148,8 @@ var mayImport = map[string][]string{
 		"sandbox/intercept", "sandbox/proc", "sandbox/step/terraform", "sandbox/step/packer", "sandbox/step/command",
 	},
 	// What is not the lifecycle's, for a verification to be refused.
-	"sandbox/decoy": {"harness", "harness/grant", "parsers", "parsers/refusal"},
+	"sandbox/decoy":        {"harness", "harness/grant", "parsers", "parsers/refusal"},
+	"sandbox/decoy/google": {"harness", "harness/grant", "parsers", "parsers/refusal"},
 	// Whether a place may be probed: a decision about what a cloud says of it.
 	"sandbox/role/guard":        {},
 	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/...", "sandbox/role/guard"},
@@ -157,7 +159,7 @@ var mayImport = map[string][]string{
 	"sandbox/role/aws/decode":   {},
 	"sandbox/role/aws/endpoint": {},
 	"sandbox/role/settle":       {"harness/grant"},
-	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "sandbox/role/guard", "sandbox/role/settle"},
+	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "harness/policy/gcp", "sandbox/role/guard", "sandbox/role/settle"},
 	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard", "sandbox/role/settle"},
 
 	// The clouds' audit logs, read as the operator.

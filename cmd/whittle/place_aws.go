@@ -11,6 +11,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/record"
 	auditaws "github.com/whittle-iam/whittle/sandbox/audit/aws"
 	"github.com/whittle-iam/whittle/sandbox/decoy"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
@@ -53,8 +54,8 @@ func (o onAWS) pool(ctx context.Context, c poolConfig) (identities, error) {
 }
 
 // decoys are those of the account, for a lifecycle that asks for scope or conditions.
-func (o onAWS) decoys(lc lifecycle.Lifecycle, account string) harness.Decoys {
-	return &decoy.AWS{SDK: o.sdk, Account: account, Owned: lc.OwnedByTag}
+func (o onAWS) decoys(lc lifecycle.Lifecycle, at record.Place) harness.Decoys {
+	return &decoy.AWS{SDK: o.sdk, Account: at.Account, Owned: lc.OwnedByTag}
 }
 
 func (o onAWS) clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error) {

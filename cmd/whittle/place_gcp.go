@@ -9,8 +9,11 @@ import (
 	"google.golang.org/api/option"
 	htransport "google.golang.org/api/transport/http"
 
+	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/record"
 	auditgcp "github.com/whittle-iam/whittle/sandbox/audit/gcp"
+	"github.com/whittle-iam/whittle/sandbox/decoy/google"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
 )
@@ -63,6 +66,11 @@ func (o onGCP) pool(ctx context.Context, c poolConfig) (identities, error) {
 		return nil, err
 	}
 	return pool, nil
+}
+
+// decoys are those of the project, for a lifecycle that asks for a scope.
+func (o onGCP) decoys(_ lifecycle.Lifecycle, at record.Place) harness.Decoys {
+	return &google.Decoys{HTTP: o.http, Plain: o.plain, Project: at.Account, Number: at.Number}
 }
 
 func (o onGCP) clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error) {

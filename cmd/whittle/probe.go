@@ -393,7 +393,7 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 			state += "; " + proof
 		}
 		fmt.Fprintf(g.err, "%s; the record is %s\n", state, o.record)
-		if len(result.Trials) > 0 {
+		if len(result.Trials)+len(result.Whole) > 0 {
 			printDecoys(g.err, decoysOf(result))
 		}
 		if err := printHeard(g.err, found); err != nil {
@@ -414,7 +414,7 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 	if len(found.Steps) > 0 {
 		sum.Audit = &found
 	}
-	if len(result.Trials) > 0 {
+	if len(result.Trials)+len(result.Whole) > 0 {
 		decoys := decoysOf(result)
 		sum.Decoys = &decoys
 	}

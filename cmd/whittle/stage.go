@@ -107,6 +107,9 @@ func (st *stage) at() record.Place {
 	if in, ok := st.pool.(interface{ Region() string }); ok {
 		at.Region = in.Region()
 	}
+	if in, ok := st.pool.(interface{ Number() string }); ok {
+		at.Number = in.Number()
+	}
 	return at
 }
 
@@ -115,9 +118,9 @@ func (st *stage) config(rd *rundir, lc lifecycle.Lifecycle, o probeOptions) harn
 	var decoys harness.Decoys
 	// Resources of a real account are the operator's money, and cleaning up is his.
 	if in, ok := st.place.operator.(interface {
-		decoys(lc lifecycle.Lifecycle, account string) harness.Decoys
+		decoys(lc lifecycle.Lifecycle, at record.Place) harness.Decoys
 	}); ok && st.place.embedded != nil && (lc.Scope != "" || lc.Conditions) {
-		decoys = in.decoys(lc, st.account())
+		decoys = in.decoys(lc, st.at())
 	}
 	return harness.Config{
 		Decoys: decoys, Lifecycle: lc, Executor: st.executor, Pool: st.pool, World: st.steps.World(), Resetter: st.steps,

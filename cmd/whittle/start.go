@@ -136,6 +136,9 @@ func filled(set grant.Set, lc lifecycle.Lifecycle, at record.Place) grant.Set {
 	if at.Region != "" && lc.Cloud == "aws" {
 		values["region"] = at.Region
 	}
+	if at.Number != "" {
+		values["project_number"] = at.Number
+	}
 	maps.Copy(values, lc.Names)
 	var grants []grant.Grant
 	for g := range set.All() {

@@ -76,16 +76,22 @@ const (
 	ScopeResource Scope = "resource"
 )
 
-// scopes are those that a cloud has, its default first. A custom role of Google
-// Cloud and Azure holds where it is bound, which is the project or subscription.
+// scopes are those that a cloud has, its default first. A custom role of Azure holds
+// where it is assigned, which is the subscription; one of Google Cloud on the project,
+// but for what a condition on its binding leaves out.
 var scopes = map[string][]Scope{
 	"aws":   {ScopeResource, ScopeType, ScopeAction},
-	"gcp":   {ScopeAction},
+	"gcp":   {ScopeAction, ScopeType, ScopeResource},
 	"azure": {ScopeAction},
 }
 
-// ScopeOrDefault is the scope, or what the cloud's is where none is said.
+// ScopeOrDefault is the scope, or what the cloud's is where none is said. On Google
+// Cloud all that a condition can say is on what a grant holds: conditions are the
+// scope of resources.
 func (l Lifecycle) ScopeOrDefault() Scope {
+	if l.Cloud == "gcp" && l.Conditions {
+		return ScopeResource
+	}
 	if l.Scope == "" && len(scopes[l.Cloud]) > 0 {
 		return scopes[l.Cloud][0]
 	}

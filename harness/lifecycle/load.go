@@ -178,8 +178,13 @@ func (r *reader) lifecycle() Lifecycle {
 	if l.Beside && !l.Sandbox.Embedded {
 		r.Fail(referenceAt, `"reference" can be beside in the embedded sandbox only: of a real account there is no second one`)
 	}
-	if l.Conditions && l.Cloud != "aws" && slices.Contains(cloudValues, l.Cloud) {
-		r.Fail(conditionsAt, `"conditions" and "owned_by_tag" are for aws, and the file's cloud is %s`, l.Cloud)
+	switch known := slices.Contains(cloudValues, l.Cloud); {
+	case l.OwnedByTag != nil && l.Cloud != "aws" && known:
+		r.Fail(conditionsAt, `"owned_by_tag" is for aws, and the file's cloud is %s`, l.Cloud)
+	case l.Conditions && l.Cloud != "aws" && l.Cloud != "gcp" && known:
+		r.Fail(conditionsAt, `"conditions" are for aws and gcp, and the file's cloud is %s`, l.Cloud)
+	case l.Conditions && l.Cloud == "gcp" && l.Scope == ScopeAction:
+		r.Fail(conditionsAt, `"conditions" on gcp say on which resources a grant holds, and scope: action that it holds on all: leave one of them out`)
 	}
 	if slices.Contains(scopeValues, string(l.Scope)) && scopes[l.Cloud] != nil && !slices.Contains(scopes[l.Cloud], l.Scope) {
 		r.Fail(scopeAt, `"scope" cannot be %s on %s: a custom role holds where it is bound, on all that its permissions are about; leave it out`, l.Scope, l.Cloud)

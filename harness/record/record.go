@@ -279,6 +279,8 @@ type Place struct {
 	Account string
 	// Region is that of the identities on AWS; elsewhere nothing is named by it.
 	Region string
+	// Number is the Google Cloud project's, by which some resources are named.
+	Number string
 }
 
 // Generalize is the record with the AWS account ID replaced by {account}, or the
@@ -288,7 +290,8 @@ type Place struct {
 // by {key} where they are whole words of a resource's name, so that it is the
 // same under other names. An empty account or region changes nothing. Of a region
 // only the place counts that an ARN or a host has for it: a name that somebody
-// chose can hold one that is not this one.
+// chose can hold one that is not this one. The number of a Google Cloud project is
+// {project_number}, where a resource or a condition has it.
 func (r Record) Generalize(at Place, names map[string]string) Record {
 	account := at.Account
 	kind := digit
@@ -307,6 +310,9 @@ func (r Record) Generalize(at Place, names map[string]string) Record {
 		})
 	}
 	return r.mapResources(func(s string) string {
+		if r.Cloud == "gcp" {
+			s = replaceWord(s, at.Number, "{project_number}", digit)
+		}
 		parts := strings.SplitN(s, ":", 6)
 		if r.Cloud == "aws" && len(parts) == 6 && at.Region != "" && parts[3] == at.Region {
 			parts[3] = "{region}"
@@ -320,12 +326,15 @@ func (r Record) Generalize(at Place, names map[string]string) Record {
 }
 
 // Specialize is the record with {account} replaced by the AWS account ID, or
-// {project} by the project's id, and {region} by the region: the opposite of
+// {project} and {project_number} by the project's, and {region} by the region: the opposite of
 // Generalize. An empty account or region changes nothing.
 func (r Record) Specialize(at Place) Record {
 	values := map[string]string{r.placeholder(): at.Account}
-	if r.Cloud == "aws" {
+	switch r.Cloud {
+	case "aws":
 		values["{region}"] = at.Region
+	case "gcp":
+		values["{project_number}"] = at.Number
 	}
 	return r.mapTexts(func(s string) string {
 		for stands, value := range values {

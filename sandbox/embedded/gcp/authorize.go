@@ -58,7 +58,8 @@ func (g *Gate) holds(r *request, need rules.Need) (bool, error) {
 	if r.who.Operator {
 		return view.Ours(need.Key), nil
 	}
-	return view.Decide(r.who.Member(), need.Permission, iam.Resource{Key: need.Key, Name: need.Name, Type: need.Type}, r.now)
+	name, kind := need.Attributes()
+	return view.Decide(r.who.Member(), need.Permission, iam.Resource{Key: need.Key, Name: name, Type: kind}, r.now)
 }
 
 // everybodys tells whether a need is met for everybody who is authenticated:

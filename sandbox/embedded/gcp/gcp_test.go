@@ -285,14 +285,19 @@ func TestConditions(t *testing.T) {
 	operator := connect(t, g, g.Operator())
 	c, _ := principal(t, g)
 	policy := &crm.Policy{Version: 3, Bindings: []*crm.Binding{{
-		Role: "roles/compute.networkAdmin", Members: []string{"serviceAccount:probe-account@" + project + ".iam.gserviceaccount.com"},
-		Condition: &crm.Expr{Title: "only", Expression: `resource.type == "compute.googleapis.com/Network" && resource.name.startsWith("projects/` + project + `/global/networks/def")`},
+		Role: "roles/compute.viewer", Members: []string{"serviceAccount:probe-account@" + project + ".iam.gserviceaccount.com"},
+		Condition: &crm.Expr{Title: "only", Expression: `resource.type == "compute.googleapis.com/Firewall" && resource.name.startsWith("projects/` + project + `/global/firewalls/def")`},
 	}}}
 	must[*crm.Policy](t)(operator.crm.Projects.SetIamPolicy(project, &crm.SetIamPolicyRequest{Policy: policy}).Do())
-	if _, err := c.compute.Networks.Get(project, "default").Do(); err != nil {
-		t.Error(err)
-	}
-	_, err := c.compute.Networks.Get(project, "other").Do()
+	_, err := c.compute.Firewalls.Get(project, "default-ssh").Do()
+	refused(t, err, 404)
+	_, err = c.compute.Firewalls.Get(project, "other").Do()
+	refused(t, err, 403, "Required 'compute.firewalls.get'")
+	// Of a network conditions see neither name nor type.
+	policy.Bindings[0].Condition.Expression = `resource.name.startsWith("projects/` + project + `/") || resource.service == "compute.googleapis.com" || resource.type == "compute.googleapis.com/Network"`
+	policy.Etag = ""
+	must[*crm.Policy](t)(operator.crm.Projects.SetIamPolicy(project, &crm.SetIamPolicyRequest{Policy: policy}).Do())
+	_, err = c.compute.Networks.Get(project, "default").Do()
 	refused(t, err, 403, "Required 'compute.networks.get'")
 	held := must[*crm.TestIamPermissionsResponse](t)(c.crm.Projects.TestIamPermissions(project, &crm.TestIamPermissionsRequest{Permissions: []string{"compute.networks.get"}}).Do())
 	if len(held.Permissions) != 0 {

@@ -3,6 +3,8 @@ package gcp
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"google.golang.org/api/iam/v1"
 )
@@ -36,6 +38,9 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 		return done, err
 	}
 	var all []error
+	if err := p.unbindAccounts(ctx, roles); err != nil {
+		return done, err
+	}
 	var members []string
 	for _, a := range accounts {
 		members = append(members, "serviceAccount:"+a.Email)
@@ -46,7 +51,7 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 			return done, err
 		}
 	}
-	for _, name := range roles {
+	for _, name := range slices.Sorted(maps.Keys(roles)) {
 		err := (&role{pool: p, name: name}).fill(ctx, nil)
 		if err == nil && purge {
 			if _, err = p.iam.Projects.Roles.Delete(name).Context(ctx).Do(); err != nil {
@@ -96,11 +101,12 @@ func (p *Pool) accounts(ctx context.Context) (ours []*iam.ServiceAccount, err er
 }
 
 // roles finds the stack's custom roles, those that are deleted left out.
-func (p *Pool) roles(ctx context.Context) (ours []string, err error) {
+func (p *Pool) roles(ctx context.Context) (ours map[string]owner, err error) {
+	ours = map[string]owner{}
 	err = p.iam.Projects.Roles.List(p.parent()).PageSize(300).Pages(ctx, func(page *iam.ListRolesResponse) error {
 		for _, r := range page.Roles {
-			if _, ok := p.owned(r.Description); ok && !r.Deleted {
-				ours = append(ours, r.Name)
+			if o, ok := p.owned(r.Description); ok && !r.Deleted {
+				ours[r.Name] = o
 			}
 		}
 		return nil

@@ -1,11 +1,12 @@
 // Package gcp makes and fills the probe identities of Google Cloud: a service
 // account for each, with a custom role of the project, bound to it on the
-// project, whose content is a [grant.Set].
+// project, whose content is a [grant.Set]. What holds under a condition only, or on one
+// service account, is a custom role of its own for each such place.
 //
 // It drives the real API (IAM, Resource Manager and IAM Credentials) through
 // Google's clients, on a real project and on the embedded sandbox alike. It does
-// not decide what a role should hold. Of the project's policy it changes nothing
-// but the bindings of its own accounts, and never an account or a role that does
+// not decide what a role should hold. Of the project's policy, and of
+// service accounts', it changes nothing but the bindings of its own accounts, and never an account or a role that does
 // not carry its mark.
 package gcp
 
@@ -17,6 +18,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -83,6 +85,7 @@ var usual = Poll{Initial: 500 * time.Millisecond, Max: 10 * time.Second, Limit: 
 type Pool struct {
 	cfg      Config
 	operator string            // as a policy names him
+	number   string            // the project's
 	labels   map[string]string // the project's, when the pool was opened
 	iam      *iam.Service
 	crm      *cloudresourcemanager.Service
@@ -146,12 +149,15 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if e != nil {
 		return nil, p.explain("read project "+cfg.Project, "resourcemanager.projects.get", e)
 	}
-	p.labels = project.Labels
+	p.labels, p.number = project.Labels, strconv.FormatInt(project.ProjectNumber, 10)
 	return p, nil
 }
 
 // Account is the id of the project.
 func (p *Pool) Account() string { return p.cfg.Project }
+
+// Number is the project's.
+func (p *Pool) Number() string { return p.number }
 
 // Operator is the operator as a policy names him.
 func (p *Pool) Operator() string { return p.operator }
@@ -214,11 +220,16 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 	if err != nil {
 		return err
 	}
-	id, err := p.ensureRole(ctx, name)
+	_, base := p.id(name)
+	id, err := p.ensureRole(ctx, base, owner{Identity: name})
 	if err != nil {
 		return err
 	}
-	r := &role{pool: p, name: id, member: "serviceAccount:" + email}
+	left, err := p.leftParts(ctx, name)
+	if err != nil {
+		return err
+	}
+	r := &role{pool: p, name: id, identity: name, member: "serviceAccount:" + email, bound: left}
 	c := newCredentials(p, name, email)
 	p.mu.Lock() // Release reads them
 	m.email, m.role, m.credentials = email, r, c
@@ -254,6 +265,9 @@ func (p *Pool) Release(ctx context.Context) error {
 	var members []string
 	for _, name := range slices.Sorted(maps.Keys(roles)) {
 		members = append(members, roles[name].member)
+		if err := roles[name].unbind(ctx); err != nil {
+			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
+		}
 		if err := roles[name].fill(ctx, nil); err != nil && !isMissing(err) { // one that is gone holds nothing
 			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
 		}

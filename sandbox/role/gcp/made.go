@@ -20,15 +20,19 @@ type owner struct {
 	Stack    string `json:"stack"`
 	Identity string `json:"identity"`
 	Run      string `json:"run,omitempty"`
+	// On is the service account that a role is bound on; empty for the project.
+	On string `json:"on,omitempty"`
 }
 
-func (p *Pool) describe(identity string) string {
-	text, err := json.Marshal(owner{p.cfg.Stack, identity, p.cfg.RunID})
+func (p *Pool) describe(o owner) string {
+	o.Stack, o.Run = p.cfg.Stack, p.cfg.RunID
+	text, err := json.Marshal(o)
 	if err != nil {
 		panic(err) // a struct of texts
 	}
 	if len(text) > 240 { // a description has 256 characters
-		text, _ = json.Marshal(owner{p.cfg.Stack, identity, ""}) // err: as above
+		o.Run = ""
+		text, _ = json.Marshal(o) // err: as above
 	}
 	return mark + string(text)
 }
@@ -73,7 +77,7 @@ func (p *Pool) ensureAccount(ctx context.Context, identity string) (string, erro
 			return "", err
 		}
 		got, err = p.iam.Projects.ServiceAccounts.Create(p.parent(), &iam.CreateServiceAccountRequest{AccountId: id, ServiceAccount: &iam.ServiceAccount{
-			DisplayName: "whittle probe identity", Description: p.describe(identity),
+			DisplayName: "whittle probe identity", Description: p.describe(owner{Identity: identity}),
 		}}).Context(ctx).Do()
 		switch {
 		case isConflict(err): // made by another run in this moment
@@ -93,11 +97,10 @@ func (p *Pool) ensureAccount(ctx context.Context, identity string) (string, erro
 	return email, nil
 }
 
-// ensureRole gives the name of the identity's custom role, making it if it is
+// ensureRole gives the name of a custom role that is of owner, making it if it is
 // not there. One that was deleted is brought back: its id cannot be used again
 // for weeks (IAM, "Create and manage custom roles").
-func (p *Pool) ensureRole(ctx context.Context, identity string) (string, error) {
-	_, id := p.id(identity)
+func (p *Pool) ensureRole(ctx context.Context, id string, of owner) (string, error) {
 	name := p.parent() + "/roles/" + id
 	got, err := p.iam.Projects.Roles.Get(name).Context(ctx).Do()
 	if isMissing(err) {
@@ -105,7 +108,7 @@ func (p *Pool) ensureRole(ctx context.Context, identity string) (string, error) 
 			return "", err
 		}
 		got, err = p.iam.Projects.Roles.Create(p.parent(), &iam.CreateRoleRequest{RoleId: id, Role: &iam.Role{
-			Title: "Whittle probe", Description: p.describe(identity), Stage: "GA",
+			Title: "Whittle probe", Description: p.describe(of), Stage: "GA",
 		}}).Context(ctx).Do()
 		switch {
 		case isConflict(err):
@@ -119,7 +122,7 @@ func (p *Pool) ensureRole(ctx context.Context, identity string) (string, error) 
 	if err != nil {
 		return "", p.explain("read role "+name, "iam.roles.get", err)
 	}
-	if o, ours := p.owned(got.Description); !ours || o.Identity != identity {
+	if o, ours := p.owned(got.Description); !ours || o.Identity != of.Identity || o.On != of.On {
 		return "", &ForeignError{Kind: "role", Name: name, Stack: p.cfg.Stack}
 	}
 	if got.Deleted {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/cenkalti/backoff/v4"
@@ -25,47 +24,23 @@ const maxPermissions = 3000
 
 // role is the custom role of one identity.
 type role struct {
-	pool   *Pool
-	name   string // projects/…/roles/…
-	member string // whom it is bound to
-	as     *Credentials
+	pool     *Pool
+	name     string // projects/…/roles/…
+	identity string
+	member   string // whom it is bound to
+	as       *Credentials
 
 	mu    sync.Mutex
-	owner bool // the administrator's role is bound too
+	owner bool            // the administrator's role is bound too
+	bound map[string]part // what is bound besides, by the ids of roles
 }
 
 var _ harness.Role = (*role)(nil)
 
-// content is what a set is as permissions of a custom role that is bound on the
-// project.
-func (r *role) content(s grant.Set) ([]string, error) {
-	project := r.pool.parent()
-	var list []string
-	for g := range s.All() {
-		switch g.Resource {
-		case "*", project, "//cloudresourcemanager.googleapis.com/" + project:
-		default:
-			return nil, &ResourceError{Grant: g, Project: r.pool.cfg.Project}
-		}
-		if g.Permission == "*" {
-			continue
-		}
-		if strings.Contains(g.Permission, "*") {
-			return nil, fmt.Errorf("role %s: %s: a custom role has no patterns", r.name, g)
-		}
-		list = append(list, g.Permission)
-	}
-	list = slices.Compact(list) // in order already
-	if len(list) > maxPermissions {
-		return nil, &TooLargeError{Role: r.name, Permissions: len(list)}
-	}
-	return list, nil
-}
-
-// Put implements [harness.Role]. What is bound on the project holds for all of
-// it: a grant on less is a [ResourceError].
+// Put implements [harness.Role]. A grant on less than the project, but for one service
+// account or under a condition, is a [ResourceError].
 func (r *role) Put(ctx context.Context, s grant.Set) error {
-	permissions, err := r.content(s)
+	permissions, parts, err := r.split(s)
 	if err != nil {
 		return err
 	}
@@ -74,20 +49,20 @@ func (r *role) Put(ctx context.Context, s grant.Set) error {
 	if err := r.fill(ctx, permissions); err != nil {
 		return err
 	}
-	if all := everything(s); all != r.owner {
-		err = r.pool.rebind(ctx, func(b *bindings) {
-			if all {
-				b.add(administrator, r.member)
-			} else {
-				b.drop(administrator, r.member)
-			}
-		})
-		if err != nil {
-			return err
-		}
-		r.owner = all
+	if all := everything(s); len(parts)+len(r.bound) > 0 || all != r.owner {
+		return r.putParts(ctx, parts, all)
 	}
 	return nil
+}
+
+// unbind takes away what is bound besides the identity's own role.
+func (r *role) unbind(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.bound) == 0 {
+		return nil
+	}
+	return r.putParts(ctx, nil, false)
 }
 
 // fill makes the permissions the custom role's whole content.

@@ -1,0 +1,158 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/catalog/attribute"
+	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/parsers/refusal"
+)
+
+// Grounder is a [Pool] of Google Cloud that says what its roles can be bound on.
+type Grounder interface {
+	// Ground gives the project's number and the addresses of the service accounts that
+	// are in it, but for those of the pool's own.
+	Ground(ctx context.Context) (number string, accounts []string, err error)
+}
+
+// placing grants on less than the whole of a project. Nil, where the lifecycle asks for
+// no scope, grants on the whole.
+type placing struct {
+	ground attribute.Ground
+	byType bool
+
+	mu sync.Mutex
+	// unbound are the permissions that were refused on a service account which was
+	// not there before the lifecycle was run.
+	unbound map[string]bool
+}
+
+// placing asks the pool, before the lifecycle has made anything.
+func (l *loop) placing(ctx context.Context) (*placing, error) {
+	scope := l.Lifecycle.ScopeOrDefault()
+	if l.Lifecycle.Cloud != "gcp" || scope == lifecycle.ScopeAction {
+		return nil, nil
+	}
+	pool, ok := l.Pool.(Grounder)
+	if !ok {
+		return nil, fmt.Errorf("scope: %s: the roles of this sandbox cannot be bound on less than the project", scope)
+	}
+	number, accounts, err := pool.Ground(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("scope: %s: %w", scope, err)
+	}
+	p := &placing{ground: attribute.Ground{Project: l.Account, Number: number, Accounts: map[string]bool{}}, unbound: map[string]bool{}, byType: scope == lifecycle.ScopeType}
+	for _, a := range accounts {
+		p.ground.Accounts[a] = true
+	}
+	return p, nil
+}
+
+// rules are the rules with the place that a refused request shows.
+func (p *placing) rules(r Rules, x refusal.Exchange) Rules {
+	if p == nil {
+		return r
+	}
+	r.Place = func(permission, named string) (string, string) {
+		if named == "*" {
+			named = ""
+		}
+		// What could raise the identity's own rights is never granted on all of a type.
+		byType := p.byType && catalog.Risk(permission) == ""
+		at := attribute.Of(attribute.Refused{URL: x.URL, Body: x.Body, Permission: permission, Resource: named}, p.ground, byType)
+		if at.Resource == "*" && attribute.OnAccount(permission) {
+			p.mu.Lock()
+			p.unbound[permission] = true
+			p.mu.Unlock()
+		}
+		return at.Resource, at.Condition.String()
+	}
+	return r
+}
+
+// excusePlaced is [excuse] on Google Cloud: the grant that lets a request for a decoy
+// through, and why it could not be narrower. Where there is no reason, it should have
+// been refused.
+func (l *loop) excusePlaced(t Trial, r StepResult) (by grant.Grant, why string) {
+	for g := range r.Set().All() {
+		if g.Permission != t.Permission || g.Resource != "*" {
+			continue
+		}
+		by = g
+		switch scope := l.Lifecycle.ScopeOrDefault(); {
+		case l.place == nil, l.place.byType && catalog.Risk(g.Permission) == "":
+			return g, "scope: " + string(scope)
+		case strings.Contains(g.Condition, `"resource.type"`):
+			return g, "no request has the name, which the cloud makes up"
+		case g.Condition == "" && (l.place.unbounded(g.Permission) || l.kept(r.Step.Name, g)):
+			return g, attribute.Why(g.Permission)
+		}
+	}
+	return by, ""
+}
+
+// unbounded tells whether there was no account to bind a permission on.
+func (p *placing) unbounded(permission string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unbound[permission]
+}
+
+// wider tells whether an interrupted run's entry holds on more than a refusal would
+// be granted on now.
+func (p *placing) wider(g grant.Grant) bool {
+	return p != nil && g.Resource == "*" && g.Condition == "" && (attribute.Why(g.Permission) == "" || attribute.OnAccount(g.Permission))
+}
+
+// unplaced leaves out what is granted on a service account and on the whole project as
+// well.
+func unplaced(entries []Entry) []Entry {
+	set := setOf(entries)
+	return slices.DeleteFunc(entries, func(e Entry) bool {
+		return strings.HasPrefix(e.Grant.Resource, attribute.Account) && set.Has(grant.Grant{Permission: e.Grant.Permission, Resource: "*"})
+	})
+}
+
+// Whole are permissions that hold on all of the project, and why they do.
+type Whole struct {
+	Why         string   `json:"why"`
+	Permissions []string `json:"permissions"`
+}
+
+// whole lists what could not be granted on less.
+func (l *loop) whole() []Whole {
+	if l.place == nil {
+		return nil
+	}
+	found := map[string]map[string]bool{}
+	for _, r := range l.result.Steps {
+		for _, e := range r.Entries {
+			if e.Grant.Resource != "*" || e.Grant.Condition != "" {
+				continue
+			}
+			why := attribute.Why(e.Grant.Permission)
+			switch {
+			case why == "":
+				why = "the refusal names no resource"
+			case attribute.OnAccount(e.Grant.Permission) && l.place.byType && catalog.Risk(e.Grant.Permission) == "":
+				why = "IAM Conditions know no attributes of service accounts"
+			}
+			if found[why] == nil {
+				found[why] = map[string]bool{}
+			}
+			found[why][e.Grant.Permission] = true
+		}
+	}
+	var all []Whole
+	for _, why := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, Whole{why, slices.Sorted(maps.Keys(found[why]))})
+	}
+	return all
+}

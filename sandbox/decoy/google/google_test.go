@@ -1,0 +1,130 @@
+package google
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whittle-iam/whittle/harness"
+	"github.com/whittle-iam/whittle/harness/grant"
+	sandbox "github.com/whittle-iam/whittle/sandbox/embedded/gcp"
+	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
+)
+
+// way leads requests to the embedded sandbox, and shows a token where it has one.
+type way struct {
+	gate  *sandbox.Gate
+	token string
+}
+
+func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	if w.token != "" {
+		r.Header.Set("Authorization", "Bearer "+w.token)
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	r.Host = r.URL.Host
+	rec := httptest.NewRecorder()
+	w.gate.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+// besides is what requests need besides what they are tried for.
+var besides = []string{"compute.networks.updatePolicy", "compute.networks.get"}
+
+// every is all that can be tried, on resources of the lifecycle's own: by name, or on
+// one account. Wide is on all of the project.
+func every(d *Decoys, wide bool) grant.Set {
+	var grants []grant.Grant
+	for _, k := range kinds {
+		mine := d.fill(k.resource, "mine")
+		for _, try := range k.tries {
+			g := grant.Grant{Permission: try.permission, Resource: "*", Condition: grant.Condition{"within": {"resource.name": {mine}}}.String()}
+			if strings.HasPrefix(mine, "//") {
+				g.Resource, g.Condition = strings.Replace(mine, "/mine@", "/my-account@", 1), ""
+			}
+			if wide {
+				g.Resource, g.Condition = "*", ""
+			}
+			grants = append(grants, g)
+		}
+	}
+	for _, p := range besides {
+		grants = append(grants, grant.Grant{Permission: p, Resource: "*"})
+	}
+	return grant.Of(grants...)
+}
+
+// Each kind of decoy can be made, and each attempt is refused to a role that is as
+// narrow as it looks, and let through to one that is not: an attempt that is always
+// refused would show nothing.
+func TestDecoys(t *testing.T) {
+	gate, err := sandbox.New(sandbox.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, number := gate.Project()
+	operator, plain := &http.Client{Transport: way{gate, gate.Operator()}}, &http.Client{Transport: way{gate, ""}}
+	decoys := &Decoys{HTTP: operator, Plain: plain, Project: project, Number: number}
+	pool, err := rolegcp.Open(t.Context(), rolegcp.Config{HTTP: operator, Plain: plain, Project: project, Stack: "decoys", RunID: "1",
+		Poll: rolegcp.Poll{Initial: time.Millisecond, Max: 20 * time.Millisecond, Limit: 20 * time.Second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe, err := pool.Acquire(t.Context(), "probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := operator.Post("https://iam.googleapis.com/v1/projects/"+project+"/serviceAccounts", "application/json", strings.NewReader(`{"accountId":"my-account"}`))
+	if err != nil || made.StatusCode != http.StatusOK {
+		t.Fatal(made, err)
+	}
+
+	try := func(s grant.Set) []harness.Trial {
+		t.Helper()
+		if err := decoys.Plant(t.Context(), []grant.Set{s}); err != nil {
+			t.Fatal(err)
+		}
+		if err := probe.Role.Put(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		trials, err := decoys.Try(t.Context(), probe, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trials
+	}
+	wide := try(every(decoys, true))
+	for _, trial := range wide {
+		if !trial.Allowed {
+			t.Errorf("%s on %s (%s): refused to who holds it on all", trial.Permission, trial.Resource, trial.Decoy)
+		}
+	}
+	// After the wide one: what was held on all must be gone.
+	narrow := try(every(decoys, false))
+	for _, trial := range narrow {
+		if trial.Allowed {
+			t.Errorf("%s on %s (%s): let through", trial.Permission, trial.Resource, trial.Decoy)
+		}
+	}
+	tries := 0
+	for _, k := range kinds {
+		tries += len(k.tries)
+	}
+	if len(narrow) != tries || len(wide) != tries {
+		t.Errorf("%d and %d attempts, of %d that can be made", len(narrow), len(wide), tries)
+	}
+	for _, u := range gate.Ledger().Unknown() {
+		t.Errorf("the sandbox does not know %v", u)
+	}
+	for _, p := range gate.Ledger().Problems() {
+		t.Errorf("the sandbox had a problem: %v", p)
+	}
+	if err := pool.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
