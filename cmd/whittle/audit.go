@@ -17,6 +17,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/audit"
 	"github.com/whittle-iam/whittle/harness/audit/form"
+	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
@@ -84,7 +85,7 @@ func runAudit(ctx context.Context, o auditOptions, files []string, g *globals) e
 		return err
 	}
 	work := o.workFolder()
-	run, wrong := newestRun(work, rec.Inputs.Digest)
+	run, wrong := newestRun(work, rec.Inputs.Digest, journal.KindAttempt)
 	for _, err := range wrong {
 		fmt.Fprintf(g.err, "whittle: passed over: %s\n", err)
 	}
@@ -165,7 +166,7 @@ func (c *crossCheck) ask(ctx context.Context, o auditOptions, g *globals) error 
 	if !ok {
 		return errors.Join(fmt.Errorf("whittle cannot read the audit log of cloud %s", lc.Cloud), p.close())
 	}
-	log, soon, late := w.witness()
+	log, soon, late := w.witness(lc.Trail)
 	c.log = log
 	c.patience(p, soon, late, o.wait)
 	return nil
@@ -279,7 +280,7 @@ func (st *stage) crossCheck(o probeOptions) (crossCheck, bool) {
 		return crossCheck{}, false
 	}
 	c := crossCheck{cloud: st.lc.Cloud, say: st.show.line, now: st.show.now}
-	log, soon, late := w.witness()
+	log, soon, late := w.witness(st.lc.Trail)
 	c.log = log
 	c.patience(st.place, soon, late, o.auditWait)
 	return c, true
@@ -295,7 +296,7 @@ func (st *stage) remember(ctx context.Context, rd *rundir) {
 	events, err := readJournal(rd.journal.Path())
 	if err == nil {
 		_, _, principals := audit.Span(events)
-		log, _, _ := w.witness()
+		log, _, _ := w.witness(st.lc.Trail)
 		st.others, err = log.Others(ctx, principals)
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,7 @@ func newCloud(g *globals) *cobra.Command {
 		olderForms  bool
 		dataAccess  bool
 		faults      auditlog.Faults
+		trail       string
 	)
 	c := &cobra.Command{
 		Use:   "cloud",
@@ -58,8 +60,13 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 			if cloud != "aws" && cloud != "gcp" && cloud != "azure" {
 				return &usageError{err: fmt.Errorf("--cloud=%s: not known", cloud), hint: "use aws, gcp or azure"}
 			}
+			to, ok := strings.CutPrefix(trail, "s3://")
+			bucket, prefix, _ := strings.Cut(to, "/")
+			if trail != "" && (!ok || bucket == "" || cloud != "aws") {
+				return &usageError{err: fmt.Errorf("--trail=%s: no bucket of a trail of AWS's", trail), hint: "use s3://BUCKET or s3://BUCKET/PREFIX, with --cloud aws"}
+			}
 			p, err := openEmbedded(c.Context(), embedded.Config{Cloud: cloud, Region: region, Propagation: propagation, Open: gate == "open", EncodedOnly: olderForms,
-				DataAccess: dataAccess, Audit: faults, Log: log})
+				DataAccess: dataAccess, TrailBucket: bucket, TrailPrefix: strings.Trim(prefix, "/"), Audit: faults, Log: log})
 			if err != nil {
 				return err
 			}
@@ -74,6 +81,7 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 	f.StringVar(&gate, "gate", "closed", "closed, or open to allow everything")
 	f.BoolVar(&olderForms, "older-forms", false, "refuse in the forms that services had some years ago")
 	f.BoolVar(&dataAccess, "data-access-logs", false, "gcp: turn on the audit logs of reads and of data, which are off in a new project")
+	f.StringVar(&trail, "trail", "", "aws: a trail with data events delivers to this bucket, `s3://BUCKET/PREFIX`")
 	f.Var(faultsValue{&faults}, "audit-fault", "what goes wrong with the audit log")
 	for _, hidden := range []string{"gate", "older-forms", "audit-fault"} {
 		_ = f.MarkHidden(hidden) // fails only for a flag that is not there

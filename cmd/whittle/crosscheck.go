@@ -17,6 +17,7 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/audit"
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/harness/report"
 )
@@ -34,9 +35,10 @@ type auditLog interface {
 }
 
 // witness is an operator who can read the audit log. Of how long an entry takes the
-// service says what is usual, soon, and the most, late.
+// service says what is usual, soon, and the most, late. Of a trail, on AWS, the files
+// are read as well.
 type witness interface {
-	witness() (log auditLog, soon, late time.Duration)
+	witness(trail lifecycle.Trail) (log auditLog, soon, late time.Duration)
 }
 
 // heard is what a run's folder keeps of the audit log.
@@ -258,16 +260,34 @@ func (c crossCheck) explain(ctx context.Context, dir string, why error, h heard)
 	return &explainedError{why, hints}
 }
 
+// spaced begins no attempt in the second in which the last one ended. CloudTrail's times
+// are whole seconds, and an event must be of one run and not of the one before it.
+type spaced struct {
+	harness.Executor
+	ended time.Time
+}
+
+// Attempt implements harness.Executor.
+func (s *spaced) Attempt(ctx context.Context, a harness.Attempt) (harness.Outcome, error) {
+	select {
+	case <-ctx.Done():
+		return harness.Outcome{}, ctx.Err()
+	case <-time.After(time.Until(s.ended.Truncate(time.Second).Add(time.Second))):
+	}
+	defer func() { s.ended = time.Now() }()
+	return s.Executor.Attempt(ctx, a)
+}
+
 // watched remembers what gives the identities rights, before they are released: that
 // takes away what binds them.
 type watched struct {
-	identities
+	harness.Pool
 	before func(context.Context)
 }
 
 func (w watched) Release(ctx context.Context) error {
 	w.before(ctx)
-	return w.identities.Release(ctx)
+	return w.Pool.Release(ctx)
 }
 
 // watchedDecoder is watched, of a pool that decodes too.
@@ -277,7 +297,7 @@ type watchedDecoder struct {
 }
 
 // watch wraps a pool so that before is called before it is released.
-func watch(pool identities, before func(context.Context)) identities {
+func watch(pool harness.Pool, before func(context.Context)) harness.Pool {
 	w := watched{pool, before}
 	if d, ok := pool.(harness.Decoder); ok {
 		return watchedDecoder{w, d}

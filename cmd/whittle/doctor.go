@@ -25,6 +25,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/report"
 	"github.com/whittle-iam/whittle/harness/rolefile"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
+	auditaws "github.com/whittle-iam/whittle/sandbox/audit/aws"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
@@ -212,15 +213,15 @@ func printDiagnosis(w io.Writer, d *diagnosis) error {
 	return tw.Flush()
 }
 
-// operatorNeeds is what the operator must hold on a cloud, and what beside it.
-func operatorNeeds(cloud string) (set grant.Set, beside string) {
-	switch cloud {
+// operatorNeeds is what the operator must hold for a lifecycle, and what beside it.
+func operatorNeeds(lc lifecycle.Lifecycle) (set grant.Set, beside string) {
+	switch lc.Cloud {
 	case "gcp":
 		return rolegcp.Needs(), ""
 	case "azure":
 		return roleazure.Needs(), "and in the directory, which no role gives: the application permission " + roleazure.GraphNeeds + " of Microsoft Graph, or for a person the directory role Application Developer"
 	}
-	return roleaws.Needs(), ""
+	return roleaws.Needs().Union(auditaws.Trail(lc.Trail).Needs()), ""
 }
 
 // printOperatorRole prints the role to ask for.
@@ -228,7 +229,7 @@ func printOperatorRole(g *globals, lc lifecycle.Lifecycle, format string) error 
 	if !slices.Contains(rolefile.Formats(lc.Cloud), rolefile.Format(format)) {
 		return &usageError{err: fmt.Errorf("--role=%s: cloud %s has no such format", format, lc.Cloud), hint: fmt.Sprintf("use one of %v", rolefile.Formats(lc.Cloud))}
 	}
-	set, beside := operatorNeeds(lc.Cloud)
+	set, beside := operatorNeeds(lc)
 	values := map[string]string{}
 	if lc.Sandbox.Account != "" {
 		values["account"] = lc.Sandbox.Account

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	auditaws "github.com/whittle-iam/whittle/sandbox/audit/aws"
 	"github.com/whittle-iam/whittle/sandbox/audit/azure"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
 	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
@@ -100,7 +102,8 @@ func (o onAWS) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	if !d.operator(ctx, p.Operator(), p, roleaws.Needs(), 0, c.named) {
+	needs, _ := operatorNeeds(c.lc)
+	if !d.operator(ctx, p.Operator(), p, needs, 0, c.named) {
 		return
 	}
 	left, err := p.Left(ctx)
@@ -114,6 +117,16 @@ func (o onAWS) examine(ctx context.Context, d *diagnosis, c examination) {
 	}
 	d.left(text)
 	d.add(checkOK, "audit logs", "", "CloudTrail's event history is always on: management events, and no data events")
+	if t := c.lc.Trail; t.Bucket != "" {
+		switch n, err := auditaws.New(o.sdk, auditaws.Trail(t)).Delivered(ctx, p.Account(), time.Now().Add(-24*time.Hour)); {
+		case err != nil:
+			d.failed("trail", err)
+		case n == 0:
+			d.add(checkWarn, "trail", "say the trail's own prefix, what stands before AWSLogs, in audit: {trail: s3://…}", "the trail in s3://%s has delivered no file of account %s in %s since yesterday", t.Bucket, p.Account(), o.sdk.Region)
+		default:
+			d.add(checkOK, "trail", "", "the trail in s3://%s has delivered %s since yesterday", t.Bucket, count(n, "file"))
+		}
+	}
 }
 
 func (o onAzure) examine(ctx context.Context, d *diagnosis, c examination) {

@@ -34,7 +34,7 @@ func (e *evidenceFlags) report(w io.Writer) (report.Report, error) {
 	if err != nil {
 		return report.Report{}, err
 	}
-	run, wrong := newestRun(e.workFolder(), rec.Inputs.Digest)
+	run, wrong := newestRun(e.workFolder(), rec.Inputs.Digest, journal.KindRefused)
 	for _, err := range wrong {
 		fmt.Fprintf(w, "whittle: passed over: %s\n", err)
 	}
@@ -65,9 +65,9 @@ func readRecord(file string) (record.Record, error) {
 }
 
 // newestRun reads the journal of the newest run in work that was of the code with
-// the digest, and in which anything was refused. There may be none. Those that cannot
+// the digest, and which has an event of a kind. There may be none. Those that cannot
 // be read are passed over, and told.
-func newestRun(work, digest string) (run report.Run, wrong []error) {
+func newestRun(work, digest string, has journal.Kind) (run report.Run, wrong []error) {
 	dirs, err := journal.Runs(work)
 	if err != nil {
 		return report.Run{}, []error{err}
@@ -84,7 +84,7 @@ func newestRun(work, digest string) (run report.Run, wrong []error) {
 		of := slices.ContainsFunc(events, func(e journal.Event) bool {
 			return e.Kind == journal.KindRun && strings.HasPrefix(e.Text, digest+" ")
 		})
-		if of && slices.ContainsFunc(events, func(e journal.Event) bool { return e.Kind == journal.KindRefused }) {
+		if of && slices.ContainsFunc(events, func(e journal.Event) bool { return e.Kind == has }) {
 			return report.Run{Name: filepath.Base(dir), Events: events}, wrong
 		}
 	}

@@ -165,7 +165,7 @@ var mayImport = map[string][]string{
 	// The clouds' audit logs, read as the operator.
 	"sandbox/audit/gcp":   {"harness/audit", "harness/audit/form"},
 	"sandbox/audit/azure": {"harness/audit", "harness/audit/form"},
-	"sandbox/audit/aws":   {"harness/audit", "harness/audit/form", "harness/policy"},
+	"sandbox/audit/aws":   {"harness/audit", "harness/audit/form", "harness/grant", "harness/policy"},
 
 	// A program that an example's steps run: it is a user's, and knows nothing of
 	// ours.

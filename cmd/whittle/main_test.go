@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +22,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/whittle-iam/whittle/harness/audit"
 	"github.com/whittle-iam/whittle/sandbox/proc"
 )
 
@@ -87,6 +90,7 @@ func TestScripts(t *testing.T) {
 			"interrupt": cmdInterrupt,
 			"waitfor":   cmdWaitFor,
 			"ciscript":  cmdCIScript,
+			"heard":     cmdHeard,
 		},
 	})
 }
@@ -108,6 +112,28 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s did not appear", args[0])
+}
+
+// cmdHeard holds what an audit log was found to say, `whittle audit --json`, against all
+// that it must: `heard REPORT WANT`. A line of WANT is a finding: its kind, the step,
+// the permission, and where a service made the call "by" and who.
+func cmdHeard(ts *testscript.TestScript, neg bool, args []string) {
+	var report audit.Report
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &report))
+	var got []string
+	for _, f := range report.Findings {
+		line := strings.TrimSpace(fmt.Sprintf("%s %s %s", f.Kind, f.Step, f.Permission))
+		if f.Via != "" {
+			line += " by " + f.Via
+		}
+		got = append(got, line)
+	}
+	want := strings.Split(strings.TrimSpace(ts.ReadFile(args[1])), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" || neg {
+		ts.Fatalf("(-want +got)\n%s", diff)
+	}
 }
 
 // callsMain is the program `calls FILE`: it makes the AWS calls that the file
@@ -133,6 +159,11 @@ func calls(ctx context.Context, file string) error {
 	}
 	for line := range strings.Lines(string(data)) {
 		verb, arg, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if verb == "maybe" { // what comes of it is nobody's business
+			verb, arg, _ = strings.Cut(arg, " ")
+			_ = oneCall(ctx, cfg, verb, arg)
+			continue
+		}
 		if err := oneCall(ctx, cfg, verb, arg); err != nil {
 			return fmt.Errorf("%s: %w", strings.TrimSpace(line), err)
 		}
@@ -214,6 +245,21 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 	case "put-role-policy": // role; any document
 		doc := `{"Version":"2012-10-17","Statement":[]}`
 		_, err = iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &arg, PolicyName: aws.String("p"), PolicyDocument: &doc})
+	case "allow": // to a role, by a policy that is not its own: the role, an action
+		role, action, _ := strings.Cut(arg, " ")
+		doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"*"}]}`
+		_, err = iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &role, PolicyName: aws.String("theirs"), PolicyDocument: &doc})
+	case "share-queue": // with everybody: its name
+		queue, cerr := sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &arg})
+		if err = cerr; err == nil {
+			doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":["sqs:GetQueueUrl","sqs:SetQueueAttributes"],"Resource":"*"}]}`
+			_, err = sqs.NewFromConfig(cfg).SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: queue.QueueUrl, Attributes: map[string]string{"Policy": doc}})
+		}
+	case "set-queue": // its name
+		queue, gerr := sqs.NewFromConfig(cfg).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &arg})
+		if err = gerr; err == nil {
+			_, err = sqs.NewFromConfig(cfg).SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: queue.QueueUrl, Attributes: map[string]string{"VisibilityTimeout": "40"}})
+		}
 	case "unknown-call":
 		_, err = sqs.NewFromConfig(cfg).StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: &arg})
 	case "pause-once": // until interrupted, the first time; the file tells which time it is

@@ -63,6 +63,6 @@ func (o onAWS) clean(ctx context.Context, c poolConfig, purge bool) (emptied, de
 	return report.Emptied, report.Deleted, err
 }
 
-func (o onAWS) witness() (log auditLog, soon, late time.Duration) {
-	return auditaws.Log{SDK: o.sdk}, auditaws.Usual, auditaws.Latest
+func (o onAWS) witness(trail lifecycle.Trail) (log auditLog, soon, late time.Duration) {
+	return auditaws.New(o.sdk, auditaws.Trail(trail)), auditaws.Usual, auditaws.Latest
 }

@@ -64,6 +64,6 @@ func (o onAzure) clean(ctx context.Context, c poolConfig, purge bool) (emptied, 
 	return report.Emptied, report.Deleted, err
 }
 
-func (o onAzure) witness() (log auditLog, soon, late time.Duration) {
+func (o onAzure) witness(lifecycle.Trail) (log auditLog, soon, late time.Duration) {
 	return auditazure.Log{Credential: o.credential, HTTP: o.http, Subscription: o.subscription}, auditazure.Usual, auditazure.Latest
 }

@@ -78,6 +78,6 @@ func (o onGCP) clean(ctx context.Context, c poolConfig, purge bool) (emptied, de
 	return report.Emptied, report.Deleted, err
 }
 
-func (o onGCP) witness() (log auditLog, soon, late time.Duration) {
+func (o onGCP) witness(lifecycle.Trail) (log auditLog, soon, late time.Duration) {
 	return auditgcp.Log{HTTP: o.http, Project: o.project}, auditgcp.Usual, auditgcp.Latest
 }

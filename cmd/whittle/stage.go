@@ -48,7 +48,7 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 			err = errors.Join(err, opened.close())
 		}
 	}()
-	st.cloud = embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Audit: o.auditFaults, DataAccess: lc.Audit, Trace: st.trace.add, Log: log}
+	st.cloud = embedded.Config{Open: o.gate == "open", EncodedOnly: o.olderForms, Audit: o.auditFaults, DataAccess: lc.Audit, TrailBucket: lc.Trail.Bucket, TrailPrefix: lc.Trail.Prefix, Trace: st.trace.add, Log: log}
 	if st.place, err = openPlace(ctx, lc.Cloud, lc.Sandbox, st.cloud); err != nil {
 		return nil, err
 	}
@@ -64,9 +64,6 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 	})
 	if err != nil {
 		return nil, err
-	}
-	if lc.Audit {
-		st.pool = watch(st.pool, func(ctx context.Context) { st.remember(ctx, rd) })
 	}
 	if err := rightAccount(o.file, lc.Sandbox, st.account()); err != nil {
 		return nil, err
@@ -89,6 +86,9 @@ func openStage(ctx context.Context, rd *rundir, lc lifecycle.Lifecycle, o probeO
 	st.executor = st.steps
 	if !p.real() {
 		st.executor = guarded{st.steps, p}
+	}
+	if lc.Audit && lc.Cloud == "aws" {
+		st.executor = &spaced{Executor: st.executor}
 	}
 	if p.lasting != nil && o.resume {
 		if err := st.steps.Again(ctx, harness.Start); err != nil {
@@ -122,8 +122,12 @@ func (st *stage) config(rd *rundir, lc lifecycle.Lifecycle, o probeOptions) harn
 	}); ok && st.place.embedded != nil && (lc.Scope != "" || lc.Conditions) {
 		decoys = in.decoys(lc, st.at())
 	}
+	pool := harness.Pool(st.pool)
+	if lc.Audit {
+		pool = watch(st.pool, func(ctx context.Context) { st.remember(ctx, rd) })
+	}
 	return harness.Config{
-		Decoys: decoys, Lifecycle: lc, Executor: st.executor, Pool: st.pool, World: st.steps.World(), Resetter: st.steps,
+		Decoys: decoys, Lifecycle: lc, Executor: st.executor, Pool: pool, World: st.steps.World(), Resetter: st.steps,
 		Journal: told{rd.journal, st.show.event}, Account: st.account(), Patience: o.patience, Seen: lc.Audit, Log: st.log,
 	}
 }

@@ -60,7 +60,7 @@ func (st *stage) used(ctx context.Context, kept string) (grant.Set, error) {
 			u.Files[i] = filepath.Join(st.lc.Dir, file)
 		}
 	}
-	log, err := st.place.log(st.lc.Cloud)
+	log, err := st.place.log(st.lc.Cloud, st.lc.Trail)
 	if err != nil {
 		return grant.Set{}, err
 	}

@@ -42,7 +42,7 @@ func runUse(ctx context.Context, o auditOptions, files []string, g *globals) (er
 			return err
 		}
 		defer func() { err = errors.Join(err, p.close()) }()
-		if log, err = p.log(lc.Cloud); err != nil {
+		if log, err = p.log(lc.Cloud, lc.Trail); err != nil {
 			return err
 		}
 	}
@@ -68,12 +68,12 @@ func runUse(ctx context.Context, o auditOptions, files []string, g *globals) (er
 }
 
 // log is the audit log of a place.
-func (p *place) log(cloud string) (auditLog, error) {
+func (p *place) log(cloud string, trail lifecycle.Trail) (auditLog, error) {
 	w, ok := p.operator.(witness)
 	if !ok {
 		return nil, fmt.Errorf("whittle cannot read the audit log of cloud %s", cloud)
 	}
-	log, _, _ := w.witness()
+	log, _, _ := w.witness(trail)
 	return log, nil
 }
 

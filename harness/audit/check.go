@@ -114,6 +114,12 @@ func Check(run Run, entries []Entry) Report {
 	report := Report{From: from, To: to, Steps: []StepCount{}}
 	entries, report.Doubled = Once(Own(entries))
 	report.Entries = len(entries)
+	c.data = map[string]bool{}
+	for _, e := range entries {
+		if awsData.MatchString(e.Permission) {
+			c.data[service(e.Permission)] = true
+		}
+	}
 	c.reads = slices.ContainsFunc(entries, func(e Entry) bool { return strings.Contains(e.ID, "data_access") })
 	last := c.last()
 	placed := map[int][]Entry{} // by window
@@ -152,7 +158,8 @@ type check struct {
 	run     Run
 	windows []window
 	wires   map[[2]string]*wire
-	reads   bool // Google's log has reads
+	reads   bool            // Google's log has reads
+	data    map[string]bool // services of AWS whose data events the log has
 	found   map[Finding]int
 }
 
@@ -344,8 +351,8 @@ func (c *check) step(s record.Step, w window, entries, before []Entry) StepCount
 			continue
 		}
 		f := Finding{Kind: Missing, Step: s.Name, Permission: g.Permission, Resource: g.Resource, Request: g.Request, Principal: w.principal}
-		switch _, used := on.seen[g.Request]; {
-		case on.told && !used, !on.told && slices.ContainsFunc(before, shows):
+		switch {
+		case on.told && !on.used(g.Request), !on.told && slices.ContainsFunc(before, shows):
 			f.Kind = Unexercised
 			c.add(f)
 		default:

@@ -87,7 +87,20 @@ func TestCheck(t *testing.T) {
 		"the log names the binding": {run("gcp", networks), []Entry{entry(205, networks), func() Entry { e := entry(206, disks); e.Binding = "Reader on /s"; return e }()},
 			[]Finding{{Kind: Unclean, Step: "apply", Permission: disks, Request: "op." + disks, Principal: probe, Binding: "Reader on /s", Times: 1}}},
 		"the administrator may": {run("gcp", networks), []Entry{entry(205, networks), {ID: "r", Time: at(5), Principal: "serviceAccount:w-reference@p.iam.gserviceaccount.com", Permission: disks}}, nil},
-		"never exercised":       {func() Run { r := run("gcp", networks); r.Steps[0].Grants[0].Request = "GET elsewhere"; return r }(), []Entry{entry(105, networks)}, []Finding{{Kind: Unexercised, Step: "apply", Permission: networks, Resource: "*", Request: "GET elsewhere", Principal: probe, Times: 1}}},
+		"used elsewhere, and missing": {func() Run {
+			r := run("aws", "ec2:CreateVpc")
+			r.Steps[0].Grants[0].Request = "POST ec2.{region}.amazonaws.com CreateVpc"
+			return r.saw(journal.PassVerify, "POST ec2.eu-west-1.amazonaws.com CreateVpc", 200)
+		}(), []Entry{entry(205, "sqs:ListQueues").refused()},
+			[]Finding{{Kind: Unseen, Step: "apply", Permission: "sqs:ListQueues", Request: "op.sqs:ListQueues", Principal: probe, Refused: true, Times: 1},
+				{Kind: Missing, Step: "apply", Permission: "ec2:CreateVpc", Resource: "*", Request: "POST ec2.{region}.amazonaws.com CreateVpc", Principal: probe, Times: 1}}},
+		"used of another host, and so not": {func() Run {
+			r := run("aws", "ec2:CreateVpc")
+			r.Steps[0].Grants[0].Request = "POST ec2.{region}.amazonaws.com CreateVpc"
+			return r.saw(journal.PassVerify, "POST sqs.eu-west-1.amazonaws.com CreateVpc", 200)
+		}(), []Entry{entry(105, "ec2:CreateVpc")},
+			[]Finding{{Kind: Unexercised, Step: "apply", Permission: "ec2:CreateVpc", Resource: "*", Request: "POST ec2.{region}.amazonaws.com CreateVpc", Principal: probe, Times: 1}}},
+		"never exercised": {func() Run { r := run("gcp", networks); r.Steps[0].Grants[0].Request = "GET elsewhere"; return r }(), []Entry{entry(105, networks)}, []Finding{{Kind: Unexercised, Step: "apply", Permission: networks, Resource: "*", Request: "GET elsewhere", Principal: probe, Times: 1}}},
 		"swallowed": {run("gcp", networks).denied(journal.PassVerify, disks, "POST disks"), []Entry{entry(205, networks), entry(206, disks).refused(), entry(207, disks).refused()},
 			[]Finding{{Kind: Swallowed, Step: "apply", Permission: disks, Request: "POST disks", Principal: probe, Refused: true, Times: 2}}},
 		"masked": {run("gcp", networks).saw(journal.PassVerify, "GET compute.googleapis.com/disks/{}", 404).saw(journal.PassReference, "GET compute.googleapis.com/disks/{}", 200),
@@ -155,7 +168,7 @@ func TestCheckAWS(t *testing.T) {
 	if len(got.Findings) != 0 {
 		t.Errorf("findings: %+v", got.Findings)
 	}
-	want := []StepCount{{Name: "apply", Principal: probe, Grants: 4, Exercised: 3, Unlogged: map[string]int{"a data event, which CloudTrail's event history does not have": 1}}}
+	want := []StepCount{{Name: "apply", Principal: probe, Grants: 4, Exercised: 3, Unlogged: map[string]int{"a data event, which CloudTrail's event history does not have, and no trail that was read": 1}}}
 	if d := cmp.Diff(want, got.Steps); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

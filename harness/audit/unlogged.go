@@ -25,6 +25,12 @@ var (
 	gcpData = regexp.MustCompile(`^(?:storage\.objects\.|secretmanager\.versions\.access$|pubsub\.(?:topics\.publish|subscriptions\.consume)|logging\.logEntries\.|artifactregistry\.repositories\.(?:download|upload)|iam\.serviceAccounts\.(?:getAccessToken|getOpenIdToken|signBlob|signJwt|implicitDelegation)$)`)
 )
 
+// service is that of an action of AWS's.
+func service(action string) string {
+	name, _, _ := strings.Cut(action, ":")
+	return name
+}
+
 // unlogged says why a log does not show that a grant was used; empty where it does.
 func (c *check) unlogged(g record.Entry) string {
 	switch p := g.Permission; c.run.Cloud {
@@ -32,8 +38,8 @@ func (c *check) unlogged(g record.Entry) string {
 		switch {
 		case p == "iam:PassRole":
 			return "CloudTrail has no event for iam:PassRole: it is checked within another request"
-		case awsData.MatchString(p):
-			return "a data event, which CloudTrail's event history does not have"
+		case awsData.MatchString(p) && !c.data[service(p)]:
+			return "a data event, which CloudTrail's event history does not have, and no trail that was read"
 		}
 	case "azure":
 		switch {

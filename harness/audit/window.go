@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -92,6 +93,33 @@ func (w *wire) deny(permission, class string) {
 	if permission != "" && w.denied[strings.ToLower(permission)] == "" {
 		w.denied[strings.ToLower(permission)] = class
 	}
+}
+
+// places are what a record has in the place of where it was found, and what can stand
+// there in a class.
+var places = strings.NewReplacer(regexp.QuoteMeta("{region}"), `[a-z0-9-]+`, regexp.QuoteMeta("{account}"), `[0-9]{12}`,
+	regexp.QuoteMeta("{project}"), `[^/ ]+`, regexp.QuoteMeta("{subscription}"), `[^/ ]+`)
+
+// used tells whether a request of a record's class was on the wire.
+func (w *wire) used(class string) bool {
+	if _, ok := w.seen[class]; ok {
+		return true
+	}
+	quoted := regexp.QuoteMeta(class)
+	pattern := places.Replace(quoted)
+	if pattern == quoted {
+		return false
+	}
+	re, err := regexp.Compile("^" + pattern + "$")
+	if err != nil {
+		return false // a record's text; quoted, it is none
+	}
+	for c := range w.seen {
+		if re.MatchString(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // wires gathers what a journal says of the wire, by pass and step.

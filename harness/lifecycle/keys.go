@@ -10,6 +10,7 @@ import (
 // The keys of the file, by where they may stand.
 var (
 	fileKeys      = []string{"cloud", "sandbox", "approve", "ceiling", "scope", "conditions", "owned_by_tag", "start", "reference", "trust", "audit", "names", "terraform", "lifecycle", "variants"}
+	auditKeys     = []string{"trail"}
 	startKeys     = []string{"audit"}
 	usedKeys      = []string{"principal", "since", "until", "files"}
 	sandboxKeys   = []string{"embedded", "propagation", "apis", "account", "region", "project", "subscription"}
@@ -33,6 +34,7 @@ var vocabulary = []strictyaml.Words{
 	{Keys: changeKeys, Where: `a key of a variant's step`},
 	{Keys: toolKeys, Where: `a key of the whole file's "terraform"`},
 	{Keys: sandboxKeys, Where: `a key of "sandbox"`},
+	{Keys: auditKeys, Where: `a key of the file's "audit"`},
 	{Keys: usedKeys, Where: `a key of "audit" in "start"`},
 }
 

@@ -51,6 +51,9 @@ type Lifecycle struct {
 	TrustOutput bool
 	// Audit holds the cloud's own audit log against each run.
 	Audit bool `json:",omitempty"`
+	// Trail is where the log's files are read beside the log itself; its zero value is
+	// nowhere. Only with Audit, on AWS.
+	Trail Trail `json:",omitzero"`
 	// Names are what the names of the lifecycle's resources are built from, by
 	// the key that stands for them: see [Lifecycle.Named].
 	Names map[string]string

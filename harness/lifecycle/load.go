@@ -120,7 +120,7 @@ func (r *reader) lifecycle() Lifecycle {
 		}
 		return l
 	}
-	var sandboxAt, referenceAt, scopeAt, conditionsAt place
+	var sandboxAt, referenceAt, scopeAt, conditionsAt, trailAt place
 	found := r.Fields(root, place{Line: 1, Col: 1}, "the file", "keys with values, cloud: aws for one", fileKeys, map[string]func(node, place){
 		"cloud": func(n node, at place) { l.Cloud = r.OneOf(n, at, "cloud", cloudValues) },
 		"sandbox": func(n node, at place) {
@@ -156,7 +156,10 @@ func (r *reader) lifecycle() Lifecycle {
 		"trust": func(n node, at place) {
 			l.TrustOutput = r.OneOf(n, at, "trust", trustValues) == "output"
 		},
-		"audit":     func(n node, at place) { l.Audit = r.Boolean(n, at, "audit") },
+		"audit": func(n node, at place) {
+			trailAt = r.In(n, at)
+			l.Audit, l.Trail = r.audit(n, at)
+		},
 		"names":     func(n node, at place) { l.Names = r.names(n, at) },
 		"terraform": func(n node, at place) { l.Terraform = r.tool(n, at) },
 		"lifecycle": func(n node, at place) { l.Steps = r.steps(n, at) },
@@ -185,6 +188,9 @@ func (r *reader) lifecycle() Lifecycle {
 		r.Fail(conditionsAt, `"conditions" are for aws and gcp, and the file's cloud is %s`, l.Cloud)
 	case l.Conditions && l.Cloud == "gcp" && l.Scope == ScopeAction:
 		r.Fail(conditionsAt, `"conditions" on gcp say on which resources a grant holds, and scope: action that it holds on all: leave one of them out`)
+	}
+	if l.Trail != (Trail{}) && l.Cloud != "aws" && slices.Contains(cloudValues, l.Cloud) {
+		r.Fail(trailAt, `"trail" is for aws, and the file's cloud is %s: write audit: true`, l.Cloud)
 	}
 	if slices.Contains(scopeValues, string(l.Scope)) && scopes[l.Cloud] != nil && !slices.Contains(scopes[l.Cloud], l.Scope) {
 		r.Fail(scopeAt, `"scope" cannot be %s on %s: a custom role holds where it is bound, on all that its permissions are about; leave it out`, l.Scope, l.Cloud)

@@ -50,6 +50,7 @@ func TestSchema(t *testing.T) {
 	}{
 		{"the file", schema.object, fileKeys, []string{"cloud", "sandbox", "lifecycle"}},
 		{"sandbox", def("sandbox"), sandboxKeys, nil},
+		{"audit", def("audit"), auditKeys, []string{"trail"}},
 		{"start", def("start"), startKeys, []string{"audit"}},
 		{"start's audit", def("used"), usedKeys, []string{"principal"}},
 		{"tool", def("tool"), toolKeys, nil},

@@ -11,7 +11,7 @@ import (
 // simulateAWS puts AWS's gate before the state, which it takes over.
 func simulateAWS(ctx context.Context, c Config, state *moto.Host) (simulation, error) {
 	gate, err := aws.New(ctx, aws.Options{
-		State: state, Account: c.Account, Propagation: c.Propagation, Open: c.Open, Audit: c.Audit, Trace: c.Trace, Log: c.Log,
+		State: state, Account: c.Account, Propagation: c.Propagation, Open: c.Open, Audit: c.Audit, Trail: aws.Trail{Bucket: c.TrailBucket, Prefix: c.TrailPrefix}, Trace: c.Trace, Log: c.Log,
 		Forms: wire.Forms{EncodedOnly: c.EncodedOnly, DetailedS3: c.DetailedS3},
 	})
 	if err != nil {

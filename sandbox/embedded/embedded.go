@@ -65,6 +65,9 @@ type Config struct {
 	// Audit is what goes wrong between a request and the cloud's audit log: it is late,
 	// lost, or there twice.
 	Audit auditlog.Faults
+	// TrailBucket and TrailPrefix (AWS) give the account a trail that delivers the event
+	// history, with data events, to S3; an empty bucket is none.
+	TrailBucket, TrailPrefix string
 	// DataAccess (Google Cloud) turns on the project's audit logs of reads and of data,
 	// which are off in a new one.
 	DataAccess bool

@@ -28,19 +28,7 @@ func File(cloud string, data []byte) (entries []audit.Entry, skipped int, err er
 	if err != nil {
 		return nil, 0, err
 	}
-	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(bytes.NewReader(data))
-		if err != nil {
-			return nil, 0, err
-		}
-		if data, err = io.ReadAll(io.LimitReader(z, maxFile+1)); err != nil {
-			return nil, 0, err
-		}
-	}
-	if len(data) > maxFile {
-		return nil, 0, fmt.Errorf("more than %d bytes", maxFile)
-	}
-	all, err := objects(data)
+	all, err := Unpack(data, maxFile)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -55,6 +43,24 @@ func File(cloud string, data []byte) (entries []audit.Entry, skipped int, err er
 		entries = append(entries, got...)
 	}
 	return entries, skipped, nil
+}
+
+// Unpack gives the entries that a file holds, as they are written there. More than
+// limit bytes, once it is unpacked, are an error.
+func Unpack(data []byte, limit int64) ([]json.RawMessage, error) {
+	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		if data, err = io.ReadAll(io.LimitReader(z, limit+1)); err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("more than %d bytes", limit)
+	}
+	return objects(data)
 }
 
 func reader(cloud string) (func([]byte) ([]audit.Entry, error), error) {

@@ -1,8 +1,9 @@
-// Package aws reads CloudTrail's event history, as the operator, and which policies
-// an identity has besides its own. It changes nothing.
+// Package aws reads CloudTrail's event history and a trail's files in S3, as the
+// operator, and which policies an identity has besides its own. It changes nothing.
 package aws
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
 	"github.com/whittle-iam/whittle/harness/audit"
@@ -29,10 +31,25 @@ const (
 	Latest = 15 * time.Minute
 )
 
-// Log is the event history of one account: management events of the last 90 days.
+// Log is the event history of one account, management events of the last 90 days, and
+// the files of a trail. It is for one goroutine.
 type Log struct {
-	// SDK is the operator's, with the region that the steps work in.
-	SDK awssdk.Config
+	sdk   awssdk.Config
+	files *files // nil: no trail
+}
+
+// New makes a log. SDK is the operator's, with the region that the steps work in; a
+// trail without a bucket is none.
+func New(sdk awssdk.Config, trail Trail) Log {
+	l := Log{sdk: sdk}
+	if trail.Bucket != "" {
+		l.files = &files{trail: trail, region: sdk.Region, read: map[string][]audit.Entry{}, api: func(region string) *s3.Client {
+			return s3.NewFromConfig(sdk, func(o *s3.Options) {
+				o.Region, o.DisableLogOutputChecksumValidationSkipped = region, true
+			})
+		}}
+	}
+	return l
 }
 
 // globals is where the events of services without regions are.
@@ -42,15 +59,16 @@ const globals = "us-east-1"
 const canary = "app/whittle-canary"
 
 // Read gives the events of the roles from one time to another, of the region and of
-// the services without one. The calls of Whittle's canaries are left out.
+// the services without one: those of the history, and those that a trail's files alone
+// have. The calls of Whittle's canaries are left out.
 func (l Log) Read(ctx context.Context, roles []string, from, to time.Time) ([]audit.Entry, error) {
-	regions := []string{l.SDK.Region}
-	if l.SDK.Region != globals {
+	regions := []string{l.sdk.Region}
+	if l.sdk.Region != globals {
 		regions = append(regions, globals)
 	}
 	var all []audit.Entry
 	for _, region := range regions {
-		cfg := l.SDK.Copy()
+		cfg := l.sdk.Copy()
 		cfg.Region = region
 		pages := cloudtrail.NewLookupEventsPaginator(cloudtrail.NewFromConfig(cfg), &cloudtrail.LookupEventsInput{
 			StartTime: awssdk.Time(from.Truncate(time.Second)), EndTime: awssdk.Time(to.Add(time.Second)), MaxResults: awssdk.Int32(50),
@@ -61,23 +79,50 @@ func (l Log) Read(ctx context.Context, roles []string, from, to time.Time) ([]au
 				return nil, fmt.Errorf("look up the events of %s: %w%s", region, err, next(err, "cloudtrail:LookupEvents"))
 			}
 			for _, e := range page.Events {
-				text := awssdk.ToString(e.CloudTrailEvent)
-				if strings.Contains(text, canary) {
-					continue
-				}
-				got, err := form.AWS([]byte(text))
+				got, err := event([]byte(awssdk.ToString(e.CloudTrailEvent)), roles)
 				if err != nil {
 					return nil, fmt.Errorf("event %s: %w", awssdk.ToString(e.EventId), err)
 				}
-				for _, one := range got {
-					if slices.Contains(roles, one.Principal) {
-						all = append(all, one)
-					}
-				}
+				all = append(all, got...)
 			}
 		}
 	}
-	return all, nil
+	if l.files == nil {
+		return all, nil
+	}
+	// What both have is one event, and not there twice.
+	known := map[string]bool{}
+	for _, e := range all {
+		known[e.ID] = true
+	}
+	// An event's time is cut to the second.
+	filed, err := l.files.entries(ctx, roles, regions, from.Truncate(time.Second), to)
+	if err != nil {
+		return nil, err
+	}
+	return append(all, slices.DeleteFunc(filed, func(e audit.Entry) bool { return known[e.ID] })...), nil
+}
+
+// Delivered is how many files the trail has delivered of an account since then, in the
+// region that the steps work in.
+func (l Log) Delivered(ctx context.Context, account string, since time.Time) (int, error) {
+	if l.files == nil {
+		return 0, nil
+	}
+	keys, err := l.files.keys(ctx, account, l.sdk.Region, since, time.Now(), maxFiles)
+	if err != nil {
+		return 0, l.files.listing(l.sdk.Region, err)
+	}
+	return len(keys), nil
+}
+
+// event reads one record, if it is of the roles and not of a canary.
+func event(record []byte, roles []string) ([]audit.Entry, error) {
+	if bytes.Contains(record, []byte(canary)) {
+		return nil, nil
+	}
+	got, err := form.AWS(record)
+	return slices.DeleteFunc(got, func(e audit.Entry) bool { return !slices.Contains(roles, e.Principal) }), err
 }
 
 func next(err error, needs string) string {
@@ -95,7 +140,7 @@ func ours(role, name string) bool {
 
 // Others gives which policies of somebody else's each role has, with their actions.
 func (l Log) Others(ctx context.Context, roles []string) (map[string][]audit.Binding, error) {
-	api := iam.NewFromConfig(l.SDK)
+	api := iam.NewFromConfig(l.sdk)
 	all := map[string][]audit.Binding{}
 	for _, arn := range roles {
 		role := arn[strings.LastIndexByte(arn, '/')+1:]

@@ -65,6 +65,8 @@ type Options struct {
 	Forms wire.Forms
 	// Audit is what goes wrong between a request and the event history.
 	Audit auditlog.Faults
+	// Trail is a trail that delivers to S3; of an empty bucket there is none.
+	Trail Trail
 	// Trace is called with every request that was authenticated and known, when
 	// it has been answered; from many goroutines. Nil means that nobody listens.
 	Trace func(trace.Trace)
@@ -92,6 +94,7 @@ type Gate struct {
 
 	ledger ledger.Ledger
 	audit  auditlog.Log
+	trail  trailFiles
 }
 
 // New makes a gate before a state.

@@ -16,7 +16,6 @@ import (
 	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 	"github.com/whittle-iam/whittle/sandbox/embedded/aws/account"
-	"github.com/whittle-iam/whittle/sandbox/embedded/aws/wire"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
 )
 
@@ -33,19 +32,20 @@ func (g *Gate) own(r *request) func(context.Context, http.ResponseWriter, *reque
 	case "iam:SimulatePrincipalPolicy":
 		return g.simulate
 	}
-	return nil
+	return g.trailed(r)
 }
 
-// dataEvents are the operations that the event history does not have.
+// dataEvents are the operations that the event history does not have, and a trail has
+// where it is told to.
 var dataEvents = regexp.MustCompile(`^(s3:(Get|Put|Head|Delete|Copy|Restore|Select)Objects?(Acl|Tagging|Attributes|Torrent|Content|Retention|LegalHold)?$|s3:(List(Objects|ObjectsV2|ObjectVersions|Parts|MultipartUploads)|(Create|Abort|Complete)MultipartUpload|UploadPart(Copy)?|HeadBucket)$` +
 	`|lambda:Invoke|dynamodb:(GetItem|PutItem|UpdateItem|DeleteItem|Query|Scan|Batch|Transact|Execute)|sqs:(SendMessage|ReceiveMessage|DeleteMessage|ChangeMessageVisibility)|sns:Publish|kinesis:(PutRecord|GetRecords|GetShardIterator)|logs:PutLogEvents|monitoring:(PutMetricData|GetMetric))`)
 
 // global are the services whose events are in us-east-1 whatever the region.
 var global = []string{"iam", "sts", "cloudfront", "route53"}
 
-// record writes a request into the event history.
+// record writes a request into the event history, and what a trail alone has for that.
 func (g *Gate) record(r *request, t trace.Trace) {
-	if dataEvents.MatchString(t.Operation) {
+	if dataEvents.MatchString(t.Operation) && g.o.Trail.Bucket == "" {
 		return
 	}
 	if r.who.Role != "" {
@@ -102,6 +102,14 @@ func (g *Gate) event(e auditlog.Event) map[string]any {
 		"eventType": "AwsApiCall", "eventCategory": "Management", "managementEvent": true, "awsRegion": e.Client, "sourceIPAddress": from, "userAgent": e.Agent,
 		"userIdentity": who, "recipientAccountId": g.o.Account,
 	}
+	if dataEvents.MatchString(e.Operation) && e.By == "" {
+		record["eventCategory"], record["managementEvent"] = "Data", false
+		var about []any
+		for _, n := range e.Needs {
+			about = append(about, map[string]any{"ARN": n.Resource})
+		}
+		record["resources"] = about
+	}
 	if code != "" {
 		record["errorCode"], record["errorMessage"] = code, message
 	}
@@ -125,7 +133,7 @@ func (g *Gate) lookup(_ context.Context, w http.ResponseWriter, r *request) erro
 	var all []any
 	for _, e := range g.audit.Visible(time.Now()) {
 		at := float64(e.Time.UnixNano()) / 1e9
-		if e.Client != r.claim.Region || q.StartTime > 0 && at < q.StartTime || q.EndTime > 0 && at > q.EndTime {
+		if dataEvents.MatchString(e.Operation) && e.By == "" || e.Client != r.claim.Region || q.StartTime > 0 && at < q.StartTime || q.EndTime > 0 && at > q.EndTime {
 			continue
 		}
 		record := g.event(e)
@@ -155,10 +163,7 @@ func (g *Gate) lookup(_ context.Context, w http.ResponseWriter, r *request) erro
 	if err != nil {
 		return err
 	}
-	style := wire.StyleOf(r.claim.Service, r.Request)
-	wire.NewIDs(style).Stamp(w.Header(), style)
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.Write(text) //nolint:errcheck // the client hung up
+	g.answer(w, r, "application/x-amz-json-1.1", text)
 	return nil
 }
 
@@ -222,10 +227,7 @@ func (g *Gate) simulate(_ context.Context, w http.ResponseWriter, r *request) er
 	if err != nil {
 		return err
 	}
-	style := wire.StyleOf(r.claim.Service, r.Request)
-	wire.NewIDs(style).Stamp(w.Header(), style)
-	w.Header().Set("Content-Type", "text/xml")
-	w.Write(text) //nolint:errcheck // the client hung up
+	g.answer(w, r, "text/xml", text)
 	return nil
 }
 

@@ -44,8 +44,8 @@ func (p *Pool) Lacks(ctx context.Context, s grant.Set) ([]string, error) {
 	for g := range s.All() {
 		resource := strings.ReplaceAll(g.Resource, "{account}", p.own.Number)
 		resource = strings.Replace(resource, "arn:aws:", "arn:"+p.own.Partition+":", 1)
-		if resource != "*" {
-			resource = strings.TrimSuffix(resource, "*") + "whittle-doctor"
+		if folder, ok := strings.CutSuffix(resource, "*"); ok && folder != "" {
+			resource = folder + "whittle-doctor"
 		}
 		by[resource] = append(by[resource], g.Permission)
 	}

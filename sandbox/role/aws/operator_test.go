@@ -19,6 +19,9 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 )
 
+// trail is one that the account's log is read from as well.
+var trail = auditaws.Trail{Bucket: "acme-trail", Prefix: "logs"}
+
 // plain makes a user with exactly the set, and gives the configuration of an operator
 // who is that user, for a stack of his own.
 func plain(t *testing.T, cfg Config, name string, s grant.Set) Config {
@@ -102,7 +105,7 @@ func work(ctx context.Context, admin, cfg Config) error {
 	if err := id.Role.Put(ctx, grant.Of(grant.Grant{Permission: "s3:ListAllMyBuckets", Resource: "*"})); err != nil {
 		return err
 	}
-	log := auditaws.Log{SDK: cfg.SDK}
+	log := auditaws.New(cfg.SDK, trail)
 	if _, err := log.Read(ctx, []string{id.Principal}, time.Now().Add(-time.Second), time.Now()); err != nil {
 		return err
 	}
@@ -122,24 +125,25 @@ func work(ctx context.Context, admin, cfg Config) error {
 // The operator's role is sufficient, and no action in it can be left out: what is
 // missing is named, by what fails and by IAM's simulation before it.
 func TestOperator(t *testing.T) {
-	_, admin := startEmbedded(t, embedded.Config{})
-	all := plain(t, admin, "all", Needs())
+	_, admin := startEmbedded(t, embedded.Config{TrailBucket: trail.Bucket, TrailPrefix: trail.Prefix})
+	needs := Needs().Union(trail.Needs())
+	all := plain(t, admin, "all", needs)
 	if err := work(t.Context(), admin, all); err != nil {
 		t.Errorf("with all of it: %v", err)
 	}
 	if p, err := Open(t.Context(), all); err != nil {
 		t.Error(err)
-	} else if lacks, err := p.Lacks(t.Context(), Needs()); err != nil || len(lacks) > 0 {
+	} else if lacks, err := p.Lacks(t.Context(), needs); err != nil || len(lacks) > 0 {
 		t.Errorf("with all of it the operator is said to lack %q, %v", lacks, err)
 	}
-	for i, g := range Needs().Slice() {
-		cfg := plain(t, admin, fmt.Sprintf("without-%d", i), Needs().Without(g))
+	for i, g := range needs.Slice() {
+		cfg := plain(t, admin, fmt.Sprintf("without-%d", i), needs.Without(g))
 		if g.Permission != "iam:SimulatePrincipalPolicy" {
 			p, err := Open(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if lacks, err := p.Lacks(t.Context(), Needs()); err != nil || !slices.Equal(lacks, []string{g.Permission}) {
+			if lacks, err := p.Lacks(t.Context(), needs); err != nil || !slices.Equal(lacks, []string{g.Permission}) {
 				t.Errorf("without %s the operator is said to lack %q, %v", g.Permission, lacks, err)
 			}
 		}

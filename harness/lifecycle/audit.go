@@ -188,3 +188,40 @@ func (u Used) nothing() bool {
 	}
 	return false
 }
+
+// Trail is where a trail of AWS's delivers its log files.
+type Trail struct {
+	Bucket string
+	// Prefix is what their keys begin with, without a slash at its end: what stands
+	// before AWSLogs, or all up to the accounts, as in AWSLogs/o-exampleorgid.
+	Prefix string `json:",omitempty"`
+}
+
+// trailAddress is a bucket with a prefix. Sources: Amazon S3 User Guide, "Bucket naming
+// rules"; CloudTrail User Guide, "Finding your CloudTrail log files".
+var trailAddress = regexp.MustCompile(`^s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9!_.*'()-]+)*)/?$`)
+
+// audit reads whether the log is looked at, and where a trail's files are.
+func (r *reader) audit(n node, at place) (on bool, trail Trail) {
+	if k := r.Kind(n); k != "a map" {
+		return r.Boolean(n, at, "audit"), trail
+	}
+	had := r.Mistakes()
+	found := r.Fields(n, at, `"audit"`, "true, false or {trail: s3://bucket/prefix}", auditKeys, map[string]func(node, place){
+		"trail": func(n node, at place) {
+			text := r.Text(n, at, "trail")
+			m := trailAddress.FindStringSubmatch(text)
+			if m == nil {
+				if text != "" {
+					r.Fail(r.In(n, at), `"trail" takes the bucket that a trail delivers to, with the trail's prefix, s3://acme-trail/prefix for one, not %q`, text)
+				}
+				return
+			}
+			trail = Trail{Bucket: m[1], Prefix: strings.TrimPrefix(m[2], "/")}
+		},
+	})
+	if len(found) == 0 && r.Mistakes() == had {
+		r.Fail(r.In(n, at), `"audit" has no trail: write true, or {trail: s3://bucket/prefix}`)
+	}
+	return true, trail
+}
