@@ -189,6 +189,8 @@ func emitFormat(o emitOptions, cloud string) (rolefile.Format, error) {
 // or a variable, or a value would widen the role.
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./@+=,-]*$`)
 
+var numberValue = regexp.MustCompile(`^[0-9]{6,19}$`)
+
 var accountValue = regexp.MustCompile(`^[0-9]{12}$`)
 
 // checkValues refuses values for keys that the record does not have, and those
@@ -199,6 +201,8 @@ func checkValues(rec record.Record, values map[string]string) error {
 		switch {
 		case !slices.Contains(known, key):
 			return &usageError{err: fmt.Errorf("--set %s: the record has no {%s}", key, key), hint: "it has " + strings.Join(append(known, "no others"), ", ")}
+		case rec.Cloud == "gcp" && key == "project_number" && !numberValue.MatchString(value):
+			return &usageError{err: fmt.Errorf("--set project_number=%s: a project's number is expected", value), hint: "ask for it: gcloud projects describe PROJECT --format='value(projectNumber)'"}
 		case rec.Cloud == "aws" && key == "account" && !accountValue.MatchString(value):
 			return &usageError{err: fmt.Errorf("--set account=%s: an AWS account ID is expected", value), hint: "it is 12 digits: aws sts get-caller-identity"}
 		case !plainValue.MatchString(value):
@@ -294,13 +298,14 @@ type emittedFile struct {
 	Size    int      `json:"size,omitempty"`
 	Limit   int      `json:"limit,omitempty"`
 	On      string   `json:"on,omitempty"`
+	If      string   `json:"if,omitempty"`
 	Content string   `json:"content,omitempty"`
 }
 
 func emitted(files []rolefile.File, dir string, content bool) []emittedFile {
 	list := []emittedFile{}
 	for _, f := range files {
-		e := emittedFile{File: filepath.Join(dir, f.Name), Roles: f.Roles, Size: f.Size, Limit: f.Limit, On: f.On}
+		e := emittedFile{File: filepath.Join(dir, f.Name), Roles: f.Roles, Size: f.Size, Limit: f.Limit, On: f.On, If: f.Condition}
 		if content {
 			e.Content = string(f.Content)
 		}
@@ -343,6 +348,9 @@ func writeFiles(g *globals, files []rolefile.File, o emitOptions) error {
 		}
 		if f.On != "" {
 			line += "  for " + f.On
+		}
+		if f.Condition != "" {
+			line += "  if " + f.Condition
 		}
 		if _, err := fmt.Fprintln(g.out, line); err != nil {
 			return err

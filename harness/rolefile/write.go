@@ -76,6 +76,8 @@ type File struct {
 	// On is the resource on which a role of Google Cloud is to be bound, or one of
 	// Azure assigned; empty for the whole project or subscription.
 	On string
+	// Condition is the one under which a role of Google Cloud is to be bound.
+	Condition string
 }
 
 // KeysError tells that a format has no room for a {key} without a value.
@@ -95,6 +97,10 @@ func (e *KeysError) Hints() []string {
 		switch k {
 		case "account":
 			example = "123456789012"
+		case "project_number":
+			example = "123456789012"
+		case "project":
+			example = "my-project"
 		case "region":
 			example = "us-east-1"
 		case "subscription":
@@ -122,7 +128,7 @@ func Write(groups []Group, o Options) ([]File, error) {
 		for one := range g.Set.All() {
 			fill := func(s string) string { return Fill(s, o.Values) }
 			one.Resource, one.Condition = fill(one.Resource), grant.MapCondition(one.Condition, fill)
-			for _, key := range keysWritten(one.Resource+one.Condition, o) {
+			for _, key := range keysWritten(one, o) {
 				left[key] = true
 			}
 			grants = append(grants, one)
@@ -153,8 +159,11 @@ func Write(groups []Group, o Options) ([]File, error) {
 			return nil, fmt.Errorf("two roles are called %s: a part of one is named as another is; use --prefix or emit them apart (--only)", p.name)
 		}
 		named[p.name] = true
-		f := File{Name: p.name + p.ext, Roles: []string{p.name}, Content: p.content, Size: p.size, Limit: p.limit, On: p.on}
+		f := File{Name: p.name + p.ext, Roles: []string{p.name}, Content: p.content, Size: p.size, Limit: p.limit, On: p.on, Condition: p.condition}
 		files = append(files, f)
+		if p.condition != "" {
+			files = append(files, File{Name: p.name + conditionExt, Roles: []string{p.name}, Content: gcp.PrintCondition(p.name, p.condition)})
+		}
 	}
 	return files, nil
 }
@@ -176,7 +185,7 @@ func checkGroup(g Group, o Options) error {
 		if cloudOf(one.Permission) != o.Cloud {
 			return fmt.Errorf("role %s: %.80q is no permission of %s", g.Name, one.Permission, o.Cloud)
 		}
-		if _, err := grant.ParseCondition(one.Condition); err != nil || one.Condition != "" && o.Cloud != "aws" {
+		if _, err := grant.ParseCondition(one.Condition); err != nil || one.Condition != "" && o.Cloud == "azure" {
 			return fmt.Errorf("role %s: %s: the condition cannot be written for %s", g.Name, one, o.Cloud)
 		}
 		if strings.ContainsFunc(one.Resource, unicode.IsControl) {
@@ -191,6 +200,8 @@ type part struct {
 	name, ext   string
 	comment     string
 	on          string
+	condition   string // an expression of Google Cloud's
+	member      string // Terraform's variable of whom a role of Google Cloud is bound to; empty leaves binding out
 	content     []byte
 	size, limit int
 	aws         *policy.Document
@@ -217,18 +228,17 @@ func Fill(s string, values map[string]string) string {
 	}
 }
 
-// keysWritten lists the {key}s that a role on the resource cannot be written
-// with.
-func keysWritten(resource string, o Options) []string {
+// keysWritten lists the {key}s that a role with the grant cannot be written with.
+func keysWritten(g grant.Grant, o Options) []string {
 	switch {
 	case o.Format != Native && o.Format != ARM:
 		return nil
 	case o.Cloud == "aws":
-		return Keys(resource)
+		return Keys(g.Resource + g.Condition)
 	case o.Cloud == "azure":
-		return Keys(Fill(subscription, o.Values) + resource)
+		return Keys(Fill(subscription, o.Values) + g.Resource)
 	}
-	return nil // a role of Google Cloud holds no resource
+	return Keys(g.Condition) // a role of Google Cloud holds no resource
 }
 
 // subscription is the scope in which a role of Azure can be assigned.
@@ -303,39 +313,6 @@ func numbered(name string, i, n int) string {
 		return name
 	}
 	return fmt.Sprintf("%s-%d", name, i+1)
-}
-
-// divideGCP makes a role for each place where permissions are granted: a custom
-// role says what and not on what, so that is for the binding to say.
-func divideGCP(g Group) ([]part, error) {
-	on := map[string][]string{}
-	for one := range g.Set.All() {
-		on[one.Resource] = append(on[one.Resource], one.Permission)
-	}
-	var parts []part
-	for _, place := range slices.Sorted(maps.Keys(on)) {
-		role := gcp.Role{Title: g.Name, Description: cut(g.Description, gcp.DescriptionLimit), Stage: "GA", Permissions: on[place]}
-		comment := "bind it on the project"
-		where := ""
-		if place != "*" {
-			where = place
-			comment = "bind it on " + place
-		}
-		split, err := gcp.Split(role)
-		if err != nil {
-			return nil, fmt.Errorf("role %s: %w", g.Name, err)
-		}
-		for _, r := range split {
-			parts = append(parts, part{ext: ".yaml", on: where, comment: comment, size: r.Size(), limit: gcp.SizeLimit, gcp: &r})
-		}
-	}
-	for i := range parts {
-		p := &parts[i]
-		p.name = numbered(g.Name, i, len(parts))
-		text := fmt.Sprintf("# gcloud iam roles create %s --project PROJECT --file %s%s\n# %s\n", RoleID(p.name), p.name, p.ext, p.comment)
-		p.content = append([]byte(text), p.gcp.Print()...)
-	}
-	return parts, nil
 }
 
 // cut is s in at most n bytes, cut between words.
@@ -434,7 +411,7 @@ func terraform(parts []part) ([]File, error) {
 		case p.aws != nil:
 			f.AWS = append(f.AWS, hcl.Document{Name: p.name, Comment: p.comment, Document: *p.aws, Inline: p.inline})
 		case p.gcp != nil:
-			f.GCP = append(f.GCP, hcl.Role{Name: RoleID(p.name), Comment: p.comment, Role: *p.gcp})
+			f.GCP = append(f.GCP, hcl.Role{Name: RoleID(p.name), Comment: p.comment, Role: *p.gcp, On: p.on, Condition: p.condition, Member: p.member})
 		case p.azure != nil:
 			f.Azure = append(f.Azure, hcl.Definition{Name: p.name, Comment: p.comment, Role: *p.azure})
 		default:

@@ -22,9 +22,9 @@ var attributes = map[string][]string{
 // quotes. Braces are a {key} that is yet to be filled in.
 var value = regexp.MustCompile(`^[A-Za-z0-9._~%+@:/{}-]{1,1000}$`)
 
-// operatorLimit is how many && and || an expression may have (IAM, "Quotas and
+// OperatorLimit is how many && and || an expression may have (IAM, "Quotas and
 // limits").
-const operatorLimit = 12
+const OperatorLimit = 12
 
 // Expression is a grant's condition as one of IAM Conditions, in the Common Expression
 // Language; of none it is empty. What it cannot say is an error: left out, it would
@@ -63,8 +63,14 @@ func Expression(condition string) (string, error) {
 			all = append(all, text)
 		}
 	}
-	if operators > operatorLimit {
-		return "", fmt.Errorf("condition %s: takes %d operators, and IAM allows %d", condition, operators, operatorLimit)
+	if operators > OperatorLimit {
+		return "", fmt.Errorf("condition %s: takes %d operators, and IAM allows %d", condition, operators, OperatorLimit)
 	}
 	return strings.Join(all, " && "), nil
+}
+
+// PrintCondition writes an expression as gcloud's --condition-from-file takes it, the
+// same bytes each time.
+func PrintCondition(title, expression string) []byte {
+	return []byte("title: " + quote(title) + "\nexpression: " + quote(expression) + "\n")
 }

@@ -43,6 +43,10 @@ type Role struct {
 	Name    string // its role_id
 	Comment string
 	Role    gcp.Role
+	// Member is the variable of whom it is bound to; empty leaves the binding out. On is
+	// the service account that it is bound on, by its full name, and Condition the
+	// expression under which it is bound on the project. They are not read back.
+	Member, On, Condition string
 }
 
 // Definition is an azurerm_role_definition.
@@ -55,7 +59,7 @@ type Definition struct {
 // Write is the file: variables first, then the roles in their order. A text that
 // Terraform's provider would read as something else is an error.
 func Write(f File) ([]byte, error) {
-	w := &writer{file: hclwrite.NewEmptyFile(), keys: map[string]bool{}}
+	w := &writer{file: hclwrite.NewEmptyFile(), keys: map[string]bool{}, members: map[string]bool{}}
 	for _, d := range f.AWS {
 		w.document(d)
 	}
@@ -77,6 +81,15 @@ func Write(f File) ([]byte, error) {
 		v := b.AppendNewBlock("validation", nil).Body()
 		v.SetAttributeRaw("condition", ident(`can(regex("^[A-Za-z0-9][A-Za-z0-9_./@+=,-]*$", var.`+Variable(key)+`))`))
 		v.SetAttributeRaw("error_message", w.text("A wildcard or a variable in it would widen the roles.", false))
+		head.Body().AppendNewline()
+	}
+	for _, name := range slices.Sorted(mapKeys(w.members)) {
+		if w.keys[name] {
+			return nil, fmt.Errorf("{%s} of the record is called as the variable of a role's member is: rename it, or use --prefix", name)
+		}
+		b := head.Body().AppendNewBlock("variable", []string{name}).Body()
+		b.SetAttributeRaw("description", w.text("Whom the roles are bound to: serviceAccount:NAME@PROJECT.iam.gserviceaccount.com.", false))
+		b.SetAttributeRaw("type", ident("string"))
 		head.Body().AppendNewline()
 	}
 	return hclwrite.Format(append(head.Bytes(), w.file.Bytes()...)), nil
@@ -114,9 +127,10 @@ func key(variable string) string {
 }
 
 type writer struct {
-	file *hclwrite.File
-	keys map[string]bool
-	err  error
+	file    *hclwrite.File
+	keys    map[string]bool
+	members map[string]bool
+	err     error
 }
 
 // block begins a block that follows what is there after an empty line.
@@ -183,6 +197,29 @@ func (w *writer) role(r Role) {
 		b.SetAttributeRaw("stage", w.text(r.Role.Stage, false))
 	}
 	w.list(b, "permissions", r.Role.Permissions)
+	if r.Member == "" {
+		return
+	}
+	w.members[r.Member] = true
+	role := "google_project_iam_custom_role." + Label(r.Name)
+	account, onAccount := strings.CutPrefix(r.On, "//iam.googleapis.com/")
+	switch {
+	case onAccount:
+		b = w.block("", "resource", "google_service_account_iam_member", Label(r.Name))
+		b.SetAttributeRaw("service_account_id", w.text(account, true))
+	case r.On != "":
+		return // on what, no resource of Terraform's is known for
+	default:
+		b = w.block("", "resource", "google_project_iam_member", Label(r.Name))
+		b.SetAttributeRaw("project", ident(role+".project"))
+	}
+	b.SetAttributeRaw("role", ident(role+".id"))
+	b.SetAttributeRaw("member", ident("var."+r.Member))
+	if r.Condition != "" {
+		c := b.AppendNewBlock("condition", nil).Body()
+		c.SetAttributeRaw("title", w.text(r.Name, false))
+		c.SetAttributeRaw("expression", w.text(r.Condition, true))
+	}
 }
 
 func (w *writer) definition(d Definition) {
