@@ -51,6 +51,8 @@ type refused struct {
 	denial refusal.Denial
 	// decision is what growth would have done about it with the role as it was.
 	decision
+	// meant: it carries a token, and is about what was taken away.
+	meant bool
 }
 
 // arbiter decides what becomes of the refusals of one attempt.
@@ -201,7 +203,7 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 			continue
 		}
 		a.mu.Lock()
-		a.delivered = append(a.delivered, refused{class, d, dec})
+		a.delivered = append(a.delivered, refused{class, d, dec, x.Token != ""})
 		if dec.action == add && a.mode != watch {
 			for g, e := range entriesOf(dec, class) {
 				if !a.role.Has(g) {

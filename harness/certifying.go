@@ -12,6 +12,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -339,7 +340,7 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 	}
 	arb.mu.Lock()
 	l.tried = arb.calls
-	l.late = slices.ContainsFunc(arb.delivered, func(d refused) bool { return d.action == wait })
+	l.late = slices.ContainsFunc(arb.delivered, func(d refused) bool { return d.action == wait && !d.meant })
 	arb.mu.Unlock()
 	masked, strange := l.masked(r, arb)
 	if m, ok := w.(*marker); ok {
@@ -526,6 +527,15 @@ func (l *loop) missing(r *StepResult, less grant.Set, out []grant.Grant) func(re
 		denials, _ := arb.denials(ctx, x)
 		var all []grant.Grant
 		for _, d := range denials {
+			if d.Reason == refusal.OpaqueDenial {
+				// Which candidates it has follows from what is held; growth has found
+				// out what requests of its class need.
+				for _, o := range out {
+					if classOf(r, o) == parsers.Class(x) && !slices.Contains(all, o) {
+						all = append(all, o)
+					}
+				}
+			}
 			for _, g := range arb.decide(x, d).grants {
 				g = withoutNames(g, l.names)
 				for _, o := range out {

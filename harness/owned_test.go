@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -122,5 +124,31 @@ func TestThroughOthers(t *testing.T) {
 	}
 	if got := throughOthers([]catalog.Candidate{put}, held, refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission}); len(got) != 1 {
 		t.Errorf("a refusal that names its permission: %v", got)
+	}
+}
+
+// issuer has issued every credential.
+type issuer struct{}
+
+func (issuer) Env(context.Context) (map[string]string, error) { return nil, nil }
+func (issuer) Issued(string) bool                             { return true }
+func (issuer) Is(string) bool                                 { return true }
+
+// A refusal that names nothing may be about what growth found that requests of its
+// class need: what the role holds now no longer hints at it. Those of other classes
+// are not.
+func TestWhatWasTakenAwayIsKnownByItsClass(t *testing.T) {
+	get := grant.Grant{Permission: "s3:GetObject", Resource: "arn:aws:s3:::artifacts/app.zip"}
+	key := grant.Grant{Permission: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/*"}
+	x := refusal.Exchange{Method: http.MethodHead, URL: &url.URL{Scheme: "https", Host: "artifacts.s3.us-east-1.amazonaws.com", Path: "/app.zip"},
+		Header: http.Header{}, Status: http.StatusForbidden, Reply: http.Header{"Content-Type": {"application/xml"}, "X-Amz-Request-Id": {"R"}}}
+	class := parsers.Class(x)
+	for of, want := range map[string]int{class: 1, "GET something else": 0} {
+		r := &StepResult{Step: lifecycle.Step{Name: "replan"}, Entries: []Entry{{Grant: get, Class: class}, {Grant: key, Class: of}}}
+		l := newLoop(Config{Account: "123456789012", Lifecycle: lifecycle.Lifecycle{Cloud: "aws", Sandbox: lifecycle.Sandbox{Embedded: true}}})
+		l.identities["replan"] = Identity{Name: "replan", Credentials: issuer{}}
+		if got := l.missing(r, grant.Of(get), []grant.Grant{key})(x); len(got) != want || want > 0 && got[0] != key {
+			t.Errorf("of %s: %v", of, got)
+		}
 	}
 }

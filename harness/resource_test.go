@@ -159,16 +159,16 @@ func TestPutBackTrustsNoLateRefusal(t *testing.T) {
 	both := decide(setOf(nil), opaque, []catalog.Candidate{put, acl}, false, rules)
 	held := setOf([]Entry{{Grant: both.grants[0]}})
 
-	back, late, _ := putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules)}}, nil)
+	back, late, _ := putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules), false}}, nil)
 	if len(back) != 0 || late == nil {
 		t.Errorf("held in part: put back %v, late %v", back, late)
 	}
 	// Refused again it is not late: the other is missing.
-	back, late, _ = putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules)}}, map[string]bool{"PUT": true})
+	back, late, _ = putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules), false}}, map[string]bool{"PUT": true})
 	if len(back) != 1 || back[0].Grant != both.grants[1] || back[0].Necessity != Assumed || late != nil {
 		t.Errorf("held in part, and refused again: put back %v, late %v", back, late)
 	}
-	back, _, _ = putBack(setOf(nil), []refused{{"PUT", opaque, both}}, nil)
+	back, _, _ = putBack(setOf(nil), []refused{{"PUT", opaque, both, false}}, nil)
 	if len(back) != 2 || back[0].Necessity != Assumed {
 		t.Errorf("held not at all: put back %v; want both, assumed", back)
 	}
@@ -203,7 +203,7 @@ func TestPutBackProvesNothing(t *testing.T) {
 	var delivered []refused
 	for _, p := range []string{"ec2:DescribeVpcs", "ec2:DescribeHosts"} {
 		d := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission, Permission: p, Resource: "*"}
-		delivered = append(delivered, refused{p, d, decide(setOf(nil), d, nil, false, rules)})
+		delivered = append(delivered, refused{p, d, decide(setOf(nil), d, nil, false, rules), false})
 	}
 	for n := range delivered {
 		back, late, stopped := putBack(setOf(nil), delivered[:n+1], nil)

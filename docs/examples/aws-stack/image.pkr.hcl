@@ -44,8 +44,10 @@ source "amazon-ebs" "worker" {
     delete_on_termination = true
   }
 
-  tags     = { stack = var.name }
-  run_tags = { stack = var.name }
+  tags            = { stack = var.name }
+  snapshot_tags   = { stack = var.name }
+  run_tags        = { stack = var.name }
+  run_volume_tags = { stack = var.name }
 }
 
 build {

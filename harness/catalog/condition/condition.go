@@ -56,8 +56,8 @@ func Of(x Refused, owned map[string]string) grant.Condition {
 		if m := linkedRole.FindStringSubmatch(x.Resource); m != nil {
 			is("iam:AWSServiceName", m[1])
 		}
-	case service == "kms" && r.Service != "kms" && throughService[r.Service] && r.Region != "" && r.Partition == "aws":
-		is("kms:ViaService", r.Service+"."+r.Region+".amazonaws.com")
+	case service == "kms" && r.Service != "kms" && throughService[r.Service] && region(r, x) != "" && r.Partition == "aws":
+		is("kms:ViaService", r.Service+"."+region(r, x)+".amazonaws.com")
 	case tagsOnCreate[x.Permission] && service == r.Service && r.Operation != action && r.Operation != "":
 		is(service+":CreateAction", r.Operation)
 	}
@@ -176,6 +176,16 @@ func eksRole(path string) string {
 		return "pods.eks.amazonaws.com"
 	}
 	return ""
+}
+
+// region is that of the service that uses a key. The host of a bucket may have none
+// (Amazon S3 User Guide, "Legacy endpoints"); the key is then in the bucket's region
+// (the same, "Using server-side encryption with AWS KMS keys").
+func region(r request.Request, x Refused) string {
+	if part := strings.SplitN(x.Resource, ":", 5); r.Region == "" && len(part) == 5 {
+		return part[3]
+	}
+	return r.Region
 }
 
 // throughService are the services that use a KMS key on behalf of the caller and
