@@ -103,7 +103,7 @@ func (a *AWS) make(ctx context.Context, k *kind, v variant) error {
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails: see its documentation
 	d := decoy{kind: k, name: "whittle-decoy-" + hex.EncodeToString(random[:]), tagged: v.say}
-	in := ""
+	var in decoy
 	if k.in != "" {
 		holds := func(p decoy) bool { return p.kind.service+" "+p.kind.name == k.in }
 		i := slices.IndexFunc(a.planted, func(p decoy) bool { return holds(p) && p.tagged == v.say })
@@ -113,7 +113,7 @@ func (a *AWS) make(ctx context.Context, k *kind, v variant) error {
 		if i < 0 {
 			return fmt.Errorf("decoys: %s before %s: this is a fault of Whittle's", k.name, k.in)
 		}
-		in = a.planted[i].id
+		in = a.planted[i]
 	}
 	q := k.make(d.name, in)
 	k.tag(&q, v.tags)
@@ -343,13 +343,14 @@ func (k *kind) tag(q *request, tags map[string]string) {
 			q.form.Set("TagSpecification.1.Tag."+n+".Key", key)
 			q.form.Set("TagSpecification.1.Tag."+n+".Value", value)
 		case q.form != nil:
-			q.form.Set("Tags.member."+n+".Key", key)
-			q.form.Set("Tags.member."+n+".Value", value)
-		case k.tags == "map":
-			if q.json["tags"] == nil {
-				q.json["tags"] = map[string]string{}
+			list := "Tags." + k.tags + "." + n
+			q.form.Set(list+".Key", key)
+			q.form.Set(list+".Value", value)
+		case !strings.Contains(k.tags, ","):
+			if q.json[k.tags] == nil {
+				q.json[k.tags] = map[string]string{}
 			}
-			q.json["tags"].(map[string]string)[key] = value
+			q.json[k.tags].(map[string]string)[key] = value
 		default: // a list, whose elements are called by their keys
 			names := strings.Split(k.tags, ",")
 			list, _ := q.json[names[0]].([]map[string]string)
