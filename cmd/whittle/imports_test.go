@@ -220,6 +220,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/route":           {},
 	"sandbox/embedded/gcp/route/discovery": {},
 	"sandbox/embedded/gcp/route/gen":       {"sandbox/embedded/gcp/route/discovery"},
+	"sandbox/embedded/aws/rules/agree":     {"harness/record", "sandbox/embedded/aws/rules/rows"},
 	"sandbox/embedded/gcp/rules/agree":     {"sandbox/embedded/gcp/route", "sandbox/embedded/gcp/rules"},
 	"sandbox/embedded/gcp/rules":           {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
 	"sandbox/embedded/gcp/registry":        {"sandbox/embedded/gcp/..."},
