@@ -81,6 +81,14 @@ type Definition struct {
 	Permissions           []Permission
 }
 
+// said is the role's name for people: of a built-in one its own name is an id.
+func (d Definition) said() string {
+	if d.BuiltIn {
+		return d.Description
+	}
+	return d.Name
+}
+
 type assignment struct {
 	id, principal, scope string
 	role                 string // its GUID
@@ -196,7 +204,7 @@ func (v View) Decide(principal, action string, data bool, scope string) (Decisio
 			}
 			d.Allowed = true
 			if d.By[1] == "" {
-				d.By = [3]string{v.roles[a.role].Name, last(a.id), a.scope}
+				d.By = [3]string{v.roles[a.role].said(), last(a.id), a.scope}
 			}
 		}
 	}
