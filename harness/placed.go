@@ -156,3 +156,63 @@ func (l *loop) whole() []Whole {
 	}
 	return all
 }
+
+// otherwise notes names that a verification has otherwise than growth had them: a
+// permission is held on one and refused on the other, where both are of one type, in one
+// place, and the same but for an end of the same length after their last hyphen, of four
+// characters or more. Such a name the cloud has made up (GKE's of what it makes in
+// Compute Engine, say), and it is what both begin with. A step that chooses its names
+// so can have that too; it is in the record.
+func (l *loop) otherwise(r *StepResult, back []Entry) {
+	if l.place == nil {
+		return
+	}
+	learned := false
+	for _, b := range back {
+		place, name := onName(b.Grant)
+		for _, e := range r.Entries {
+			there, was := onName(e.Grant)
+			prefix := beginning(name, was)
+			if e.Grant.Permission != b.Grant.Permission || there != place || prefix == "" {
+				continue
+			}
+			l.names[name], l.names[was], learned = prefix, prefix, true
+		}
+	}
+	if !learned {
+		return
+	}
+	for i := range l.result.Steps {
+		r := &l.result.Steps[i]
+		r.Entries, r.Optional = l.renamed(r.Entries), l.renamed(r.Optional)
+		r.Addresses = l.readdressed(r.Addresses)
+	}
+}
+
+// onName gives the name that a grant's condition is on, and what that is in; empty
+// where it is on none alone.
+func onName(g grant.Grant) (place, name string) {
+	c, err := grant.ParseCondition(g.Condition)
+	if err != nil || len(c) != 1 {
+		return "", ""
+	}
+	for _, operator := range []string{"==", "within"} {
+		if values := c[operator]["resource.name"]; len(values) == 1 {
+			i := strings.LastIndexByte(values[0], '/') + 1
+			return values[0][:i], values[0][i:]
+		}
+	}
+	return "", ""
+}
+
+// leastEnd is how long an end must be that the cloud made up.
+const leastEnd = 4
+
+// beginning is what two names have alike, up to and with a hyphen.
+func beginning(a, b string) string {
+	i := strings.LastIndexByte(a, '-') + 1
+	if a == b || i == 0 || len(a) != len(b) || len(a)-i < leastEnd || !strings.HasPrefix(b, a[:i]) || strings.Contains(b[i:], "-") {
+		return ""
+	}
+	return a[:i]
+}

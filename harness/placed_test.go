@@ -151,3 +151,38 @@ func TestWhole(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A name that a verification has otherwise, but for its end, is what both begin with,
+// in all steps.
+func TestOtherwise(t *testing.T) {
+	on := func(name string) grant.Grant {
+		return grant.Grant{Permission: "compute.instanceTemplates.get", Resource: "*", Condition: `{"==":{"resource.name":"projects/p/global/instanceTemplates/` + name + `"}}`}
+	}
+	for _, tt := range []struct{ was, is, want string }{
+		{"gke-acme-base-ab08fb1a", "gke-acme-base-09c0d0ec", "gke-acme-base-"},
+		{"acme-a", "acme-b", ""}, {"acme-blue", "acme-green", ""}, {"acmeabcd", "acmeefgh", ""}, {"a-blue-abcd", "a-pink-efgh", ""}, {"gke-a-abcdefgh", "gke-a-abc-efgh", ""},
+	} {
+		l := onGoogle(lifecycle.ScopeResource, on(tt.was))
+		l.result.Steps = append(l.result.Steps, StepResult{Step: lifecycle.Step{Name: "other"}, Entries: []Entry{{Grant: on(tt.was)}}})
+		if again, err := l.putBack(&l.result.Steps[0], l.newArbiter(t.Context(), l.result.Steps[0].Step, passVerify, watch, Identity{}, grant.Set{}), []Entry{{Grant: on(tt.is)}}); err != nil || again == nil {
+			t.Fatal(again, err)
+		}
+		want := [][]grant.Grant{{on(tt.was), on(tt.is)}, {on(tt.was)}}
+		if tt.want != "" {
+			g := on("")
+			g.Condition = `{"startsWith":{"resource.name":"projects/p/global/instanceTemplates/` + tt.want + `"}}`
+			want = [][]grant.Grant{{g}, {g}}
+		}
+		for i, r := range l.result.Steps {
+			if diff := cmp.Diff(grant.Of(want[i]...).Slice(), r.Set().Slice()); diff != "" {
+				t.Errorf("%s, then %s: step %d\n%s", tt.was, tt.is, i, diff)
+			}
+		}
+	}
+	l := onGoogle(lifecycle.ScopeResource)
+	l.place = nil
+	l.otherwise(&l.result.Steps[0], []Entry{{Grant: on("x-abcd")}})
+	if len(l.names) > 0 {
+		t.Errorf("%v", l.names)
+	}
+}

@@ -205,6 +205,7 @@ func (l *loop) putBack(r *StepResult, arb *arbiter, back []Entry) (again, err er
 			return nil, err
 		}
 	}
+	l.otherwise(r, back)
 	back = l.renamed(back)
 	r.Proof.PutBack += len(back)
 	r.Entries = unplaced(untagged(mergeEntries(r.Entries, back)))

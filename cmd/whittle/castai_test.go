@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/catalog/attribute"
 )
 
 // castai is the example of a GKE cluster whose nodes a controller adds and takes
@@ -51,4 +52,36 @@ func TestProbeCastAI(t *testing.T) {
 func TestProbeCastAIOpen(t *testing.T) {
 	t.Parallel()
 	failsOpen(t, castaiStack(t))
+}
+
+// With conditions the controller holds what it does to instances, disks and templates
+// on names that begin as the cluster's do: both it and GKE make up an end for each.
+func TestProbeCastAIScoped(t *testing.T) {
+	t.Parallel()
+	stack := stackCopy(t, castaiStack(t), func(text string) string { return "conditions: true\n" + text })
+	p, err := probeStack(t, stack, "--no-reference", "--name", "cluster=beta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.rec.Verified {
+		t.Error("not verified")
+	}
+	placed := 0
+	for _, s := range p.rec.Steps {
+		if s.Role != "controller" {
+			continue
+		}
+		for _, e := range s.Grants {
+			if attribute.Why(e.Permission) != "" {
+				continue
+			}
+			placed++
+			if !strings.HasPrefix(e.Condition, `{"startsWith":{"resource.name":"projects/{project}/`) || !strings.Contains(e.Condition, "{cluster}-") {
+				t.Errorf("step %s: %s on %s if %s", s.Name, e.Permission, e.Resource, e.Condition)
+			}
+		}
+	}
+	if d := p.sum.Decoys; placed < 10 || d == nil || d.Requests < 10 {
+		t.Errorf("%d grants are placed, decoys %+v", placed, d)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/catalog/attribute"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 )
@@ -347,5 +348,52 @@ func TestVagueTunnel(t *testing.T) {
 	}
 	if said := regexp.MustCompile(`grow +tunnel run 1 failed: .*\n.*`).FindString(loop.told); !strings.Contains(said, "refused on the wire: "+tunnelled+"?, compute.instances.get") {
 		t.Errorf("of its first run the loop says %q", said)
+	}
+}
+
+// With conditions the stack is granted what it needs on its own resources where IAM
+// Conditions can tell them, is refused every decoy by the same roles, and passes under
+// another name with the same bytes.
+func TestProbeGoogleScoped(t *testing.T) {
+	t.Parallel()
+	stack := stackCopy(t, googleStack, func(text string) string { return "conditions: true\n" + text })
+	first, err := probeStack(t, stack, "--no-reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !first.rec.Verified {
+		t.Error("not verified")
+	}
+	placed := 0
+	for _, s := range first.rec.Steps {
+		for _, e := range s.Grants {
+			why := attribute.Why(e.Permission)
+			on := e.Condition != "" || e.Resource != "*"
+			if on {
+				placed++
+			}
+			if on == (why != "") && !attribute.OnAccount(e.Permission) {
+				t.Errorf("step %s: %s on %s if %q, %s", s.Name, e.Permission, e.Resource, e.Condition, why)
+			}
+		}
+	}
+	d := first.sum.Decoys
+	if placed < 40 || d == nil || d.Requests < 40 || d.Refused < 40 {
+		t.Errorf("%d grants are placed, decoys %+v", placed, d)
+	}
+	for _, open := range d.Open {
+		if !attribute.OnAccount(open.Permission) {
+			t.Errorf("let through: %+v", open)
+		}
+	}
+	if strings.Contains(string(first.bytes), "whittle-sandbox") || strings.Contains(string(first.bytes), "123456789012") {
+		t.Errorf("the record holds the project's id or number:\n%s", first.bytes)
+	}
+	second, err := probeStack(t, stack, "--no-reference", "--name", "name=beta-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(first.bytes), string(second.bytes)); diff != "" {
+		t.Errorf("under another name the record is another (-tiny +beta):\n%s", diff)
 	}
 }
