@@ -472,9 +472,9 @@ func (l *loop) attempt(ctx context.Context, s lifecycle.Step, arb *arbiter, n in
 }
 
 // seen journals what the wire saw of a run that is over, where somebody will hold
-// the cloud's own log against it: of the reference and of a verification.
+// the cloud's own log against it: of the reference, of growth and of a verification.
 func (l *loop) seen(arb *arbiter, n int) error {
-	if !l.Seen || arb.pass != passReference && arb.pass != passVerify {
+	if !l.Seen || !slices.Contains([]string{passReference, passGrow, passVerify}, arb.pass) {
 		return nil
 	}
 	arb.mu.Lock()

@@ -216,7 +216,7 @@ func tell(f audit.Finding) string {
 		return name + ": " + what + " by " + report.Visible(f.Via) + ", later, in its name" + request + by + times
 	case audit.Unseen:
 		if f.Masked != "" {
-			return name + ": refused, and the wire showed " + report.Visible(f.Masked) + ", as the reference did not" + by + times
+			return name + ": refused, and the wire showed " + report.Visible(f.Masked) + by + times
 		}
 		return name + ": refused, and the wire showed no refusal: the request went past the proxy, or hides it" + request + by + times
 	case audit.Swallowed:

@@ -77,6 +77,8 @@ func googleCall(ctx context.Context, opts []option.ClientOption, verb string, ar
 		_, err = messages.Projects.Topics.Create("projects/"+project+"/topics/"+arg[0], &pubsub.Topic{}).Context(ctx).Do()
 	case "list-topics":
 		_, err = messages.Projects.Topics.List("projects/" + project).Context(ctx).Do()
+	case "get-topic":
+		_, err = messages.Projects.Topics.Get("projects/" + project + "/topics/" + arg[0]).Context(ctx).Do()
 	case "create-subscription": // its name, its topic
 		_, err = messages.Projects.Subscriptions.Create("projects/"+project+"/subscriptions/"+arg[0], &pubsub.Subscription{Topic: "projects/" + project + "/topics/" + arg[1]}).Context(ctx).Do()
 	case "create-zone":

@@ -3,10 +3,14 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/record"
 )
@@ -246,20 +250,55 @@ func (c *check) refusals(w window, entries []Entry, counts bool) {
 	}
 }
 
-// masked is the request that the wire saw answered otherwise than the reference's
-// was, and that may be what the log calls refused.
+// masked is what the wire saw of the request that the log calls refused: one that was
+// answered with another error than the reference's, or else one that was answered well.
+// Where the catalog knows which request needs the permission, it is that one.
 func (c *check) masked(w window, e Entry) string {
 	now, then := c.wire(w.pass, w.step), c.wire(journal.PassReference, w.step)
-	var found []string
+	if !now.told { // of a run without grants the journal does not have it
+		now = c.wire(journal.PassGrow, w.step)
+	}
+	var exact, near, well []string
 	for class, statuses := range now.seen {
+		needs := needs(class, e.Permission)
 		for _, s := range statuses {
-			if s >= 400 && s != 403 && about(class, e.Permission) && !slices.Contains(then.seen[class], s) {
-				found = append(found, fmt.Sprintf("%d for %s", s, class))
+			said := fmt.Sprintf("%d for %s", s, class)
+			switch {
+			case s < 300 && needs:
+				well = append(well, said)
+			case s < 400 || s == 403 || slices.Contains(then.seen[class], s):
+			case needs:
+				exact = append(exact, said)
+			case about(class, e.Permission):
+				near = append(near, said)
 			}
 		}
 	}
+	found, more := exact, ""
+	switch {
+	case len(exact) > 0:
+	case len(well) > 0:
+		found, more = well, ", which leaves out what was refused"
+	case len(near) > 0:
+		found = near
+	default:
+		return ""
+	}
+	if more == "" && then.told {
+		more = ", as the reference did not"
+	}
 	slices.Sort(found)
-	return strings.Join(slices.Compact(found), ", ")
+	return strings.Join(slices.Compact(found), ", ") + more
+}
+
+// needs tells whether a request of a class is known to need a permission.
+func needs(class, permission string) bool {
+	method, address, _ := strings.Cut(class, " ")
+	u, err := url.Parse("https://" + address)
+	if err != nil {
+		return false // an operation's name is in it
+	}
+	return slices.ContainsFunc(catalog.Candidates(method, u, http.Header{}, nil, ""), func(n catalog.Candidate) bool { return same(n.Permission, permission) })
 }
 
 // about tells whether a request's class is of a permission's service.
@@ -396,6 +435,20 @@ func (c *check) binding(e Entry) string {
 
 // findings are what was found, each once, the gravest first.
 func (c *check) findings() []Finding {
+	// What one run of a step shows of a refusal that was hidden holds for its others.
+	plain := func(f Finding) Finding { f.Masked = ""; return f }
+	shown := map[Finding]Finding{}
+	for f := range c.found {
+		if old, ok := shown[plain(f)]; f.Masked != "" && (!ok || f.Masked < old.Masked) {
+			shown[plain(f)] = f
+		}
+	}
+	for f, n := range maps.Clone(c.found) {
+		if to, ok := shown[f]; ok {
+			c.found[to] += n
+			delete(c.found, f)
+		}
+	}
 	all := make([]Finding, 0, len(c.found))
 	for f, n := range c.found {
 		if f.Times == 0 {

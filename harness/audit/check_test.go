@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 			[]Finding{{Kind: Swallowed, Step: "apply", Permission: disks, Request: "POST disks", Principal: probe, Refused: true, Times: 2}}},
 		"masked": {run("gcp", networks).saw(journal.PassVerify, "GET compute.googleapis.com/disks/{}", 404).saw(journal.PassReference, "GET compute.googleapis.com/disks/{}", 200),
 			[]Entry{entry(205, networks), entry(206, "compute.disks.get").refused()},
-			[]Finding{{Kind: Unseen, Step: "apply", Permission: "compute.disks.get", Request: "op.compute.disks.get", Principal: probe, Refused: true, Masked: "404 for GET compute.googleapis.com/disks/{}", Times: 1}}},
+			[]Finding{{Kind: Unseen, Step: "apply", Permission: "compute.disks.get", Request: "op.compute.disks.get", Principal: probe, Refused: true, Masked: "404 for GET compute.googleapis.com/disks/{}, as the reference did not", Times: 1}}},
 		"a service, later": {run("gcp", networks), []Entry{entry(205, networks), entry(260, keys).via(agent).refused(), entry(261, keys).via(agent)},
 			[]Finding{
 				{Kind: Later, Step: "apply", Permission: keys, Request: "op." + keys, Principal: probe, Via: agent, Times: 1},

@@ -38,6 +38,9 @@ type Faults struct {
 	Drop, Double, Late []string
 	// Reversed gives the log's events the newest first, as they may come.
 	Reversed bool
+	// Masked and Emptied are operations whose refusals the client does not get to see: it
+	// is told that there is nothing, by an error or by an empty reply. Only the log has them.
+	Masked, Emptied []string
 	// Agents are calls that a service makes in the caller's name after an operation.
 	Agents []Agent
 }
@@ -51,6 +54,7 @@ type Agent struct {
 
 // Parse reads faults as a test's command line has them, parted by commas:
 // "delay=3s", "drop=OPERATION", "double=OPERATION", "late=OPERATION", "reversed",
+// "mask=OPERATION", "empty=OPERATION",
 // "agent=OPERATION>PERMISSION", and with a "!" at its end an agent that is refused.
 func Parse(text string) (f Faults, err error) {
 	for _, one := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' }) {
@@ -66,6 +70,10 @@ func Parse(text string) (f Faults, err error) {
 			f.Double = append(f.Double, value)
 		case "late":
 			f.Late = append(f.Late, value)
+		case "mask":
+			f.Masked = append(f.Masked, value)
+		case "empty":
+			f.Emptied = append(f.Emptied, value)
 		case "reversed":
 			f.Reversed = true
 		case "agent":

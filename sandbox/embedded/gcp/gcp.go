@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -318,6 +319,12 @@ func (g *Gate) serve(w http.ResponseWriter, r *request) int {
 	case errors.As(err, &refused):
 		g.ledger.Add(r.method, true)
 		r.refused, told = true, refused.told
+		switch {
+		case slices.Contains(g.c.Audit.Emptied, r.method):
+			return write(w, r, &api.Reply{Object: store.Object{}})
+		case slices.Contains(g.c.Audit.Masked, r.method):
+			told = wire.New(404, "Requested entity was not found.")
+		}
 	case errors.As(err, &told):
 		if r.method != "" {
 			g.ledger.Add(r.method, false)
