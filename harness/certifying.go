@@ -163,7 +163,7 @@ func (l *loop) announce() error {
 // unproven is how many of a step's grants are to be certified still.
 func (l *loop) unproven(r StepResult) (n int) {
 	for _, e := range r.Entries {
-		if e.Necessity != Certified && !l.kept(r.Step.Name, e.Grant) {
+		if !e.proven() && !l.kept(r.Step.Name, e.Grant) {
 			n++
 		}
 	}
@@ -188,15 +188,16 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 	}
 	before := slices.Clone(r.Entries)
 	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(g grant.Grant) grant.Grant { return withoutNames(g, l.names) }), seen: map[string]bool{}}
-	r.Proof.Questions = len(w.all)
-	found, err := l.withhold(ctx, r, w, w.all)
+	ask := slices.DeleteFunc(slices.Clone(w.all), func(q *question) bool { return q.proven(r) })
+	r.Proof.Questions = len(ask)
+	found, err := l.withhold(ctx, r, w, ask)
 	if err != nil {
 		return err
 	}
-	doubt := take(r, w.all, found, nil)
+	doubt := take(r, ask, found, nil)
 	var suspects []grant.Grant
 	for _, e := range r.Entries {
-		if e.Necessity != Certified && e.Difference == "" && !l.kept(r.Step.Name, e.Grant) {
+		if !e.proven() && !l.kept(r.Step.Name, e.Grant) {
 			suspects = append(suspects, e.Grant)
 		}
 	}

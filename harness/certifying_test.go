@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
@@ -60,6 +62,57 @@ func TestCertifiesEachGrant(t *testing.T) {
 			t.Errorf("requests were withheld in %d steps, want 2", len(c.during))
 		}
 	})
+}
+
+// TestResumeAsksAsBefore: wherever certifying was interrupted, the steps that were
+// through are not asked about again, and the others by withholding.
+func TestResumeAsksAsBefore(t *testing.T) {
+	spare := ec2("DescribeAvailabilityZones", "*")
+	spare.optional = true
+	calls := stack()
+	calls["apply"] = append([][]call{{spare}}, calls["apply"]...)
+	run := func(j *memory, known map[string]harness.Known) (got harness.Result, err error) {
+		synctest.Test(t, func(t *testing.T) {
+			conf := certifying(&cloud{steps: calls}, j)
+			conf.Known = known
+			got, err = harness.Run(t.Context(), conf)
+		})
+		return got, err
+	}
+	clean := &memory{}
+	want, err := run(clean, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for n, e := range clean.events {
+		if e.Pass != journal.PassCertify && e.Pass != journal.PassRemove {
+			continue
+		}
+		if e.Kind == journal.KindFound {
+			found[e.Step] += len(e.Grants)
+		}
+		j := &memory{failAt: n + 2} // the event after it
+		if _, err := run(j, nil); err == nil {
+			t.Fatalf("append %d failed and nobody said so", n+2)
+		}
+		got, err := run(&memory{}, harness.KnownOf(j.events))
+		if err != nil {
+			t.Fatalf("append %d: resumed: %v", n+2, err)
+		}
+		for i, r := range got.Steps {
+			if diff := cmp.Diff(necessities(want.Steps[i]), necessities(r)); diff != "" {
+				t.Errorf("append %d: resumed: %s (-want +got):\n%s", n+2, r.Step.Name, diff)
+			}
+			asked := want.Steps[i].Proof.Withheld
+			if found[r.Step.Name] == len(r.Entries) {
+				asked = 0
+			}
+			if len(r.Optional) == 0 && (r.Proof.Withheld != asked || r.Proof.Removed != want.Steps[i].Proof.Removed) {
+				t.Errorf("append %d: resumed: %s: %s, want %d runs withholding", n+2, r.Step.Name, r.Proof, asked)
+			}
+		}
+	}
 }
 
 // TestTakesAwayWhatIsSwallowed: what a tool does without is listed, not granted.

@@ -194,10 +194,20 @@ func (l *loop) begin(s lifecycle.Step) []Entry {
 			all[g] = Entry{Grant: g, Necessity: Assumed, Guess: true}
 		}
 	}
-	for _, e := range l.trusted(s, l.Known[s.Name].Entries) {
-		all[e.Grant] = e
+	if !l.asksAgain(s) {
+		for _, e := range l.trusted(s, l.Known[s.Name].Entries) {
+			all[e.Grant] = e
+		}
 	}
 	return sorted(all)
+}
+
+// asksAgain tells whether a resumed run grows a step's role from the start again: the
+// step is run anyway, and what it is refused are the questions of certifying, which
+// the journal has not. What was certified stays so.
+func (l *loop) asksAgain(s lifecycle.Step) bool {
+	return l.Certify != None && l.World != nil && l.Strategy == InFlight && l.Start[s.Name].Len() == 0 &&
+		slices.ContainsFunc(l.Known[s.Name].Entries, func(e Entry) bool { return !e.proven() })
 }
 
 // trusted gives those of an interrupted run's entries that growth itself could

@@ -154,6 +154,10 @@ type Entry struct {
 	Difference string
 }
 
+// proven tells whether certifying is through with it: the step fails without it, or
+// what it leaves is not the same.
+func (e Entry) proven() bool { return e.Necessity == Certified || e.Difference != "" }
+
 // StepResult is what was found for one step.
 type StepResult struct {
 	Step lifecycle.Step

@@ -108,6 +108,11 @@ func questions(seen map[[sha256.Size]byte]*wanting, entries []Entry, rename func
 	return list
 }
 
+// proven tells whether all that the question is about has been proven already.
+func (q *question) proven(r *StepResult) bool {
+	return !slices.ContainsFunc(r.Entries, func(e Entry) bool { return q.grants.Has(e.Grant) && !e.proven() })
+}
+
 // about tells which of the questions a request is about: the one that the same
 // request was refused in, else the only one whose grants are all about what the
 // request names. Where there are several nobody knows, and it is about none.

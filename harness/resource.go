@@ -233,8 +233,8 @@ func (l *loop) current(r *StepResult) []Entry {
 		return old && slices.ContainsFunc(patterns, func(p grant.Grant) bool { return p != e.Grant && covers(p, e.Grant) })
 	})
 	for i, e := range entries {
-		if slices.Contains(patterns, e.Grant) && known[e.Grant].Necessity == Certified {
-			entries[i].Necessity, entries[i].Guess = Certified, false
+		if k := known[e.Grant]; k.proven() {
+			entries[i].Necessity, entries[i].Difference, entries[i].Guess = k.Necessity, k.Difference, false
 		}
 	}
 	return entries

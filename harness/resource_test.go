@@ -213,7 +213,8 @@ func TestPutBackProvesNothing(t *testing.T) {
 	}
 }
 
-// What an interrupted run has certified under a prefix is not asked about again.
+// What an interrupted run has certified is not asked about again, under a prefix
+// neither.
 func TestCurrentKeepsWhatWasCertified(t *testing.T) {
 	role := func(name string) grant.Grant {
 		return grant.Grant{Permission: "iam:GetRole", Resource: "arn:aws:iam::123456789012:role/" + name}
@@ -223,7 +224,7 @@ func TestCurrentKeepsWhatWasCertified(t *testing.T) {
 		l := newLoop(Config{Known: map[string]Known{"apply": {Entries: []Entry{{Grant: role("app-*"), Necessity: n}, {Grant: role("other"), Necessity: Certified}}}}})
 		l.names[now] = "app-"
 		got := l.current(&StepResult{Step: lifecycle.Step{Name: "apply"}, Entries: []Entry{{Grant: role(now), Necessity: Observed}, {Grant: role("other"), Necessity: Assumed}}})
-		want := []Entry{{Grant: role("app-*"), Necessity: n}, {Grant: role("other"), Necessity: Assumed}}
+		want := []Entry{{Grant: role("app-*"), Necessity: n}, {Grant: role("other"), Necessity: Certified}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("known as %s (-want +got):\n%s", n, diff)
 		}

@@ -49,7 +49,7 @@ func concluded(k Known, e journal.Event) Known {
 	}
 	for _, g := range e.Grants {
 		k.Entries = slices.DeleteFunc(k.Entries, func(known Entry) bool { return known.Grant == g })
-		k.Entries = append(k.Entries, Entry{Grant: g, Necessity: n, Class: e.Class})
+		k.Entries = append(k.Entries, Entry{Grant: g, Necessity: n, Class: e.Class, Difference: e.Text})
 	}
 	return k
 }
