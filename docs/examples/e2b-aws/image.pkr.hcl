@@ -43,8 +43,10 @@ source "amazon-ebs" "node" {
     delete_on_termination = true
   }
 
-  tags     = { app = "e2b", stack = var.prefix }
-  run_tags = { app = "e2b", stack = var.prefix }
+  tags            = { app = "e2b", stack = var.prefix }
+  snapshot_tags   = { app = "e2b", stack = var.prefix }
+  run_tags        = { app = "e2b", stack = var.prefix }
+  run_volume_tags = { app = "e2b", stack = var.prefix }
 }
 
 build {
