@@ -279,6 +279,7 @@ func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) (denials []re
 		return nil, false
 	}
 	for i, d := range denials {
+		denials[i] = a.place.located(ctx, x, d)
 		if d.Reason != refusal.OpaqueDenial || d.Encoded == "" || a.decoder == nil {
 			continue
 		}
@@ -312,7 +313,7 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
 	if d.Cloud == refusal.Azure { // what an action is called follows from the request
 		for _, p := range d.Candidates {
-			candidates = append(candidates, catalog.Candidate{Permission: p, Resource: "*", Escalates: catalog.Risk(p) != ""})
+			candidates = append(candidates, catalog.Candidate{Permission: p, Resource: a.place.candidate(d), Escalates: catalog.Risk(p) != ""})
 		}
 	}
 	a.mu.Lock()

@@ -49,7 +49,7 @@ func (l *loop) tryDecoys(ctx context.Context) error {
 		for _, t := range trials {
 			t.Step = r.Step.Name
 			if t.Allowed {
-				if l.Lifecycle.Cloud == "gcp" {
+				if l.Lifecycle.Cloud != "aws" {
 					t.Grant, t.Why = l.excusePlaced(t, r)
 				} else {
 					t.Grant, t.Why = excuse(t, r.Set(), l.Lifecycle)

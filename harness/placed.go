@@ -10,6 +10,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/catalog/attribute"
+	"github.com/whittle-iam/whittle/harness/catalog/scope"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers/refusal"
@@ -22,11 +23,12 @@ type Grounder interface {
 	Ground(ctx context.Context) (number string, accounts []string, err error)
 }
 
-// placing grants on less than the whole of a project. Nil, where the lifecycle asks for
+// placing grants on less than the whole of a project or a subscription. Nil, where the lifecycle asks for
 // no scope, grants on the whole.
 type placing struct {
 	ground attribute.Ground
 	byType bool
+	azure  *under // on Azure; nothing else is set then
 
 	mu sync.Mutex
 	// unbound are the permissions that were refused on a service account which was
@@ -36,19 +38,22 @@ type placing struct {
 
 // placing asks the pool, before the lifecycle has made anything.
 func (l *loop) placing(ctx context.Context) (*placing, error) {
-	scope := l.Lifecycle.ScopeOrDefault()
-	if l.Lifecycle.Cloud != "gcp" || scope == lifecycle.ScopeAction {
+	asked := l.Lifecycle.ScopeOrDefault()
+	if l.Lifecycle.Cloud == "azure" && asked == lifecycle.ScopeResource {
+		return l.placingOnAzure(ctx)
+	}
+	if l.Lifecycle.Cloud != "gcp" || asked == lifecycle.ScopeAction {
 		return nil, nil
 	}
 	pool, ok := l.Pool.(Grounder)
 	if !ok {
-		return nil, fmt.Errorf("scope: %s: the roles of this sandbox cannot be bound on less than the project", scope)
+		return nil, fmt.Errorf("scope: %s: the roles of this sandbox cannot be bound on less than the project", asked)
 	}
 	number, accounts, err := pool.Ground(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("scope: %s: %w", scope, err)
+		return nil, fmt.Errorf("scope: %s: %w", asked, err)
 	}
-	p := &placing{ground: attribute.Ground{Project: l.Account, Number: number, Accounts: map[string]bool{}}, unbound: map[string]bool{}, byType: scope == lifecycle.ScopeType}
+	p := &placing{ground: attribute.Ground{Project: l.Account, Number: number, Accounts: map[string]bool{}}, unbound: map[string]bool{}, byType: asked == lifecycle.ScopeType}
 	for _, a := range accounts {
 		p.ground.Accounts[a] = true
 	}
@@ -58,6 +63,10 @@ func (l *loop) placing(ctx context.Context) (*placing, error) {
 // rules are the rules with the place that a refused request shows.
 func (p *placing) rules(r Rules, x refusal.Exchange) Rules {
 	if p == nil {
+		return r
+	}
+	if p.azure != nil {
+		r.Place = p.azure.place
 		return r
 	}
 	r.Place = func(permission, named string) (string, string) {
@@ -81,14 +90,17 @@ func (p *placing) rules(r Rules, x refusal.Exchange) Rules {
 // through, and why it could not be narrower. Where there is no reason, it should have
 // been refused.
 func (l *loop) excusePlaced(t Trial, r StepResult) (by grant.Grant, why string) {
+	if l.Lifecycle.Cloud == "azure" {
+		return l.excuseOnAzure(t, r)
+	}
 	for g := range r.Set().All() {
 		if g.Permission != t.Permission || g.Resource != "*" {
 			continue
 		}
 		by = g
-		switch scope := l.Lifecycle.ScopeOrDefault(); {
+		switch asked := l.Lifecycle.ScopeOrDefault(); {
 		case l.place == nil, l.place.byType && catalog.Risk(g.Permission) == "":
-			return g, "scope: " + string(scope)
+			return g, "scope: " + string(asked)
 		case strings.Contains(g.Condition, `"resource.type"`):
 			return g, "no request has the name, which the cloud makes up"
 		case g.Condition == "" && (l.place.unbounded(g.Permission) || l.kept(r.Step.Name, g)):
@@ -108,19 +120,28 @@ func (p *placing) unbounded(permission string) bool {
 // wider tells whether an interrupted run's entry holds on more than a refusal would
 // be granted on now.
 func (p *placing) wider(g grant.Grant) bool {
+	if p != nil && p.azure != nil {
+		return !p.azure.ground.Has(g.Resource)
+	}
 	return p != nil && g.Resource == "*" && g.Condition == "" && (attribute.Why(g.Permission) == "" || attribute.OnAccount(g.Permission))
 }
 
 // unplaced leaves out what is granted on a service account and on the whole project as
-// well.
+// well, or on a scope of Azure and on one that it lies in.
 func unplaced(entries []Entry) []Entry {
 	set := setOf(entries)
 	return slices.DeleteFunc(entries, func(e Entry) bool {
+		if below(e.Grant.Resource) {
+			return slices.ContainsFunc(set.Slice(), func(g grant.Grant) bool {
+				return g.Resource != e.Grant.Resource && g.Permission == e.Grant.Permission && scope.Holds(g.Resource, e.Grant.Resource)
+			})
+		}
 		return strings.HasPrefix(e.Grant.Resource, attribute.Account) && set.Has(grant.Grant{Permission: e.Grant.Permission, Resource: "*"})
 	})
 }
 
-// Whole are permissions that hold on all of the project, and why they do.
+// Whole are permissions that hold on all of the project or the subscription, and why they
+// do.
 type Whole struct {
 	Why         string   `json:"why"`
 	Permissions []string `json:"permissions"`
@@ -139,6 +160,8 @@ func (l *loop) whole() []Whole {
 			}
 			why := attribute.Why(e.Grant.Permission)
 			switch {
+			case l.place.azure != nil:
+				why = l.place.azure.whyWhole(e)
 			case why == "":
 				why = "the refusal names no resource"
 			case attribute.OnAccount(e.Grant.Permission) && l.place.byType && catalog.Risk(e.Grant.Permission) == "":

@@ -28,9 +28,8 @@ import (
 // candidate says, and on "*" only if the cloud named nothing at all.
 func resourceOf(d refusal.Denial, candidates []catalog.Candidate, carries bool) (string, bool) {
 	r := d.Resource
-	// A custom role holds on all of its project. On Azure it could be assigned on
-	// less; but most of what a lifecycle needs is refused on what is yet to be
-	// made, where nothing can be assigned.
+	// A custom role holds on all of its project, or of the subscription that it is
+	// assigned on: see [placing] for less.
 	if r == "*" || d.Cloud == refusal.GCP || d.Cloud == refusal.Azure {
 		return "*", true
 	}
@@ -243,6 +242,9 @@ func (l *loop) current(r *StepResult) []Entry {
 // withoutNames is a grant with generated names written as their prefix, in its
 // resource and in what its condition says of a name.
 func withoutNames(g grant.Grant, names map[string]string) grant.Grant {
+	if below(g.Resource) { // was there before, and nobody has made its name up since
+		return g
+	}
 	g.Resource = unnamed(g.Resource, names)
 	if c, err := grant.ParseCondition(g.Condition); err == nil && c != nil {
 		g.Condition = attribute.Unnamed(c, names).String()

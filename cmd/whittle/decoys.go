@@ -16,8 +16,10 @@ type decoySummary struct {
 	Refused  int `json:"refused"`
 	// Open are the grants that hold on others' resources as well.
 	Open []openGrant `json:"open"`
-	// Whole are the permissions that hold on the whole project, by reason.
+	// Whole are the permissions that hold on the whole project or subscription, by
+	// reason.
 	Whole []harness.Whole `json:"whole,omitempty"`
+	of    string
 }
 
 type openGrant struct {
@@ -26,8 +28,11 @@ type openGrant struct {
 	Why        string `json:"why"`
 }
 
-func decoysOf(result harness.Result) decoySummary {
-	sum := decoySummary{Requests: len(result.Trials), Open: []openGrant{}, Whole: result.Whole}
+func decoysOf(cloud string, result harness.Result) decoySummary {
+	sum := decoySummary{Requests: len(result.Trials), Open: []openGrant{}, Whole: result.Whole, of: "project"}
+	if cloud == "azure" {
+		sum.of = "subscription"
+	}
 	for _, t := range result.Trials {
 		open := openGrant{t.Grant.Permission, t.Grant.Resource, t.Why}
 		switch {
@@ -49,6 +54,6 @@ func printDecoys(w io.Writer, sum decoySummary) {
 		fmt.Fprintf(w, "  not scoped: %s on %s: %s\n", report.Visible(o.Permission), report.Visible(o.Resource), o.Why)
 	}
 	for _, o := range sum.Whole {
-		fmt.Fprintf(w, "  on the whole project, since %s: %s\n", o.Why, report.Visible(strings.Join(o.Permissions, ", ")))
+		fmt.Fprintf(w, "  on the whole %s, since %s: %s\n", sum.of, o.Why, report.Visible(strings.Join(o.Permissions, ", ")))
 	}
 }

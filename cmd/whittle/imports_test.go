@@ -74,6 +74,7 @@ var mayImport = map[string][]string{
 	// A condition is a grant's.
 	"harness/catalog/condition": {"harness/catalog/request", "harness/grant"},
 	"harness/catalog/attribute": {"harness/grant"},
+	"harness/catalog/scope":     {},
 	"harness/catalog/ec2":       {"harness/catalog/request"},
 	"harness/catalog/s3":        {"harness/catalog/request"},
 	// What is known of Google Cloud's permissions.
@@ -115,7 +116,7 @@ var mayImport = map[string][]string{
 	"harness/drift":    {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
-		"harness/grant", "harness/catalog", "harness/catalog/attribute", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify",
+		"harness/grant", "harness/catalog", "harness/catalog/attribute", "harness/catalog/condition", "harness/catalog/scope", "harness/lifecycle", "harness/journal", "harness/certify",
 	},
 	// The suite that every cloud's roles must pass; only tests use it.
 	"harness/roletest": {

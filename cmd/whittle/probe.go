@@ -394,7 +394,7 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 		}
 		fmt.Fprintf(g.err, "%s; the record is %s\n", state, o.record)
 		if len(result.Trials)+len(result.Whole) > 0 {
-			printDecoys(g.err, decoysOf(result))
+			printDecoys(g.err, decoysOf(rec.Cloud, result))
 		}
 		if err := printHeard(g.err, found); err != nil {
 			return err
@@ -415,7 +415,7 @@ func printProbe(g *globals, o probeOptions, rec record.Record, result harness.Re
 		sum.Audit = &found
 	}
 	if len(result.Trials)+len(result.Whole) > 0 {
-		decoys := decoysOf(result)
+		decoys := decoysOf(rec.Cloud, result)
 		sum.Decoys = &decoys
 	}
 	return printJSON(g.out, sum)

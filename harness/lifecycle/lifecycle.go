@@ -80,12 +80,12 @@ const (
 )
 
 // scopes are those that a cloud has, its default first. A custom role of Azure holds
-// where it is assigned, which is the subscription; one of Google Cloud on the project,
-// but for what a condition on its binding leaves out.
+// where it is assigned: on the subscription, or what of it was there before; one of
+// Google Cloud on the project, but for what a condition on its binding leaves out.
 var scopes = map[string][]Scope{
 	"aws":   {ScopeResource, ScopeType, ScopeAction},
 	"gcp":   {ScopeAction, ScopeType, ScopeResource},
-	"azure": {ScopeAction},
+	"azure": {ScopeAction, ScopeResource},
 }
 
 // ScopeOrDefault is the scope, or what the cloud's is where none is said. On Google

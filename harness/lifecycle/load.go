@@ -193,7 +193,7 @@ func (r *reader) lifecycle() Lifecycle {
 		r.Fail(trailAt, `"trail" is for aws, and the file's cloud is %s: write audit: true`, l.Cloud)
 	}
 	if slices.Contains(scopeValues, string(l.Scope)) && scopes[l.Cloud] != nil && !slices.Contains(scopes[l.Cloud], l.Scope) {
-		r.Fail(scopeAt, `"scope" cannot be %s on %s: a custom role holds where it is bound, on all that its permissions are about; leave it out`, l.Scope, l.Cloud)
+		r.Fail(scopeAt, `"scope" cannot be %s on %s: a role is assigned on a resource, a resource group or the subscription, and all resources of a type are none of them; say resource, or leave it out`, l.Scope, l.Cloud)
 	}
 	if _, ok := found["sandbox"]; ok && slices.Contains(cloudValues, l.Cloud) {
 		r.fits(l, sandboxAt)

@@ -82,6 +82,7 @@ type Pool struct {
 	assignments *armauthorization.RoleAssignmentsClient
 	providers   *armauthorization.ProviderOperationsMetadataClient
 	graph       runtime.Pipeline
+	manager     runtime.Pipeline
 
 	mu      sync.Mutex
 	members map[string]*member
@@ -89,7 +90,10 @@ type Pool struct {
 	actions actions
 }
 
-var _ harness.Pool = (*Pool)(nil)
+var (
+	_ harness.Pool   = (*Pool)(nil)
+	_ harness.Scoper = (*Pool)(nil)
+)
 
 // member is one identity of the pool.
 type member struct {
@@ -132,10 +136,10 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 		Tenant string            `json:"tenantId"`
 		Tags   map[string]string `json:"tags"`
 	}
-	manager := runtime.NewPipeline("whittle", "", runtime.PipelineOptions{
+	p.manager = runtime.NewPipeline("whittle", "", runtime.PipelineOptions{
 		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(cfg.Credential, []string{managerScope}, nil)},
 	}, &p.options)
-	if e := call(ctx, manager, http.MethodGet, managerHost+p.scope()+"?api-version=2022-12-01", nil, &subscription); e != nil {
+	if e := call(ctx, p.manager, http.MethodGet, managerHost+p.scope()+"?api-version=2022-12-01", nil, &subscription); e != nil {
 		return nil, p.explain("read subscription "+cfg.Subscription, "Microsoft.Resources/subscriptions/read", e)
 	}
 	p.tenant, p.tags = subscription.Tenant, subscription.Tags

@@ -446,3 +446,71 @@ func TestPlaceholder(t *testing.T) {
 		t.Error("a token for a host that is none of Azure's")
 	}
 }
+
+// What roles can be assigned on is listed, subnets included, by who holds what is said to
+// be needed for it and nothing less.
+func TestListOfScopes(t *testing.T) {
+	list := func(t *testing.T, s grant.Set) ([]string, error) {
+		g, cfg := start(t, sandbox.Config{})
+		seed(t, cfg)
+		network := managerHost + "/subscriptions/" + cfg.Subscription + "/resourceGroups/conformance" + networks + "/n?api-version=2024-05-01"
+		body := `{"location": "eastus", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [{"name": "s", "properties": {"addressPrefix": "10.0.0.0/24"}}]}}`
+		if err := asOperator(t, cfg, http.MethodPut, managerScope, network, body); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Open(t.Context(), plain(t, g, cfg, s.With(grant.Grant{Permission: "Microsoft.Resources/subscriptions/read", Resource: "*"}), GraphNeeds))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := p.Scopes(t.Context())
+		for i, id := range ids {
+			ids[i] = strings.TrimPrefix(id, p.scope()+"/resourceGroups/")
+		}
+		slices.Sort(ids)
+		return slices.Compact(ids), err
+	}
+	want := []string{"conformance", "conformance/providers/Microsoft.KeyVault/vaults/conformance", "conformance" + networks + "/n", "conformance" + networks + "/n/subnets/s"}
+	if ids, err := list(t, ScopeNeeds()); err != nil || !slices.Equal(ids, want) {
+		t.Errorf("%q, %v; want %q", ids, err, want)
+	}
+	for g := range ScopeNeeds().All() {
+		if _, err := list(t, ScopeNeeds().Without(g)); err == nil || !strings.Contains(err.Error(), g.Permission) {
+			t.Errorf("without %s: %v", g.Permission, err)
+		}
+	}
+}
+
+// Scopes are the same whatever their case: a role that is put again under another is not
+// assigned twice, and what is not wanted any more is gone.
+func TestCaseOfScopes(t *testing.T) {
+	_, cfg := start(t, sandbox.Config{})
+	seed(t, cfg)
+	p, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := p.Acquire(t.Context(), "case")
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := p.scope() + "/resourceGroups/conformance"
+	for _, scope := range []string{group, strings.ToUpper(group), strings.ToLower(group)} {
+		scope = strings.Replace(scope, strings.ToUpper(p.scope()), p.scope(), 1)
+		if err := id.Role.Put(t.Context(), grant.Of(grant.Grant{Permission: "Microsoft.Compute/disks/read", Resource: scope})); err != nil {
+			t.Fatal(err)
+		}
+		if have := assigned(t, p, id.Principal); len(have) != 1 {
+			t.Errorf("on %s: %v", scope, have)
+		}
+	}
+	if err := id.Role.Put(t.Context(), grant.Set{}); err != nil {
+		t.Fatal(err)
+	}
+	if have := assigned(t, p, id.Principal); len(have) > 0 {
+		t.Errorf("with nothing: %v", have)
+	}
+	err = id.Role.Put(t.Context(), grant.Of(grant.Grant{Permission: "Microsoft.Compute/disks/read", Resource: group + "-gone"}))
+	if err == nil || !strings.Contains(err.Error(), "assigned on what is there") {
+		t.Errorf("a group that is not there: %v", err)
+	}
+}

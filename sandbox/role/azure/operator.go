@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"github.com/whittle-iam/whittle/harness/grant"
 )
@@ -47,10 +46,7 @@ func (p *Pool) Lacks(ctx context.Context, s grant.Set) ([]string, error) {
 			NotActions []string `json:"notActions"`
 		} `json:"value"`
 	}
-	manager := runtime.NewPipeline("whittle", "", runtime.PipelineOptions{
-		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(p.cfg.Credential, []string{managerScope}, nil)},
-	}, &p.options)
-	if err := call(ctx, manager, http.MethodGet, managerHost+p.scope()+"/providers/Microsoft.Authorization/permissions?api-version=2022-04-01", nil, &reply); err != nil {
+	if err := call(ctx, p.manager, http.MethodGet, managerHost+p.scope()+"/providers/Microsoft.Authorization/permissions?api-version=2022-04-01", nil, &reply); err != nil {
 		return nil, p.explain("ask what the operator holds", "Microsoft.Authorization/permissions/read", err)
 	}
 	holds := func(one string) bool {

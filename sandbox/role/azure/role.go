@@ -47,7 +47,8 @@ var _ harness.Role = (*role)(nil)
 // content is what is granted on one scope.
 type content struct{ actions, data []string }
 
-// contents takes a set apart: by scope, and into actions and data actions.
+// contents takes a set apart: by scope, in lower case since Azure gives them back in
+// other cases than they were written in, and into actions and data actions.
 func (r *role) contents(ctx context.Context, s grant.Set) (map[string]content, error) {
 	all := map[string]content{}
 	for g := range s.All() {
@@ -61,6 +62,7 @@ func (r *role) contents(ctx context.Context, s grant.Set) (map[string]content, e
 			}
 			scope = strings.TrimRight(g.Resource, "/")
 		}
+		scope = strings.ToLower(scope)
 		if strings.Contains(g.Permission, "*") {
 			return nil, fmt.Errorf("role of %s: %s: a pattern would grant more than what it was seen to need", r.identity, g)
 		}
@@ -116,7 +118,9 @@ func (r *role) Put(ctx context.Context, s grant.Set) error {
 			delete(r.held, scope)
 		}
 	}
-	for _, scope := range slices.Sorted(maps.Keys(all)) {
+	// The narrowest first: what a canary on the subscription shows to be in force was
+	// written last.
+	for _, scope := range slices.Backward(slices.Sorted(maps.Keys(all))) {
 		if err := r.fill(ctx, scope, all[scope]); err != nil {
 			return r.ended(ctx, err)
 		}
@@ -220,6 +224,9 @@ func (r *role) assign(ctx context.Context, scope, guid string) error {
 		}
 		return backoff.Permanent(err)
 	}, backoff.WithContext(r.pool.cfg.Poll.Backoff(), ctx))
+	if status(err) == http.StatusNotFound {
+		return fmt.Errorf("assign role %s on %s: %w; a role is assigned on what is there: make it before the lifecycle is run, or probe anew", guid, scope, err)
+	}
 	if err != nil {
 		return r.pool.explain("assign role "+guid+" on "+scope, "Microsoft.Authorization/roleAssignments/write", err)
 	}
@@ -255,7 +262,7 @@ func (r *role) found(ctx context.Context) (held map[string]bool, admin bool, err
 			if a == nil || a.Name == nil || a.Properties == nil || a.Properties.Scope == nil || a.Properties.RoleDefinitionID == nil {
 				continue
 			}
-			scope, role := *a.Properties.Scope, last(*a.Properties.RoleDefinitionID)
+			scope, role := strings.ToLower(*a.Properties.Scope), last(*a.Properties.RoleDefinitionID)
 			switch {
 			case !strings.EqualFold(*a.Name, assignment(r.principal, scope, role)): // not ours
 			case slices.Contains(administrators, role):
