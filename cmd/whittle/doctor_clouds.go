@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/policy"
 	auditaws "github.com/whittle-iam/whittle/sandbox/audit/aws"
 	"github.com/whittle-iam/whittle/sandbox/audit/azure"
 	roleaws "github.com/whittle-iam/whittle/sandbox/role/aws"
@@ -37,6 +38,20 @@ func (d *diagnosis) operator(ctx context.Context, who string, p operated, needs 
 	}
 	d.lacking(lacks, needs.Len()+more)
 	return len(lacks) == 0
+}
+
+// room tells whether a place has room for what a probe makes more of something, written
+// as by how. Of a quota that is not known, most is 0.
+func (d *diagnosis) room(place, what string, there, most, fresh int, how string) {
+	makes := fmt.Sprintf(how, fresh)
+	switch {
+	case most == 0:
+		d.add(checkWarn, "quota", "", "%s has %d %s, and a probe makes %s: the quota is not known", place, there, what, makes)
+	case there+fresh > most:
+		d.add(checkFail, "quota", "delete some, or ask for more", "%s has %d %s, and a probe makes %s: the quota is %d unless it was raised", place, there, what, makes, most)
+	default:
+		d.add(checkOK, "quota", "", "%d %s of %d; a probe makes %s", there, what, most, makes)
+	}
 }
 
 func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
@@ -69,12 +84,7 @@ func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
 		what       string
 		there, max int
 	}{{"custom roles", left.AllRoles, rolegcp.MaxRoles}, {"service accounts", left.AllAccounts, rolegcp.MaxAccounts}} {
-		fresh := len(c.names())
-		if q.there+fresh > q.max {
-			d.add(checkFail, "quota", "delete some, or ask for more", "the project has %d %s, and a probe makes up to %d more: the quota is %d unless it was raised", q.there, q.what, fresh, q.max)
-		} else {
-			d.add(checkOK, "quota", "", "%d %s of %d; a probe makes up to %d", q.there, q.what, q.max, fresh)
-		}
+		d.room("the project", q.what, q.there, q.max, len(c.names()), "up to %d")
 	}
 	var off []string
 	for _, kind := range []string{"ADMIN_READ", "DATA_READ", "DATA_WRITE"} {
@@ -116,6 +126,19 @@ func (o onAWS) examine(ctx context.Context, d *diagnosis, c examination) {
 		text = fmt.Sprintf("%s and %s that are attached to nothing, of this stack", count(len(left.Roles), "role"), plural(len(left.Policies), "policy", "policies"))
 	}
 	d.left(text)
+	if q, err := p.Quotas(ctx); err != nil {
+		d.failed("quota", err)
+	} else {
+		n := len(c.names())
+		d.room("the account", "roles", q.Roles, q.MaxRoles, n, "up to %d")
+		// A role has an inline policy, and managed ones only where it is large.
+		d.room("the account", "managed policies", q.Policies, q.MaxPolicies, n, "up to %d")
+		if most := max(q.MaxAttached, 1); most < policy.AttachLimit {
+			d.add(checkWarn, "quota", "", "a role may have %d managed policies: one that needs more than that many fails", most)
+		} else {
+			d.add(checkOK, "quota", "", "a role may have %d managed policies; Whittle uses up to %d", most, policy.AttachLimit)
+		}
+	}
 	d.add(checkOK, "audit logs", "", "CloudTrail's event history is always on: management events, and no data events")
 	if t := c.lc.Trail; t.Bucket != "" {
 		switch n, err := auditaws.New(o.sdk, auditaws.Trail(t)).Delivered(ctx, p.Account(), time.Now().Add(-24*time.Hour)); {
@@ -158,5 +181,16 @@ func (o onAzure) examine(ctx context.Context, d *diagnosis, c examination) {
 		text = fmt.Sprintf("%s with %s, and %s of this stack", count(len(left.Applications), "application"), count(left.Secrets, "secret"), count(len(left.Roles), "role"))
 	}
 	d.left(text)
+	if q, err := p.Quotas(ctx); err != nil {
+		d.failed("quota", err)
+	} else {
+		n, of := len(c.names()), "custom roles that the operator sees in the directory,"
+		if !q.Whole {
+			of = "custom roles that can be assigned in the subscription (those of the rest of the directory cannot be seen),"
+		}
+		const each = "%d or more, for each step one on each scope"
+		d.room("the directory", of, q.Roles, roleazure.MaxRoles, n, each)
+		d.room("the subscription", "role assignments", q.Assignments, roleazure.MaxAssignments, n, each)
+	}
 	d.add(checkOK, "audit logs", "", "the Activity Log is always on, without reads; an event takes %s to %s", azure.Usual, azure.Latest)
 }

@@ -23,7 +23,7 @@ func Needs() grant.Set {
 	role, document := "arn:aws:iam::{account}:role"+owned.Path+"*", "arn:aws:iam::{account}:policy"+owned.Path+"*"
 	var all []grant.Grant
 	for resource, actions := range map[string][]string{
-		"*": {"iam:ListAccountAliases", "iam:ListPolicies", "iam:ListRoles", "iam:SimulatePrincipalPolicy", "cloudtrail:LookupEvents", "sts:DecodeAuthorizationMessage"},
+		"*": {"iam:ListAccountAliases", "iam:ListPolicies", "iam:ListRoles", "iam:SimulatePrincipalPolicy", "iam:GetAccountSummary", "cloudtrail:LookupEvents", "sts:DecodeAuthorizationMessage"},
 		role: {"iam:GetRole", "iam:CreateRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy", "iam:DeleteRole", "iam:ListRoleTags",
 			"iam:ListRolePolicies", "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:ListAttachedRolePolicies", "iam:AttachRolePolicy", "iam:DetachRolePolicy"},
 		"arn:aws:iam::{account}:role/whittle-*": {"iam:GetRole"},
@@ -72,6 +72,28 @@ func (p *Pool) Lacks(ctx context.Context, s grant.Set) ([]string, error) {
 
 // Left is what earlier runs of the stack have left in the account, in ARNs.
 type Left struct{ Roles, Policies []string }
+
+// Quotas is how full the account is, with everybody's roles and managed policies; of a
+// quota that IAM does not tell, the most is 0.
+type Quotas struct {
+	Roles, MaxRoles       int
+	Policies, MaxPolicies int
+	// MaxAttached is how many managed policies a role may have.
+	MaxAttached int
+}
+
+// Quotas asks for the account's summary. It changes nothing.
+func (p *Pool) Quotas(ctx context.Context) (Quotas, error) {
+	summary, err := p.own.IAM.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
+	if err != nil {
+		return Quotas{}, p.own.Explain("ask for the account's quotas", "iam:GetAccountSummary", err)
+	}
+	of := func(key types.SummaryKeyType) int { return int(summary.SummaryMap[string(key)]) }
+	return Quotas{
+		Roles: of("Roles"), MaxRoles: of("RolesQuota"), Policies: of(types.SummaryKeyTypePolicies), MaxPolicies: of(types.SummaryKeyTypePoliciesQuota),
+		MaxAttached: of("AttachedPoliciesPerRoleQuota"),
+	}, nil
+}
 
 // Left looks at the account. It changes nothing.
 func (p *Pool) Left(ctx context.Context) (left Left, err error) {

@@ -87,6 +87,11 @@ func work(ctx context.Context, admin, cfg Config) error {
 	if _, err := p.Left(ctx); err != nil {
 		return err
 	}
+	if q, err := p.Quotas(ctx); err != nil {
+		return err
+	} else if q.Roles < 1 || q.MaxRoles < q.Roles || q.MaxPolicies < q.Policies || q.MaxPolicies == 0 || q.MaxAttached == 0 {
+		return fmt.Errorf("quotas %+v", q)
+	}
 	if _, err := p.Acquire(ctx, "step"); err != nil {
 		return err
 	}

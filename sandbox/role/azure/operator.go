@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/whittle-iam/whittle/harness/grant"
@@ -147,6 +149,69 @@ func (p *Pool) Left(ctx context.Context) (left Left, err error) {
 	}
 	left.Roles, err = p.roles(ctx)
 	return left, err
+}
+
+// Quotas is how full the directory is with custom roles and the subscription with role
+// assignments. Whole tells that the directory was asked for its roles, which may leave out
+// what the operator may not see, else the subscription for those that can be assigned there.
+type Quotas struct {
+	Roles, Assignments int
+	Whole              bool
+}
+
+// The quotas of a directory and a subscription. Source: Azure subscription limits, "Azure
+// RBAC limits": an assignment counts that is on the subscription or in it.
+const (
+	MaxRoles       = 5000
+	MaxAssignments = 4000
+)
+
+// Quotas counts. It changes nothing.
+func (p *Pool) Quotas(ctx context.Context) (q Quotas, err error) {
+	const custom = "/providers/Microsoft.Authorization/roleDefinitions?api-version=2022-04-01&$filter=type%20eq%20%27CustomRole%27"
+	var refused *azcore.ResponseError
+	if q.Roles, err = p.count(ctx, custom, func(string) bool { return true }); err == nil {
+		q.Whole = true
+	} else if errors.As(err, &refused) && refused.StatusCode == http.StatusForbidden {
+		q.Roles, err = p.count(ctx, p.scope()+custom, func(string) bool { return true })
+	}
+	if err != nil {
+		return q, p.explain("count the custom roles", "Microsoft.Authorization/roleDefinitions/read", err)
+	}
+	q.Assignments, err = p.count(ctx, p.scope()+"/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01", func(scope string) bool {
+		return strings.HasPrefix(strings.ToLower(scope)+"/", strings.ToLower(p.scope())+"/")
+	})
+	if err != nil {
+		return q, p.explain("count the role assignments", "Microsoft.Authorization/roleAssignments/read", err)
+	}
+	return q, nil
+}
+
+// count is how many objects a list has on scopes that count.
+func (p *Pool) count(ctx context.Context, path string, counts func(scope string) bool) (n int, err error) {
+	for address := managerHost + path; address != ""; {
+		var page struct {
+			Value []struct {
+				Properties struct {
+					Scope string `json:"scope"`
+				} `json:"properties"`
+			} `json:"value"`
+			Next string `json:"nextLink"`
+		}
+		if !strings.HasPrefix(address, managerHost+"/") {
+			return n, fmt.Errorf("the next page is elsewhere, at %.80q", address)
+		}
+		if err := call(ctx, p.manager, http.MethodGet, address, nil, &page); err != nil {
+			return n, err
+		}
+		for _, o := range page.Value {
+			if counts(o.Properties.Scope) {
+				n++
+			}
+		}
+		address = page.Next
+	}
+	return n, nil
 }
 
 // prefix is what the names of the stack's applications begin with.

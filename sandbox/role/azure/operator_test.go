@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,11 @@ func work(ctx context.Context, cfg Config) error {
 		}
 		if _, err := p.Left(ctx); err != nil {
 			return err
+		}
+		if q, err := p.Quotas(ctx); err != nil {
+			return err
+		} else if q.Roles < 2 || q.Assignments < 2 { // the operator's own, and the step's
+			return fmt.Errorf("quotas %+v", q)
 		}
 		if err := p.Release(ctx); err != nil {
 			return err
