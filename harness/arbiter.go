@@ -325,7 +325,7 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	if a.owned != nil {
 		candidates = throughOthers(candidates, a.role, d)
 	}
-	rules := a.place.rules(a.owned.rules(a.rules, x), x)
+	rules := a.place.rules(a.owned.rules(a.rules, x), x, a.step.Name)
 	dec := decide(a.role, d, candidates, carries, rules)
 	if dec.action == wait && a.owned.lack(dec.grants, a.inForce) {
 		dec = decide(a.role, d, candidates, carries, rules)

@@ -63,6 +63,12 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 		r.Entries, r.Runs = sorted(entries), known.Runs
 		return nil
 	}
+	if err := l.standing(ctx, step.Name); err != nil {
+		return err
+	}
+	if err := l.bindMade(ctx, passGrow, step.Name, setOf(sorted(entries))); err != nil {
+		return err
+	}
 	if err := l.save(ctx, snapshotBefore(step.Name)); err != nil {
 		return err
 	}
@@ -321,7 +327,7 @@ func (l *loop) maskedIn(step string, arb *arbiter, held grant.Set) (wanted []Ent
 		}
 		opaque := refusal.Denial{Reason: refusal.OpaqueDenial}
 		candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, arb.account)
-		switch dec := decide(held, opaque, candidates, carriesWildcard(x), arb.place.rules(arb.owned.rules(arb.rules, x), x)); dec.action {
+		switch dec := decide(held, opaque, candidates, carriesWildcard(x), arb.place.rules(arb.owned.rules(arb.rules, x), x, step)); dec.action {
 		case wait:
 			grew = changed
 		case add:

@@ -23,17 +23,56 @@ type Grounder interface {
 	Ground(ctx context.Context) (number string, accounts []string, err error)
 }
 
-// placing grants on less than the whole of a project or a subscription. Nil, where the lifecycle asks for
-// no scope, grants on the whole.
+// placing grants on less than the whole of a project or a subscription. Nil, where the
+// lifecycle asks for no scope, grants on the whole.
 type placing struct {
-	ground attribute.Ground
+	ground attribute.Ground // before the first step
 	byType bool
 	azure  *under // on Azure; nothing else is set then
 
-	mu sync.Mutex
+	mu       sync.Mutex
+	accounts map[string]map[string]bool // by step: those that were there before it
 	// unbound are the permissions that were refused on a service account which was
-	// not there before the lifecycle was run.
+	// not there before its step was run.
 	unbound map[string]bool
+}
+
+// standing asks the pool which accounts are there before a step is run; of those that
+// it makes itself there is nothing to bind on when its role is made.
+func (l *loop) standing(ctx context.Context, step string) error {
+	if l.place == nil || l.place.azure != nil {
+		return nil
+	}
+	_, accounts, err := l.Pool.(Grounder).Ground(ctx)
+	if err != nil {
+		return fmt.Errorf("step %s: %w", step, err)
+	}
+	l.place.mu.Lock()
+	defer l.place.mu.Unlock()
+	l.place.accounts[step] = setOfNames(accounts)
+	return nil
+}
+
+func setOfNames(names []string) map[string]bool {
+	all := map[string]bool{}
+	for _, n := range names {
+		all[n] = true
+	}
+	return all
+}
+
+// bindMade brings a step's role into force once more where it is bound on an account
+// that was not there when the lifecycle began: an earlier step has made it.
+func (l *loop) bindMade(ctx context.Context, pass, step string, set grant.Set) error {
+	if l.place == nil || l.place.azure != nil || !slices.ContainsFunc(set.Slice(), l.place.late) {
+		return nil
+	}
+	return l.settle(ctx, pass, map[string]grant.Set{step: set})
+}
+
+// late tells whether a grant is on an account that was not there at the start.
+func (p *placing) late(g grant.Grant) bool {
+	return strings.HasPrefix(g.Resource, attribute.Account) && !p.ground.Accounts[g.Resource[strings.LastIndexByte(g.Resource, '/')+1:]]
 }
 
 // placing asks the pool, before the lifecycle has made anything.
@@ -53,15 +92,15 @@ func (l *loop) placing(ctx context.Context) (*placing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scope: %s: %w", asked, err)
 	}
-	p := &placing{ground: attribute.Ground{Project: l.Account, Number: number, Accounts: map[string]bool{}}, unbound: map[string]bool{}, byType: asked == lifecycle.ScopeType}
-	for _, a := range accounts {
-		p.ground.Accounts[a] = true
-	}
-	return p, nil
+	return &placing{
+		ground:   attribute.Ground{Project: l.Account, Number: number, Accounts: setOfNames(accounts)},
+		byType:   asked == lifecycle.ScopeType,
+		accounts: map[string]map[string]bool{}, unbound: map[string]bool{},
+	}, nil
 }
 
 // rules are the rules with the place that a refused request shows.
-func (p *placing) rules(r Rules, x refusal.Exchange) Rules {
+func (p *placing) rules(r Rules, x refusal.Exchange, step string) Rules {
 	if p == nil {
 		return r
 	}
@@ -69,13 +108,19 @@ func (p *placing) rules(r Rules, x refusal.Exchange) Rules {
 		r.Place = p.azure.place
 		return r
 	}
+	ground := p.ground
+	p.mu.Lock()
+	if there := p.accounts[step]; there != nil {
+		ground.Accounts = there
+	}
+	p.mu.Unlock()
 	r.Place = func(permission, named string) (string, string) {
 		if named == "*" {
 			named = ""
 		}
 		// What could raise the identity's own rights is never granted on all of a type.
 		byType := p.byType && catalog.Risk(permission) == ""
-		at := attribute.Of(attribute.Refused{URL: x.URL, Body: x.Body, Permission: permission, Resource: named}, p.ground, byType)
+		at := attribute.Of(attribute.Refused{URL: x.URL, Body: x.Body, Permission: permission, Resource: named}, ground, byType)
 		if at.Resource == "*" && attribute.OnAccount(permission) {
 			p.mu.Lock()
 			p.unbound[permission] = true
@@ -187,7 +232,7 @@ func (l *loop) whole() []Whole {
 // Compute Engine, say), and it is what both begin with. A step that chooses its names
 // so can have that too; it is in the record.
 func (l *loop) otherwise(r *StepResult, back []Entry) {
-	if l.place == nil {
+	if l.place == nil || l.place.azure != nil {
 		return
 	}
 	learned := false

@@ -102,14 +102,14 @@ func TestPlaced(t *testing.T) {
 	} {
 		d := secret
 		d.Permission = tt.permission
-		rules := onGoogle(tt.scope).place.rules(Rules{Rehearsal: true}, refusal.Exchange{URL: u})
+		rules := onGoogle(tt.scope).place.rules(Rules{Rehearsal: true}, refusal.Exchange{URL: u}, "apply")
 		dec := decide(grant.Set{}, d, nil, false, rules)
 		want := []grant.Grant{{Permission: tt.permission, Resource: "*", Condition: tt.want}}
 		if diff := cmp.Diff(want, dec.grants); diff != "" || dec.action != add {
 			t.Errorf("%s: %v\n%s", tt.scope, dec.action, diff)
 		}
 	}
-	if dec := decide(grant.Set{}, refusal.Denial{Cloud: refusal.GCP, Reason: refusal.MissingPermission, Permission: "secretmanager.secrets.get", Resource: "projects/1/secrets/s"}, nil, false, (*placing)(nil).rules(Rules{}, refusal.Exchange{URL: u})); dec.grants[0].Condition != "" || dec.grants[0].Resource != "*" {
+	if dec := decide(grant.Set{}, refusal.Denial{Cloud: refusal.GCP, Reason: refusal.MissingPermission, Permission: "secretmanager.secrets.get", Resource: "projects/1/secrets/s"}, nil, false, (*placing)(nil).rules(Rules{}, refusal.Exchange{URL: u}, "")); dec.grants[0].Condition != "" || dec.grants[0].Resource != "*" {
 		t.Errorf("without a scope: %v", dec.grants)
 	}
 }

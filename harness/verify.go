@@ -139,6 +139,9 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 	}
 	for i := range l.result.Steps {
 		r := &l.result.Steps[i]
+		if err := l.bindMade(ctx, passVerify, r.Step.Name, r.Set()); err != nil {
+			return nil, err
+		}
 		arb := l.newArbiter(ctx, r.Step, passVerify, watch, l.identities[r.Step.Name], r.Set())
 		out, err := l.attempt(ctx, r.Step, arb, 1)
 		if err != nil {

@@ -72,6 +72,9 @@ func TestProbeCastAIScoped(t *testing.T) {
 			continue
 		}
 		for _, e := range s.Grants {
+			if attribute.OnAccount(e.Permission) && e.Resource != "//iam.googleapis.com/projects/{project}/serviceAccounts/{cluster}-nodes@{project}.iam.gserviceaccount.com" {
+				t.Errorf("step %s: %s on %s", s.Name, e.Permission, e.Resource)
+			}
 			if attribute.Why(e.Permission) != "" {
 				continue
 			}

@@ -217,6 +217,9 @@ func printDiagnosis(w io.Writer, d *diagnosis) error {
 func operatorNeeds(lc lifecycle.Lifecycle) (set grant.Set, beside string) {
 	switch lc.Cloud {
 	case "gcp":
+		if lc.ScopeOrDefault() != lifecycle.ScopeAction {
+			return rolegcp.Needs().Union(rolegcp.NeedsScoped()), ""
+		}
 		return rolegcp.Needs(), ""
 	case "azure":
 		return roleazure.Needs(), "and in the directory, which no role gives: the application permission " + roleazure.GraphNeeds + " of Microsoft Graph, or for a person the directory role Application Developer"

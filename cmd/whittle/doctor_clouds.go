@@ -61,7 +61,8 @@ func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	if !d.operator(ctx, p.Operator(), p, rolegcp.Needs(), 0, c.named) {
+	needs, _ := operatorNeeds(c.lc)
+	if !d.operator(ctx, p.Operator(), p, needs, 0, c.named) {
 		return
 	}
 	left, err := p.Left(ctx)

@@ -30,6 +30,10 @@ func spots(s grant.Set) ([]spot, error) {
 	type place struct{ resource, condition string }
 	held := map[place][]string{}
 	for g := range s.All() {
+		whole := grant.Grant{Permission: g.Permission, Resource: "*"}
+		if whole != g && s.Has(whole) && (g.Condition != "" || strings.HasPrefix(g.Resource, serviceAccount)) {
+			continue // another step of the role needs it everywhere
+		}
 		held[place{g.Resource, g.Condition}] = append(held[place{g.Resource, g.Condition}], g.Permission)
 	}
 	order := slices.SortedFunc(maps.Keys(held), func(a, b place) int {

@@ -282,7 +282,7 @@ func Why(permission string) string {
 	collection, verb, _ := strings.Cut(rest, ".")
 	switch {
 	case OnAccount(permission):
-		return "the lifecycle makes the service account itself: there is nothing to bind the role on before, and IAM Conditions know no attributes of it"
+		return "the step makes the service account itself: there is nothing to bind the role on before, and IAM Conditions know no attributes of it"
 	case collection == "projects" || onParent[service+"."+verb] || onParent[permission]:
 		return "it is checked on the project"
 	}

@@ -27,6 +27,12 @@ func Needs() grant.Set {
 	return grant.Of(all...)
 }
 
+// NeedsScoped is what the operator must hold besides, to bind roles on single service
+// accounts, for a lifecycle that says a scope.
+func NeedsScoped() grant.Set {
+	return grant.Of(grant.Grant{Permission: "iam.serviceAccounts.getIamPolicy", Resource: "*"}, grant.Grant{Permission: "iam.serviceAccounts.setIamPolicy", Resource: "*"})
+}
+
 // Lacks gives what of s the operator does not hold. To ask needs no permission.
 func (p *Pool) Lacks(ctx context.Context, s grant.Set) ([]string, error) {
 	reply, err := p.crm.Projects.TestIamPermissions(p.cfg.Project, &cloudresourcemanager.TestIamPermissionsRequest{Permissions: s.Permissions()}).Context(ctx).Do()

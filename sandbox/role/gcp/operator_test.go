@@ -86,6 +86,42 @@ func work(ctx context.Context, cfg Config) error {
 	return nil
 }
 
+// What binding on accounts needs is said, and nothing in it can be left out.
+func TestOperatorScoped(t *testing.T) {
+	try := func(s grant.Set) error {
+		g, cfg := start(t, sandbox.Config{})
+		made(t, cfg, "node-account")
+		cfg = plain(t, g, cfg, Needs().Union(s))
+		p, err := Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := p.Ground(t.Context()); err != nil {
+			return err
+		}
+		id, err := p.Acquire(t.Context(), "step")
+		if err != nil {
+			return err
+		}
+		if err := id.Role.Put(t.Context(), grant.Of(named("compute.disks.get", "a"), accountNamed("iam.serviceAccounts.actAs", "node-account"))); err != nil {
+			return err
+		}
+		if err := p.Release(t.Context()); err != nil {
+			return err
+		}
+		_, err = Clean(t.Context(), cfg, true)
+		return err
+	}
+	if err := try(NeedsScoped()); err != nil {
+		t.Error(err)
+	}
+	for g := range NeedsScoped().All() {
+		if err := try(NeedsScoped().Without(g)); err == nil || !strings.Contains(err.Error(), g.Permission) {
+			t.Errorf("without %s: %v", g.Permission, err)
+		}
+	}
+}
+
 // The operator's role is sufficient, and nothing in it can be left out: what is
 // missing is named, by what fails and by who looks first.
 func TestOperator(t *testing.T) {

@@ -131,8 +131,7 @@ func (r *role) putParts(ctx context.Context, parts map[string]part, all bool) er
 	}
 	for _, id := range slices.Sorted(maps.Keys(gone)) {
 		if p := gone[id]; p.account != "" {
-			// One that is gone binds nobody.
-			if err := r.pool.rebindAccount(ctx, p.account, r.pool.parent()+"/roles/"+id, r.member, false); err != nil && !isMissing(err) {
+			if err := r.pool.rebindAccount(ctx, p.account, r.pool.parent()+"/roles/"+id, r.member, false); err != nil {
 				return err
 			}
 		}
@@ -222,11 +221,18 @@ func (b *bindings) parts(prefix, member string, parts map[string]part) {
 }
 
 // rebindAccount binds a role to a member on a service account, or takes it away again.
-// It is read, changed and written as a project's policy is.
+// Nobody is bound on one that is not there: a step that is yet to be run may make it.
+// The policy is read, changed and written as a project's is.
 func (p *Pool) rebindAccount(ctx context.Context, account, role, member string, bound bool) error {
 	p.policy.Lock()
 	defer p.policy.Unlock()
 	name := p.parent() + "/serviceAccounts/" + account
+	// Of one that is not there the policy can be refused, instead of missing.
+	if _, err := p.iam.Projects.ServiceAccounts.Get(name).Context(ctx).Do(); isMissing(err) {
+		return nil
+	} else if err != nil {
+		return p.explain("read service account "+account, "iam.serviceAccounts.get", err)
+	}
 	return backoff.Retry(func() error {
 		policy, err := p.iam.Projects.ServiceAccounts.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(ctx).Do()
 		if err != nil {
@@ -280,7 +286,7 @@ func (p *Pool) unbindAccounts(ctx context.Context, roles map[string]owner) error
 			continue
 		}
 		id, _ := p.id(o.Identity)
-		if err := p.rebindAccount(ctx, o.On, name, "serviceAccount:"+p.email(id), false); err != nil && !isMissing(err) {
+		if err := p.rebindAccount(ctx, o.On, name, "serviceAccount:"+p.email(id), false); err != nil {
 			all = append(all, err)
 		}
 	}

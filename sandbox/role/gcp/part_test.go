@@ -184,7 +184,7 @@ func TestParts(t *testing.T) {
 
 // What no binding can say is refused, and changes nothing.
 func TestPartsRefused(t *testing.T) {
-	_, cfg := start(t, sandbox.Config{})
+	g, cfg := start(t, sandbox.Config{})
 	p, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -204,9 +204,18 @@ func TestPartsRefused(t *testing.T) {
 			t.Errorf("%s was put", bad)
 		}
 	}
-	// One that is not there cannot be bound on.
-	if err := id.Role.Put(t.Context(), grant.Of(accountNamed("iam.serviceAccounts.get", "none"))); !isMissing(err) {
+	// On one that is not there nobody is bound, until it is there and the set is put
+	// again.
+	late := accountNamed("iam.serviceAccounts.get", "late-account")
+	if err := id.Role.Put(t.Context(), grant.Of(late)); err != nil {
 		t.Errorf("put on an account that is not there: %v", err)
+	}
+	made(t, cfg, "late-account")
+	if may(t, g, cfg, id, late) {
+		t.Error("held before it was put")
+	}
+	if err := id.Role.Put(t.Context(), grant.Of(late)); err != nil || !may(t, g, cfg, id, late) {
+		t.Errorf("not held on an account that is there now: %v", err)
 	}
 	if diff := cmp.Diff(before, policy(t, cfg)); diff != "" {
 		t.Error(diff)
