@@ -249,6 +249,30 @@ func oneCall(ctx context.Context, cfg aws.Config, verb, arg string) error {
 		role, action, _ := strings.Cut(arg, " ")
 		doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"*"}]}`
 		_, err = iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &role, PolicyName: aws.String("theirs"), PolicyDocument: &doc})
+	case "operator": // a user with exactly the policy of a file; writes his keys into NAME.env. Again: another policy
+		user, file, _ := strings.Cut(arg, " ")
+		doc, rerr := os.ReadFile(file)
+		if rerr != nil {
+			return rerr
+		}
+		api, name := iam.NewFromConfig(cfg), "operator-"+strings.TrimSuffix(file, ".json")
+		made, cerr := api.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(string(doc))})
+		if cerr != nil {
+			return cerr
+		}
+		if _, gerr := api.GetUser(ctx, &iam.GetUserInput{UserName: &user}); gerr != nil {
+			err = oneCall(ctx, cfg, "create-user", user)
+		} else if had, lerr := api.ListAttachedUserPolicies(ctx, &iam.ListAttachedUserPoliciesInput{UserName: &user}); lerr != nil {
+			err = lerr
+		} else {
+			for _, p := range had.AttachedPolicies {
+				_, derr := api.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &user, PolicyArn: p.PolicyArn})
+				err = errors.Join(err, derr)
+			}
+		}
+		if err == nil {
+			_, err = api.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &user, PolicyArn: made.Policy.Arn})
+		}
 	case "share-queue": // with everybody: its name
 		queue, cerr := sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &arg})
 		if err = cerr; err == nil {
