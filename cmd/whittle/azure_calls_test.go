@@ -88,6 +88,9 @@ func azureCall(ctx context.Context, line string) error {
 			return err
 		}
 		return os.WriteFile(file, text, 0o600)
+	case "operator": // an application with exactly the role of a file and Graph's permission; its secret as NAME.env. Again: another role
+		name, file, _ := strings.Cut(rest, " ")
+		return azureOperatorMade(ctx, credential, name, file)
 	case "maybe": // what comes of it is nobody's business
 		_ = azureCall(ctx, rest)
 		return nil
@@ -141,4 +144,53 @@ func azureRequest(ctx context.Context, credential azcore.TokenCredential, line s
 		return nil, errors.Join(fmt.Errorf("%s: %s", resp.Status, text), err)
 	}
 	return text, nil
+}
+
+// azureOperatorMade makes an application whose service principal holds exactly the role
+// of a file, and of Microsoft Graph the permission that an operator needs.
+func azureOperatorMade(ctx context.Context, credential azcore.TokenCredential, name, file string) error {
+	subscription := "/subscriptions/" + os.Getenv("AZURE_SUBSCRIPTION_ID")
+	const role = "99999999-2222-4333-8444-555555555555"
+	var failed error
+	ask := func(method, address string, body any) map[string]any {
+		text, err := json.Marshal(body)
+		if err == nil && failed == nil {
+			text, err = azureRequest(ctx, credential, method+" "+address+" "+string(text))
+		}
+		var reply map[string]any
+		if err == nil && failed == nil && len(text) > 0 {
+			err = json.Unmarshal(text, &reply)
+		}
+		failed = errors.Join(failed, err)
+		return reply
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var printed struct {
+		Actions     []string
+		DataActions []string
+	}
+	if err := json.Unmarshal(data, &printed); err != nil {
+		return err
+	}
+	const manager, graph = "https://management.azure.com", "https://graph.microsoft.com/v1.0"
+	ask("PUT", manager+subscription+"/providers/Microsoft.Authorization/roleDefinitions/"+role+"?api-version=2022-04-01", map[string]any{"properties": map[string]any{
+		"roleName": name, "type": "CustomRole", "assignableScopes": []string{subscription}, "permissions": []any{map[string]any{"actions": printed.Actions, "dataActions": printed.DataActions}}}})
+	if _, err := os.Stat(name + ".env"); err == nil || failed != nil {
+		return failed
+	}
+	app := ask("POST", graph+"/applications", map[string]any{"displayName": name})
+	principal := ask("POST", graph+"/servicePrincipals", map[string]any{"appId": app["appId"]})
+	ask("POST", graph+fmt.Sprintf("/servicePrincipals/%v/appRoleAssignments", principal["id"]), map[string]any{
+		"principalId": principal["id"], "resourceId": "00000003-0000-0000-c000-000000000000", "appRoleId": "18a4783c-866b-4cc7-a460-3d5e5662c884"})
+	secret := ask("POST", graph+fmt.Sprintf("/applications/%v/addPassword", app["id"]), map[string]any{"passwordCredential": map[string]any{"displayName": "operator"}})
+	ask("PUT", manager+subscription+"/providers/Microsoft.Authorization/roleAssignments/"+role+"?api-version=2022-04-01", map[string]any{"properties": map[string]any{
+		"roleDefinitionId": subscription + "/providers/Microsoft.Authorization/roleDefinitions/" + role, "principalId": principal["id"]}})
+	if failed != nil {
+		return failed
+	}
+	text := fmt.Sprintf("export AZURE_CLIENT_ID='%[1]v' ARM_CLIENT_ID='%[1]v' AZURE_CLIENT_SECRET='%[2]v' ARM_CLIENT_SECRET='%[2]v'\n", app["appId"], secret["secretText"])
+	return os.WriteFile(name+".env", []byte(text), 0o600)
 }

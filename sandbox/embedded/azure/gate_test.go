@@ -2,6 +2,7 @@ package azure
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -279,6 +280,27 @@ func TestGraph(t *testing.T) {
 	if list, _ := found["value"].([]any); len(list) != 1 {
 		t.Errorf("found %v", found)
 	}
+}
+
+// Who owns an application may not give it permissions of Graph's: the administrator may.
+func TestGraphPermissions(t *testing.T) {
+	k := start(t, Config{})
+	const graph = "https://graph.microsoft.com/v1.0/"
+	k.gate.Seed(func(s *store.Store, _ *entra.Directory) {
+		entra.Holds(s, k.probe.object, "Application.ReadWrite.OwnedBy")
+	})
+	app := k.must(k.probe, "POST", graph+"applications", `{"displayName": "x"}`)
+	own := k.must(k.probe, "POST", graph+"servicePrincipals", fmt.Sprintf(`{"appId": %q}`, app["appId"]))
+	k.must(k.probe, "PATCH", graph+fmt.Sprint("servicePrincipals/", own["id"]), `{"notes": "mine"}`)
+	const all = "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9"
+	body := fmt.Sprintf(`{"principalId": %q, "resourceId": "graph", "appRoleId": %q}`, own["id"], all)
+	if resp, text := k.do(k.probe, "POST", graph+fmt.Sprint("servicePrincipals/", own["id"], "/appRoleAssignments"), body); resp.StatusCode != 403 {
+		t.Errorf("%s %s", resp.Status, text)
+	}
+	body = fmt.Sprintf(`{"principalId": %q, "resourceId": "graph", "appRoleId": %q}`, k.probe.object, all)
+	k.must(k.oper, "POST", graph+"servicePrincipals/"+k.probe.object+"/appRoleAssignments", body)
+	other := k.must(k.oper, "POST", graph+"applications", `{"displayName": "theirs"}`)
+	k.must(k.probe, "PATCH", graph+fmt.Sprint("applications/", other["id"]), `{"notes": "x"}`)
 }
 
 // A change of a role is in force after the delay, a grant as well as a revocation.

@@ -64,6 +64,10 @@ func (d *Directory) Allowed(s *store.Store, h Holder, c Call) (allowed, known bo
 	if h.Operator {
 		return true, true
 	}
+	own := true
+	if len(path) == 4 && path[3] == assigned { // who owns an application may not raise it
+		need, own = []string{"AppRoleAssignment.ReadWrite.All"}, false
+	}
 	p, _ := s.Get(principalKey(h.ObjectID))
 	held, _ := p["appRoles"].([]any) // what the operator assigned
 	for _, have := range held {
@@ -72,7 +76,7 @@ func (d *Directory) Allowed(s *store.Store, h Holder, c Call) (allowed, known bo
 				return true, true
 			}
 		}
-		if have == ownedBy && d.owns(s, h, noun, path, c) {
+		if own && have == ownedBy && d.owns(s, h, noun, path, c) {
 			return true, true
 		}
 	}
@@ -102,6 +106,37 @@ func (d *Directory) owns(s *store.Store, h Holder, noun string, path []string, c
 	}
 	o, ok := s.Get("entra/" + noun + "/" + path[2])
 	return ok && store.Text(o, "owner") == h.ObjectID
+}
+
+// assigned is what an application permission is given by.
+const assigned = "appRoleAssignments"
+
+// appRoles are the ids of those of Graph's application permissions that can be given here.
+// Source: "Microsoft Graph permissions reference".
+var appRoles = map[string]string{
+	"18a4783c-866b-4cc7-a460-3d5e5662c884": ownedBy,
+	"1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9": "Application.ReadWrite.All",
+	"7ab1d382-f21e-4acd-a863-ba3e13f7da61": "Directory.Read.All",
+}
+
+// assign gives a service principal one of Graph's application permissions. Source:
+// "Grant an appRoleAssignment to a service principal". Graph's own service principal,
+// which resourceId names, is no object of the sandbox's.
+func assign(s *store.Store, id string, c Call) (*Reply, error) {
+	role, ok := appRoles[strings.ToLower(store.Text(c.Body, "appRoleId"))]
+	switch {
+	case store.Text(c.Body, "principalId") != id || store.Text(c.Body, "resourceId") == "":
+		return nil, wire.New(400, "Request_BadRequest", "Property 'principalId' must be the service principal, and 'resourceId' is required.")
+	case !ok:
+		return nil, nil
+	}
+	p, _ := s.Get(principalKey(id))
+	held, _ := p["appRoles"].([]any)
+	p["appRoles"] = append(held, role)
+	s.Put(principalKey(id), p)
+	o := store.Clone(c.Body)
+	o["id"], o["principalType"] = NewID(), "ServicePrincipal"
+	return &Reply{201, o}, nil
 }
 
 // Holds lists the application permissions that a service principal is to hold.
@@ -187,6 +222,8 @@ func (d *Directory) Graph(s *store.Store, c Call) (*Reply, error) {
 		return addPassword(s, key, o, c)
 	case len(path) == 3 && c.Method == http.MethodPost && path[2] == "removePassword":
 		return removePassword(s, key, o, c)
+	case noun == "serviceprincipals" && len(path) == 3 && path[2] == assigned && c.Method == http.MethodPost:
+		return assign(s, path[1], c)
 	case len(path) == 3 && path[2] == "federatedIdentityCredentials" && c.Method == http.MethodPost:
 		f := store.Clone(c.Body)
 		f["id"] = NewID()
