@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
@@ -35,11 +36,15 @@ func (l *loop) plant(ctx context.Context, final map[string]grant.Set) error {
 	return l.Decoys.Plant(ctx, sets)
 }
 
-// tryDecoys asks for the decoys under the final roles.
-func (l *loop) tryDecoys(ctx context.Context) error {
+// tryDecoys asks for the decoys under the final roles, and takes them away where that can
+// be done.
+func (l *loop) tryDecoys(ctx context.Context) (err error) {
 	l.result.Trials = nil
 	if l.Decoys == nil {
 		return nil
+	}
+	if d, ok := l.Decoys.(Uprooter); ok {
+		defer func() { err = errors.Join(err, d.Uproot(ctx)) }()
 	}
 	for _, r := range l.result.Steps {
 		trials, err := l.Decoys.Try(ctx, l.identities[r.Step.Name], r.Set())

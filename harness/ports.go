@@ -207,6 +207,12 @@ type Decoys interface {
 	Try(ctx context.Context, id Identity, s grant.Set) ([]Trial, error)
 }
 
+// Uprooter are [Decoys] that can be taken away again, after they were tried.
+type Uprooter interface {
+	// Uproot takes away what was planted last.
+	Uproot(ctx context.Context) error
+}
+
 // Trial is what became of a request for a decoy.
 type Trial struct {
 	Step                 string

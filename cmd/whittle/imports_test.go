@@ -151,6 +151,7 @@ var mayImport = map[string][]string{
 	// What is not the lifecycle's, for a verification to be refused.
 	"sandbox/decoy":        {"harness", "harness/grant", "parsers", "parsers/refusal"},
 	"sandbox/decoy/google": {"harness", "harness/grant", "parsers", "parsers/refusal"},
+	"sandbox/decoy/azure":  {"harness", "harness/grant", "parsers", "parsers/refusal"},
 	// Whether a place may be probed: a decision about what a cloud says of it.
 	"sandbox/role/guard":        {},
 	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/...", "sandbox/role/guard"},

@@ -2,15 +2,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/record"
 	auditazure "github.com/whittle-iam/whittle/sandbox/audit/azure"
+	"github.com/whittle-iam/whittle/sandbox/decoy/azure"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
 	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
 )
@@ -57,6 +62,23 @@ func (o onAzure) pool(ctx context.Context, c poolConfig) (identities, error) {
 		return nil, err
 	}
 	return pool, nil
+}
+
+// decoys are those of the subscription, for a lifecycle that asks for a scope.
+func (o onAzure) decoys(_ lifecycle.Lifecycle, at record.Place) harness.Decoys {
+	client := o.http
+	if client == nil {
+		client = &http.Client{}
+	}
+	operator := func(ctx context.Context, host string) (string, error) {
+		scope, ok := roleazure.Scope(host)
+		if !ok {
+			return "", errors.New("no token is for " + host)
+		}
+		t, err := o.credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
+		return t.Token, err
+	}
+	return &azure.Decoys{HTTP: client, Operator: operator, Subscription: at.Account}
 }
 
 func (o onAzure) clean(ctx context.Context, c poolConfig, purge bool) (emptied, deleted []string, err error) {

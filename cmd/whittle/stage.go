@@ -119,8 +119,12 @@ func (st *stage) config(rd *rundir, lc lifecycle.Lifecycle, o probeOptions) harn
 	// Resources of a real account are the operator's money, and cleaning up is his.
 	if in, ok := st.place.operator.(interface {
 		decoys(lc lifecycle.Lifecycle, at record.Place) harness.Decoys
-	}); ok && st.place.embedded != nil && (lc.Scope != "" || lc.Conditions) {
+	}); ok && !st.place.real() && (lc.Scope != "" || lc.Conditions) {
 		decoys = in.decoys(lc, st.at())
+		// A sandbox that outlives the run is left without them.
+		if _, goes := decoys.(harness.Uprooter); !goes && st.place.embedded == nil {
+			decoys = nil
+		}
 	}
 	pool := harness.Pool(st.pool)
 	if lc.Audit {

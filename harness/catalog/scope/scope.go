@@ -40,7 +40,22 @@ func GroundOf(subscription string, ids []string) Ground {
 			g.ids[strings.ToLower(id)] = g.root + rest
 		}
 	}
+	// Lists of resources can have their group in another case than the list of groups.
+	for lower, id := range g.ids {
+		if n := groupEnd(lower, len(g.root)); n < len(lower) && g.ids[lower[:n]] != "" {
+			g.ids[lower] = g.ids[lower[:n]] + id[n:]
+		}
+	}
 	return g
+}
+
+// groupEnd is where the resource group of an id ends, which begins with the subscription.
+func groupEnd(id string, from int) int {
+	from += len("/resourceGroups/")
+	if n := strings.IndexByte(id[from:], '/'); n >= 0 {
+		return from + n
+	}
+	return len(id)
 }
 
 // below is the part of an id after the subscription's.

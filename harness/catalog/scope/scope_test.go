@@ -16,7 +16,7 @@ const (
 )
 
 var ground = GroundOf(ours, []string{
-	strings.ToUpper(root) + "/resourceGroups/rg", vault, vnet, vnet + "/subnets/s", rg + "/providers/Microsoft.Storage/storageAccounts/acct/",
+	strings.ToUpper(root) + "/resourceGroups/rg", strings.Replace(vault, "/rg/", "/RG/", 1), vnet, vnet + "/subnets/s", rg + "/providers/Microsoft.Storage/storageAccounts/acct/",
 	root + "/resourceGroups/rg-{team}", root + "/resourceGroups/a*", root + "/providers/Microsoft.Network/locations/x", "/subscriptions/other/resourceGroups/foreign", "",
 })
 
