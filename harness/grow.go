@@ -196,6 +196,9 @@ func (l *loop) begin(s lifecycle.Step) []Entry {
 	all := map[grant.Grant]Entry{}
 	rules := l.rules(s)
 	for g := range l.Start[s.Name].All() {
+		if l.place.anew(g) && !l.Kept {
+			continue // refused, if it is needed, it is granted on less
+		}
 		if permissionName.MatchString(g.Permission) && rules.allow(g.Permission) == nil {
 			all[g] = Entry{Grant: g, Necessity: Assumed, Guess: true}
 		}

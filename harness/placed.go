@@ -171,6 +171,10 @@ func (p *placing) wider(g grant.Grant) bool {
 	return p != nil && g.Resource == "*" && g.Condition == "" && (attribute.Why(g.Permission) == "" || attribute.OnAccount(g.Permission))
 }
 
+// anew tells whether a grant that a role begins with is better found anew, since it could
+// hold on less than the whole project.
+func (p *placing) anew(g grant.Grant) bool { return p != nil && p.azure == nil && p.wider(g) }
+
 // unplaced leaves out what is granted on a service account and on the whole project as
 // well, or on a scope of Azure and on one that it lies in.
 func unplaced(entries []Entry) []Entry {

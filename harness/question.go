@@ -135,7 +135,7 @@ func about(qs []*question, x refusal.Exchange) *question {
 }
 
 // mayNeed tells whether every resource of the question that has a name of its
-// own is named in the request.
+// own is named in the request, and so is what a condition is on the name of.
 func (q *question) mayNeed(x refusal.Exchange) bool {
 	text := string(x.Body)
 	if x.URL != nil {
@@ -143,6 +143,9 @@ func (q *question) mayNeed(x refusal.Exchange) bool {
 	}
 	for g := range q.grants.All() {
 		if name := g.Resource[strings.LastIndexAny(g.Resource, ":/")+1:]; !strings.ContainsAny(name, "*?$") && !names(text, name) {
+			return false
+		}
+		if _, name := onName(g); name != "" && !names(text, name) {
 			return false
 		}
 	}

@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/policy/gcp"
 )
 
 // scoped is a set on a project of Google Cloud that holds in several places.
@@ -91,4 +93,66 @@ func TestSpots(t *testing.T) {
 	if diff := cmp.Diff([]string{"1 0", "1 13", "2 1", "1 6"}, sizes); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// What is written holds what the set holds, permission by permission and name by name,
+// and nothing else.
+func TestSpotsHoldTheSame(t *testing.T) {
+	type right struct{ permission, resource, operator, key, value string }
+	rights := func(permission, resource string, c grant.Condition) (all []right) {
+		if len(c) == 0 {
+			return []right{{permission, resource, "", "", ""}}
+		}
+		for operator, keys := range c {
+			for key, values := range keys {
+				for _, v := range values {
+					all = append(all, right{permission, resource, operator, key, v})
+				}
+			}
+		}
+		return all
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var grants []grant.Grant
+		want := map[right]bool{}
+		for range rapid.IntRange(1, 60).Draw(t, "grants") {
+			g := grant.Grant{Permission: "compute.disks." + rapid.SampledFrom([]string{"get", "use", "delete"}).Draw(t, "verb"), Resource: "*"}
+			c := grant.Condition{rapid.SampledFrom([]string{"==", "within", "startsWith"}).Draw(t, "operator"): {"resource.name": {fmt.Sprint("d", rapid.IntRange(0, 30).Draw(t, "name"))}}}
+			switch rapid.IntRange(0, 9).Draw(t, "kind") {
+			case 0:
+				g.Resource, c = "//iam.googleapis.com/projects/p/serviceAccounts/a@b", nil
+			case 1:
+				c = nil
+			}
+			g.Condition = c.String()
+			grants = append(grants, g)
+		}
+		set := grant.Of(grants...)
+		for g := range set.All() {
+			c, _ := grant.ParseCondition(g.Condition)
+			if whole := (grant.Grant{Permission: g.Permission, Resource: "*"}); g == whole || !set.Has(whole) {
+				for _, r := range rights(g.Permission, g.Resource, c) {
+					want[r] = true
+				}
+			}
+		}
+		all, err := spots(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[right]bool{}
+		for _, s := range all {
+			if _, err := gcp.Expression(s.condition.String()); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range s.permissions {
+				for _, r := range rights(p, s.resource, s.condition) {
+					got[r] = true
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
 }
