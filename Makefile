@@ -16,7 +16,7 @@ unexport TF_CLI_CONFIG_FILE
 endif
 endif
 
-.PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-iomete demo-e2b-aws demo-azure test test-stack test-shapes test-azure unit lint bench build setup tools clean
+.PHONY: help reproducible soak demo demo-gcp demo-aws demo-castai demo-castai-aws demo-iomete demo-e2b-aws demo-azure test test-stack test-shapes test-azure unit lint bench build setup tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,11 @@ demo-castai: build ## probe docs/examples/castai-gke on the embedded GCP sandbox
 	@mkdir -p out/demo-castai
 	@$(GO) build -o out/demo-castai/bin/nodes ./docs/examples/castai-gke/nodes
 	@PATH="$$PWD/out/demo-castai/bin:$$PATH" bin/whittle probe --certify $(CERTIFY) --file docs/examples/castai-gke/whittle.yaml --record out/demo-castai/whittle.lock.json --work out/demo-castai/run
+
+demo-castai-aws: setup build ## probe docs/examples/castai-aws on the embedded AWS sandbox
+	@mkdir -p out/demo-castai-aws
+	@$(GO) build -o out/demo-castai-aws/bin/nodes ./docs/examples/castai-aws/nodes
+	@$(WITH_MOTO) PATH="$$PWD/out/demo-castai-aws/bin:$$PATH" bin/whittle probe --certify $(CERTIFY) --file docs/examples/castai-aws/whittle.yaml --record out/demo-castai-aws/whittle.lock.json --work out/demo-castai-aws/run
 
 demo-iomete: setup build ## probe docs/examples/iomete on the embedded AWS sandbox
 	@mkdir -p out/demo-iomete

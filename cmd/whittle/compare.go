@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-iam/whittle/harness/compare"
+	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/harness/report"
 	"github.com/whittle-iam/whittle/harness/rolefile"
@@ -158,7 +159,8 @@ func stepsOf(rec record.Record, o compareOptions) ([]record.Step, error) {
 		}
 		s.Grants = slices.Clone(s.Grants)
 		for i := range s.Grants {
-			s.Grants[i].Resource = rolefile.Fill(s.Grants[i].Resource, o.set)
+			fill := func(s string) string { return rolefile.Fill(s, o.set) }
+			s.Grants[i].Resource, s.Grants[i].Condition = fill(s.Grants[i].Resource), grant.MapCondition(s.Grants[i].Condition, fill)
 		}
 		steps = append(steps, s)
 	}

@@ -171,6 +171,7 @@ var mayImport = map[string][]string{
 
 	// A program that an example's steps run: it is a user's, and knows nothing of
 	// ours.
+	"docs/examples/castai-aws/nodes": {},
 	"docs/examples/castai-gke/nodes": {},
 	"docs/examples/e2b/deploy":       {},
 

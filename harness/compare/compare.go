@@ -2,8 +2,8 @@
 // role lacks of what the lifecycle needs, and what it has that nothing needs.
 //
 // It counts a grant as allowed only where the role certainly allows it: on every
-// resource that the record's can be, and without a condition, or under the one that
-// the record has. It does no I/O.
+// resource that the record's can be, and without a condition, or under one that
+// holds wherever the record's does. It does no I/O.
 package compare
 
 import (
@@ -327,7 +327,7 @@ func (m *matcher) decide(n need) (v verdict, why string, open bool) {
 				note(&rule.used[j], n.Permission)
 			}
 		}
-		certain := x == whole && (len(rule.Conditions) == 0 || rule.When != "" && rule.When == n.Condition && !rule.Deny)
+		certain := x == whole && (len(rule.Conditions) == 0 || rule.When != "" && !rule.Deny && follows(rule.When, n.Condition))
 		switch {
 		case x == none && rule.Deny:
 		case x == none:

@@ -119,12 +119,33 @@ func (c Condition) Map(f func(string) string) Condition {
 	return out
 }
 
-// MapCondition is Map of a condition as it stands in a grant. What cannot be read
-// stays as it is.
+// MapCondition is a condition as it stands in a grant with f applied to its values,
+// and to the tag that a key ends with (aws:ResourceTag/team). A key that would become
+// one which is there stays as it is: two that have to hold never become one. What
+// cannot be read stays as it is.
 func MapCondition(s string, f func(string) string) string {
 	c, err := ParseCondition(s)
 	if err != nil || c == nil {
 		return s
 	}
-	return c.Map(f).String()
+	return c.Map(f).mapTags(f).String()
+}
+
+func (c Condition) mapTags(f func(string) string) Condition {
+	out := Condition{}
+	for operator, keys := range c {
+		out[operator] = maps.Clone(keys)
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			kind, tag, ok := strings.Cut(key, "/")
+			if !ok {
+				continue
+			}
+			other := kind + "/" + f(tag)
+			if _, taken := out[operator][other]; !taken {
+				out[operator][other] = out[operator][key]
+				delete(out[operator], key)
+			}
+		}
+	}
+	return out
 }

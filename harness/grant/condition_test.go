@@ -42,8 +42,20 @@ func TestConditionRoundTrip(t *testing.T) {
 		if err != nil || back.String() != s {
 			t.Fatalf("%s came back as %s, %v", s, back, err)
 		}
-		if got := MapCondition(s, strings.ToUpper); len(c) > 0 && got != back.Map(strings.ToUpper).String() {
-			t.Fatalf("%s in capitals is %s", s, got)
+		if got := MapCondition(s, func(s string) string { return s }); got != s {
+			t.Fatalf("%s as it is is %s", s, got)
+		}
+		// No key is lost, whatever they become: each has to hold.
+		for _, f := range []func(string) string{strings.ToUpper, func(string) string { return "x" }} {
+			mapped, err := ParseCondition(MapCondition(s, f))
+			if err != nil || len(mapped) != len(back) {
+				t.Fatalf("%s is %v, %v", s, mapped, err)
+			}
+			for operator, keys := range back {
+				if len(mapped[operator]) != len(keys) {
+					t.Fatalf("%s is %v", s, mapped)
+				}
+			}
 		}
 		with := Grant{Permission: "a:B", Resource: "*", Condition: s}
 		without := Grant{Permission: "a:B", Resource: "*"}
@@ -51,4 +63,21 @@ func TestConditionRoundTrip(t *testing.T) {
 			t.Fatalf("%v", set.Slice())
 		}
 	})
+}
+
+// Values are mapped, and of keys the tag, which somebody chose; never the key itself.
+func TestMapCondition(t *testing.T) {
+	fill := strings.NewReplacer("{cluster}", "acme", "aws", "{partition}").Replace
+	for in, want := range map[string]string{
+		"":    "",
+		"{no": "{no",
+		`{"StringEquals":{"aws:RequestTag/k8s/{cluster}":"{cluster}"}}`:                           `{"StringEquals":{"aws:RequestTag/k8s/acme":"acme"}}`,
+		`{"StringEquals":{"aws:{cluster}":"x"}}`:                                                  `{"StringEquals":{"aws:{cluster}":"x"}}`,
+		`{"StringEquals":{"aws:ResourceTag/acme":"x","aws:ResourceTag/{cluster}":"y"}}`:           `{"StringEquals":{"aws:ResourceTag/acme":"x","aws:ResourceTag/{cluster}":"y"}}`,
+		`{"StringEquals":{"aws:ResourceTag/{cluster}":"x"},"Null":{"aws:ResourceTag/acme":"no"}}`: `{"Null":{"aws:ResourceTag/acme":"no"},"StringEquals":{"aws:ResourceTag/acme":"x"}}`,
+	} {
+		if got := MapCondition(in, fill); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
 }

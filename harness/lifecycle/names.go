@@ -44,8 +44,8 @@ func checkName(key, value string) error {
 }
 
 // Named is the lifecycle with each {key} of its names replaced by their values
-// in what the steps are given: variables, environment and arguments. Other
-// replaces values; a key that the file does not have is an error. Braces around
+// in what the steps are given (variables, environment and arguments), and in the
+// tags of what is the lifecycle's own, keys and values. Other replaces values; a key that the file does not have is an error. Braces around
 // anything else stay as they are.
 //
 // The digest is that of the lifecycle before: names are where it is run, not
@@ -80,7 +80,16 @@ func (l Lifecycle) Named(other map[string]string) (Lifecycle, error) {
 		}
 		return m
 	}
-	l.OwnedByTag = filled(l.OwnedByTag)
+	owned := l.OwnedByTag
+	if owned != nil {
+		l.OwnedByTag = map[string]string{}
+	}
+	for _, key := range slices.Sorted(maps.Keys(owned)) {
+		if _, ok := l.OwnedByTag[fill(key)]; ok {
+			return l, fmt.Errorf("%s: owned_by_tag has the tag %s twice under these names; name one tag for each key", l.File, fill(key))
+		}
+		l.OwnedByTag[fill(key)] = fill(owned[key])
+	}
 	l.Steps = slices.Clone(l.Steps)
 	for i := range l.Steps {
 		s := &l.Steps[i]

@@ -40,6 +40,32 @@ func TestNamed(t *testing.T) {
 	}
 }
 
+// The tags of what is the lifecycle's own can hold names, in their keys too, and stay
+// as many as they are.
+func TestNamedTags(t *testing.T) {
+	const file = `cloud: aws
+sandbox: embedded
+names: {cluster: acme}
+owned_by_tag: {"k8s/{cluster}": owned, "k8s/beta": "{cluster}"}
+lifecycle:
+  - {name: apply, phase: init, terraform: {command: apply}}
+`
+	l, err := Parse("whittle.yaml", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Named(nil)
+	if diff := cmp.Diff(map[string]string{"k8s/acme": "owned", "k8s/beta": "acme"}, got.OwnedByTag); err != nil || diff != "" {
+		t.Error(diff, err)
+	}
+	if _, ok := l.OwnedByTag["k8s/{cluster}"]; !ok {
+		t.Error("Named changed the lifecycle it was called on")
+	}
+	if _, err := l.Named(map[string]string{"cluster": "beta"}); err == nil || !strings.Contains(err.Error(), "the tag k8s/beta twice") {
+		t.Errorf("two tags of one key: %v", err)
+	}
+}
+
 // What the names are is not what the lifecycle needs.
 func TestDigestWithoutNames(t *testing.T) {
 	digest := func(text string) string {

@@ -509,6 +509,16 @@ func TestGeneralizeNames(t *testing.T) {
 	}
 }
 
+// A tag whose key holds a name is the same under other names.
+func TestGeneralizeTags(t *testing.T) {
+	const condition = `{"StringEquals":{"aws:RequestTag/kubernetes.io/cluster/%s":"owned","aws:ResourceTag/owner":"%[1]s"}}`
+	r := Record{Cloud: "aws", Steps: []Step{{Name: "s", Grants: []Entry{{Permission: "x:Y", Resource: "*", Condition: fmt.Sprintf(condition, "acme")}}}}}
+	got := r.Generalize(Place{Account: "111122223333", Region: "us-east-1"}, map[string]string{"cluster": "acme"}).Steps[0].Grants[0].Condition
+	if want := fmt.Sprintf(condition, "{cluster}"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // The region is a variable where an ARN or a host has it, and nowhere else.
 func TestGeneralizeRegion(t *testing.T) {
 	r := Record{Version: Version, Cloud: "aws", Steps: []Step{{Name: "a", Phase: "init", Grants: []Entry{

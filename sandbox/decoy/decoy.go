@@ -311,11 +311,16 @@ func (k *kind) heldBy(s grant.Set) bool {
 	return false
 }
 
-// neededBy tells whether something else that is to be made lies in it.
+// neededBy tells whether something else that is to be made lies in it, or in what
+// lies in it.
 func (k *kind) neededBy(sets []grant.Set) bool {
-	return slices.ContainsFunc(kinds, func(o kind) bool {
-		return o.in == k.service+" "+k.name && slices.ContainsFunc(sets, func(s grant.Set) bool { return o.heldBy(s) })
-	})
+	for i := range kinds {
+		o := &kinds[i]
+		if o.in == k.service+" "+k.name && (slices.ContainsFunc(sets, o.heldBy) || o.neededBy(sets)) {
+			return true
+		}
+	}
+	return false
 }
 
 var arnHead = regexp.MustCompile(`^arn:[a-z-]+:([a-z0-9-]+):[^:]*:[^:]*:`)

@@ -143,6 +143,16 @@ var kinds = []kind{
 		tries: trying("ec2", byParam(ec2, "RouteTableId"), "DeleteRouteTable"),
 	},
 	{
+		service: "ec2", name: "instance", prefix: "instance/", arn: "arn:aws:ec2:{region}:{account}:instance/{}", byID: true, in: "ec2 subnet", tags: "member",
+		make: func(_ string, subnet decoy) request {
+			return ec2("RunInstances", "ImageId", image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1", "SubnetId", subnet.id)
+		},
+		id: regexp.MustCompile(`<instanceId>([^<]+)<`),
+		tries: append([]attempt{{"ec2:CreateTags", func(id, _ string) request {
+			return ec2("CreateTags", "ResourceId.1", id, "Tag.1.Key", "whittle-tried", "Tag.1.Value", "x")
+		}}}, trying("ec2", byParam(ec2, "InstanceId.1"), "StopInstances", "StartInstances", "RebootInstances", "TerminateInstances")...),
+	},
+	{
 		service: "kms", name: "key", prefix: "key/", arn: "arn:aws:kms:{region}:{account}:key/{}", byID: true, tags: "Tags,TagKey,TagValue",
 		make: func(string, decoy) request {
 			return target("kms", "kms", "1.1", "TrentService.CreateKey", map[string]any{"Description": "decoy"})
@@ -398,6 +408,10 @@ func zone(method, path, body string) request {
 	}
 	return q
 }
+
+// image is one that the embedded sandbox has in every region (moto, ec2/resources):
+// decoys are made there only.
+const image = "ami-760aaa0f"
 
 // emptyZip is an archive of no files, in base64.
 const emptyZip = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="
