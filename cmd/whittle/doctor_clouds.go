@@ -78,6 +78,11 @@ func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
 		texts = append(texts, "still bound: "+strings.Join(left.Bound, ", "))
 	}
 	d.left(strings.Join(texts, "; "))
+	if around, err := p.Around(ctx, left.Accounts); err != nil {
+		d.failed("bindings", err)
+	} else {
+		d.around(around, len(left.Accounts))
+	}
 	if len(left.Deleted) > 0 {
 		d.add(checkOK, "deleted roles", "", "%s of this stack are deleted softly, and are brought back: an id cannot be used anew for weeks", count(len(left.Deleted), "role"))
 	}
@@ -99,6 +104,28 @@ func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.add(checkWarn, "audit logs", "turn them on for allServices in the project's policy (auditConfigs), if the lifecycle says audit: true: they are off in a new project, and cost money",
 			"Data Access logs are off (%s): the log shows no reads", strings.Join(off, ", "))
 	}
+}
+
+// around says what gives the probe identities rights besides their roles, and where that
+// is not known.
+func (d *diagnosis) around(a rolegcp.Around, accounts int) {
+	unknown := ""
+	if len(a.Unknown) > 0 {
+		unknown = "; not known: " + strings.Join(a.Unknown, ", ")
+	}
+	if len(a.Bound) > 0 {
+		d.add(checkWarn, "bindings", "take them away, or probe elsewhere: what an identity does through them is not in the record, and is an error with audit: true",
+			"besides their roles the probe identities have: %s%s", strings.Join(a.Bound, ", "), unknown)
+		return
+	}
+	text := "none takes in the probe identities besides their roles"
+	if accounts == 0 {
+		text = "none takes in every service account, and no probe identity is there yet"
+	}
+	if a.Above > 0 {
+		text += ", on the project or on what is above it"
+	}
+	d.add(checkOK, "bindings", "", "%s%s", text, unknown)
 }
 
 func (o onAWS) examine(ctx context.Context, d *diagnosis, c examination) {
