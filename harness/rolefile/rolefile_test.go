@@ -249,7 +249,7 @@ func TestPlacesOfAzure(t *testing.T) {
 		grant.Grant{Permission: "Microsoft.Compute/disks/list", Resource: "/subscriptions/s-1/"},
 		grant.Grant{Permission: "Microsoft.Compute/disks/write", Resource: "/subscriptions/{subscription}/resourceGroups/{name}-rg/providers/Microsoft.Compute/disks/d"},
 	)}}, Options{Cloud: "azure", Format: Native, Values: map[string]string{"subscription": "s-1", "name": "acme"}})
-	if err != nil || len(files) != 2 {
+	if err != nil || len(files) != 3 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	if files[0].On != "" || files[1].On != "/subscriptions/s-1/resourceGroups/acme-rg/providers/Microsoft.Compute/disks/d" ||

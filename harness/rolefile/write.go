@@ -161,6 +161,9 @@ func Write(groups []Group, o Options) ([]File, error) {
 		named[p.name] = true
 		f := File{Name: p.name + p.ext, Roles: []string{p.name}, Content: p.content, Size: p.size, Limit: p.limit, On: p.on, Condition: p.condition}
 		files = append(files, f)
+		if p.script != nil {
+			files = append(files, File{Name: p.of + assignExt, Roles: []string{p.of}, Content: p.script})
+		}
 		if p.condition != "" {
 			files = append(files, File{Name: p.name + conditionExt, Roles: []string{p.name}, Content: gcp.PrintCondition(p.name, p.condition)})
 		}
@@ -201,7 +204,9 @@ type part struct {
 	comment     string
 	on          string
 	condition   string // an expression of Google Cloud's
-	member      string // Terraform's variable of whom a role of Google Cloud is bound to; empty leaves binding out
+	member      string // Terraform's variable of whom a role is bound or assigned to; empty leaves that out
+	script      []byte // of the role's assignments, on its last part
+	of          string // the role that the script is of
 	content     []byte
 	size, limit int
 	aws         *policy.Document
@@ -381,8 +386,38 @@ func divideAzure(g Group, o Options) ([]part, error) {
 		}
 		parts = append(parts, one)
 	}
+	if len(parts) > 1 || parts[0].on != "" {
+		assign(g.Name, parts, whole, o.Format)
+	}
 	return parts, nil
 }
+
+// assign adds the assignments of a role that does not hold on the whole subscription:
+// what is assigned on more than it was found to be needed on is wider than the record.
+// Resource Manager's own form leaves them out, which need ids that are the caller's to
+// choose.
+func assign(name string, parts []part, whole string, format Format) {
+	switch format {
+	case Terraform:
+		for i := range parts {
+			parts[i].member = "principal_" + strings.ToLower(notID.ReplaceAllString(name, "_"))
+		}
+	case Native:
+		var b strings.Builder
+		fmt.Fprintf(&b, "#!/bin/sh\n# Assigns role %s to a principal: sh %s%s OBJECT-ID\nset -eu\n", name, name, assignExt)
+		for _, p := range parts {
+			fmt.Fprintf(&b, "az role assignment create --assignee-object-id \"$1\" --assignee-principal-type ServicePrincipal --role %s --scope %s\n", quoted(p.name), quoted(cmp.Or(p.on, whole)))
+		}
+		parts[len(parts)-1].script = []byte(b.String())
+		parts[len(parts)-1].of = name
+	}
+}
+
+// assignExt ends the name of the file that assigns a role.
+const assignExt = ".assign.sh"
+
+// quoted is a text as one word of a shell's.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 var resourceGroup = regexp.MustCompile(`(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+`)
 
@@ -413,7 +448,7 @@ func terraform(parts []part) ([]File, error) {
 		case p.gcp != nil:
 			f.GCP = append(f.GCP, hcl.Role{Name: RoleID(p.name), Comment: p.comment, Role: *p.gcp, On: p.on, Condition: p.condition, Member: p.member})
 		case p.azure != nil:
-			f.Azure = append(f.Azure, hcl.Definition{Name: p.name, Comment: p.comment, Role: *p.azure})
+			f.Azure = append(f.Azure, hcl.Definition{Name: p.name, Comment: p.comment, Role: *p.azure, Principal: p.member, On: cmp.Or(p.on, p.azure.AssignableScopes[0])})
 		default:
 			return nil, errors.New("a role of no cloud")
 		}

@@ -54,12 +54,15 @@ type Definition struct {
 	Name    string
 	Comment string
 	Role    azure.Role
+	// Principal is the variable of whom it is assigned to, on the scope On; empty leaves
+	// the assignment out. They are not read back.
+	Principal, On string
 }
 
 // Write is the file: variables first, then the roles in their order. A text that
 // Terraform's provider would read as something else is an error.
 func Write(f File) ([]byte, error) {
-	w := &writer{file: hclwrite.NewEmptyFile(), keys: map[string]bool{}, members: map[string]bool{}}
+	w := &writer{file: hclwrite.NewEmptyFile(), keys: map[string]bool{}, members: map[string]string{}}
 	for _, d := range f.AWS {
 		w.document(d)
 	}
@@ -73,7 +76,7 @@ func Write(f File) ([]byte, error) {
 		return nil, w.err
 	}
 	head := hclwrite.NewEmptyFile()
-	for _, key := range slices.Sorted(mapKeys(w.keys)) {
+	for _, key := range slices.Sorted(maps.Keys(w.keys)) {
 		b := head.Body().AppendNewBlock("variable", []string{Variable(key)}).Body()
 		b.SetAttributeRaw("description", w.text("What {"+key+"} stands for in the record.", false))
 		b.SetAttributeRaw("type", ident("string"))
@@ -83,26 +86,16 @@ func Write(f File) ([]byte, error) {
 		v.SetAttributeRaw("error_message", w.text("A wildcard or a variable in it would widen the roles.", false))
 		head.Body().AppendNewline()
 	}
-	for _, name := range slices.Sorted(mapKeys(w.members)) {
+	for _, name := range slices.Sorted(maps.Keys(w.members)) {
 		if w.keys[name] {
 			return nil, fmt.Errorf("{%s} of the record is called as the variable of a role's member is: rename it, or use --prefix", name)
 		}
 		b := head.Body().AppendNewBlock("variable", []string{name}).Body()
-		b.SetAttributeRaw("description", w.text("Whom the roles are bound to: serviceAccount:NAME@PROJECT.iam.gserviceaccount.com.", false))
+		b.SetAttributeRaw("description", w.text(w.members[name], false))
 		b.SetAttributeRaw("type", ident("string"))
 		head.Body().AppendNewline()
 	}
 	return hclwrite.Format(append(head.Bytes(), w.file.Bytes()...)), nil
-}
-
-func mapKeys(m map[string]bool) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // reserved are names that a Terraform variable cannot have
@@ -129,7 +122,7 @@ func key(variable string) string {
 type writer struct {
 	file    *hclwrite.File
 	keys    map[string]bool
-	members map[string]bool
+	members map[string]string // what each variable of who holds the roles is
 	err     error
 }
 
@@ -200,7 +193,7 @@ func (w *writer) role(r Role) {
 	if r.Member == "" {
 		return
 	}
-	w.members[r.Member] = true
+	w.members[r.Member] = "Whom the roles are bound to: serviceAccount:NAME@PROJECT.iam.gserviceaccount.com."
 	role := "google_project_iam_custom_role." + Label(r.Name)
 	account, onAccount := strings.CutPrefix(r.On, "//iam.googleapis.com/")
 	switch {
@@ -239,6 +232,14 @@ func (w *writer) definition(d Definition) {
 		w.list(pb, "not_data_actions", p.NotDataActions)
 	}
 	w.list(b, "assignable_scopes", d.Role.AssignableScopes)
+	if d.Principal == "" {
+		return
+	}
+	w.members[d.Principal] = "The object id of the principal that the roles are assigned to."
+	b = w.block("", "resource", "azurerm_role_assignment", Label(d.Name))
+	b.SetAttributeRaw("scope", w.text(d.On, true))
+	b.SetAttributeRaw("role_definition_id", ident("azurerm_role_definition."+Label(d.Name)+".role_definition_resource_id"))
+	b.SetAttributeRaw("principal_id", ident("var."+d.Principal))
 }
 
 // list sets an attribute to a list, a text a line; nil is left out.
