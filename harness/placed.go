@@ -162,18 +162,26 @@ func (p *placing) unbounded(permission string) bool {
 	return p.unbound[permission]
 }
 
-// wider tells whether an interrupted run's entry holds on more than a refusal would
-// be granted on now.
+// wider tells whether an interrupted run's entry may hold on more than a refusal would
+// be granted on now: what does is found anew.
 func (p *placing) wider(g grant.Grant) bool {
-	if p != nil && p.azure != nil {
+	switch {
+	case p == nil:
+		return false
+	case p.azure != nil:
 		return !p.azure.ground.Has(g.Resource)
+	case g.Condition != "":
+		_, name := onName(g)
+		return name == "" && !p.byType
 	}
-	return p != nil && g.Resource == "*" && g.Condition == "" && (attribute.Why(g.Permission) == "" || attribute.OnAccount(g.Permission))
+	return p.anew(g)
 }
 
 // anew tells whether a grant that a role begins with is better found anew, since it could
 // hold on less than the whole project.
-func (p *placing) anew(g grant.Grant) bool { return p != nil && p.azure == nil && p.wider(g) }
+func (p *placing) anew(g grant.Grant) bool {
+	return p != nil && p.azure == nil && g.Resource == "*" && g.Condition == "" && (attribute.Why(g.Permission) == "" || attribute.OnAccount(g.Permission))
+}
 
 // unplaced leaves out what is granted on a service account and on the whole project as
 // well, or on a scope of Azure and on one that it lies in.

@@ -119,12 +119,14 @@ func TestPlaced(t *testing.T) {
 func TestWider(t *testing.T) {
 	l := onGoogle(lifecycle.ScopeResource)
 	for g, want := range map[grant.Grant]bool{
-		{Permission: "secretmanager.secrets.get", Resource: "*"}:                                                  true,
-		{Permission: "iam.serviceAccounts.actAs", Resource: "*"}:                                                  true,
-		{Permission: "secretmanager.secrets.get", Resource: "*", Condition: `{"==":{"resource.name":"x"}}`}:       false,
-		{Permission: "secretmanager.secrets.create", Resource: "*"}:                                               false,
-		{Permission: "compute.networks.get", Resource: "*"}:                                                       false,
-		{Permission: "iam.serviceAccounts.actAs", Resource: attribute.Account + "my-project/serviceAccounts/a@b"}: false,
+		{Permission: "secretmanager.secrets.get", Resource: "*"}:                                                    true,
+		{Permission: "iam.serviceAccounts.actAs", Resource: "*"}:                                                    true,
+		{Permission: "secretmanager.secrets.get", Resource: "*", Condition: `{"==":{"resource.name":"x"}}`}:         false,
+		{Permission: "secretmanager.secrets.get", Resource: "*", Condition: `{"startsWith":{"resource.name":"x"}}`}: true,
+		{Permission: "secretmanager.secrets.get", Resource: "*", Condition: `{"==":{"resource.type":"x"}}`}:         true,
+		{Permission: "secretmanager.secrets.create", Resource: "*"}:                                                 false,
+		{Permission: "compute.networks.get", Resource: "*"}:                                                         false,
+		{Permission: "iam.serviceAccounts.actAs", Resource: attribute.Account + "my-project/serviceAccounts/a@b"}:   false,
 	} {
 		if got := l.place.wider(g); got != want || (*placing)(nil).wider(g) {
 			t.Errorf("%s: %v, want %v", g, got, want)
