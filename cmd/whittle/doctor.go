@@ -222,7 +222,11 @@ func operatorNeeds(lc lifecycle.Lifecycle) (set grant.Set, beside string) {
 		}
 		return rolegcp.Needs(), ""
 	case "azure":
-		return roleazure.Needs(), "and in the directory, which no role gives: the application permission " + roleazure.GraphNeeds + " of Microsoft Graph, or for a person the directory role Application Developer"
+		set = roleazure.Needs()
+		if lc.ScopeOrDefault() != lifecycle.ScopeAction {
+			set = set.Union(roleazure.NeedsScoped())
+		}
+		return set, "and in the directory, which no role gives: the application permission " + roleazure.GraphNeeds + " of Microsoft Graph, or for a person the directory role Application Developer"
 	}
 	return roleaws.Needs().Union(auditaws.Trail(lc.Trail).Needs()), ""
 }

@@ -196,7 +196,8 @@ func (o onAzure) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	if !d.operator(ctx, who, p, roleazure.Needs(), 1, c.named) {
+	needs, _ := operatorNeeds(c.lc)
+	if !d.operator(ctx, who, p, needs, 1, c.named) {
 		return
 	}
 	left, err := p.Left(ctx)

@@ -470,11 +470,11 @@ func TestListOfScopes(t *testing.T) {
 		return slices.Compact(ids), err
 	}
 	want := []string{"conformance", "conformance/providers/Microsoft.KeyVault/vaults/conformance", "conformance" + networks + "/n", "conformance" + networks + "/n/subnets/s"}
-	if ids, err := list(t, ScopeNeeds()); err != nil || !slices.Equal(ids, want) {
+	if ids, err := list(t, NeedsScoped()); err != nil || !slices.Equal(ids, want) {
 		t.Errorf("%q, %v; want %q", ids, err, want)
 	}
-	for g := range ScopeNeeds().All() {
-		if _, err := list(t, ScopeNeeds().Without(g)); err == nil || !strings.Contains(err.Error(), g.Permission) {
+	for g := range NeedsScoped().All() {
+		if _, err := list(t, NeedsScoped().Without(g)); err == nil || !strings.Contains(err.Error(), g.Permission) {
 			t.Errorf("without %s: %v", g.Permission, err)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 )
 
-// ScopeNeeds is what the operator must hold besides [Needs] where roles are to be
+// NeedsScoped is what the operator must hold besides [Needs] where roles are to be
 // assigned on less than the subscription.
-func ScopeNeeds() grant.Set {
+func NeedsScoped() grant.Set {
 	var all []grant.Grant
 	for _, p := range []string{groupsRead, resourcesRead, networksRead} {
 		all = append(all, grant.Grant{Permission: p, Resource: "*"})
