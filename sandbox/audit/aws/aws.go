@@ -43,7 +43,7 @@ type Log struct {
 func New(sdk awssdk.Config, trail Trail) Log {
 	l := Log{sdk: sdk}
 	if trail.Bucket != "" {
-		l.files = &files{trail: trail, region: sdk.Region, read: map[string][]audit.Entry{}, api: func(region string) *s3.Client {
+		l.files = &files{trail: trail, packed: maxPacked, unpacked: maxUnpacked, region: sdk.Region, read: map[string][]audit.Entry{}, api: func(region string) *s3.Client {
 			return s3.NewFromConfig(sdk, func(o *s3.Options) {
 				o.Region, o.DisableLogOutputChecksumValidationSkipped = region, true
 			})

@@ -91,6 +91,8 @@ func delivered(key, folder, account, region string) (at time.Time, ok bool) {
 type files struct {
 	trail Trail
 	api   func(region string) *s3.Client
+	// packed and unpacked are the most that is taken of one file, in bytes.
+	packed, unpacked int64
 	// region is the bucket's, as far as it is known.
 	region string
 	// read are the entries of whoever was asked for, by key and roles.
@@ -198,14 +200,14 @@ func (f *files) file(ctx context.Context, key string, roles []string) ([]audit.E
 		return nil, err
 	}
 	defer o.Body.Close()
-	packed, err := io.ReadAll(io.LimitReader(o.Body, maxPacked+1))
+	packed, err := io.ReadAll(io.LimitReader(o.Body, f.packed+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(packed) > maxPacked {
-		return nil, fmt.Errorf("more than %d bytes: no file of CloudTrail's is so large", maxPacked)
+	if int64(len(packed)) > f.packed {
+		return nil, fmt.Errorf("more than %d bytes: no file of CloudTrail's is so large", f.packed)
 	}
-	records, err := form.Unpack(packed, maxUnpacked)
+	records, err := form.Unpack(packed, f.unpacked)
 	if err != nil {
 		return nil, fmt.Errorf("no log file of CloudTrail's: %w", err)
 	}

@@ -71,7 +71,7 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func trail(t *testing.T, b *bucket, prefix string) *files {
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
-	return &files{trail: Trail{"trail", prefix}, region: "us-east-1", read: map[string][]audit.Entry{}, api: func(region string) *s3.Client {
+	return &files{trail: Trail{"trail", prefix}, packed: 4 << 10, unpacked: 64 << 10, region: "us-east-1", read: map[string][]audit.Entry{}, api: func(region string) *s3.Client {
 		return s3.New(s3.Options{Region: region, BaseEndpoint: &server.URL, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", ""),
 			Retryer: awssdk.NopRetryer{}, DisableLogOutputChecksumValidationSkipped: true})
 	}}
@@ -136,8 +136,8 @@ func TestTrailHostile(t *testing.T) {
 		"no gzip, no JSON":   {[]byte("hello"), "no log file of CloudTrail's"},
 		"a cut gzip":         {packed(`{"Records":[]}`)[:15], "no log file of CloudTrail's"},
 		"no records":         {packed(`{"Records":[{"a":1}]}`), "record 1: no CloudTrail record"},
-		"a bomb":             {packed(strings.Repeat(" ", maxUnpacked+1)), "more than 268435456 bytes"},
-		"too large a file":   {make([]byte, maxPacked+1), "more than 67108864 bytes"},
+		"a bomb":             {packed(strings.Repeat(" ", 64<<10+1)), "more than 65536 bytes"},
+		"too large a file":   {make([]byte, 4<<10+1), "more than 4096 bytes"},
 		"nothing of anybody": {packed(`{"Records":[]}`), ""},
 	} {
 		f := trail(t, &bucket{files: map[string][]byte{key: c.content}}, "AWSLogs/o-org")
