@@ -120,7 +120,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 			return l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: step.Name, Pass: passGrow, OK: true})
 		}
 		if len(wanted) == 0 {
-			wanted = l.hinted(out, arb.rules, setOf(r.Entries))
+			wanted = l.hinted(out, arb.place.hinted(arb.rules), setOf(r.Entries))
 		}
 		grew := false
 		if len(wanted) == 0 {

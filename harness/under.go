@@ -104,6 +104,15 @@ func (p *placing) candidate(d refusal.Denial) string {
 	return d.Resource
 }
 
+// hinted are the rules for what a tool's output names. It can name a scope, which is as
+// narrow as a refusal's would be; on Google Cloud it has no request to read one from.
+func (p *placing) hinted(r Rules) Rules {
+	if p != nil && p.azure != nil {
+		r.Place = p.azure.place
+	}
+	return r
+}
+
 // reasons say why a permission is granted on the whole subscription.
 func (u *under) reasons(permission string) string {
 	u.mu.Lock()

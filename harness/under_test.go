@@ -158,6 +158,23 @@ func (tries) Plant(context.Context, []grant.Set) error { return nil }
 
 func (s tries) Try(context.Context, Identity, grant.Set) ([]Trial, error) { return s, nil }
 
+// What a trusted tool prints is granted where it says, and no wider than a refusal.
+func TestHintsOnAzure(t *testing.T) {
+	l, _ := onSubscription(t, lifecycle.ScopeResource)
+	l.Lifecycle.TrustOutput = true
+	out := Outcome{Output: "Error: AuthorizationFailed: The client 'x' with object id 'y' does not have authorization to perform action 'Microsoft.Network/virtualNetworks/write' over scope '" + theGroup + "/providers/Microsoft.Network/virtualNetworks/n' or the scope is invalid."}
+	for _, place := range []*placing{l.place, nil} {
+		want := theGroup
+		if place == nil {
+			want = "*"
+		}
+		wanted := l.hinted(out, place.hinted(Rules{Rehearsal: true}), grant.Set{})
+		if len(wanted) != 1 || wanted[0].Grant.Resource != want {
+			t.Errorf("%v, want on %s", wanted, want)
+		}
+	}
+}
+
 // Of an interrupted run only what growth would grant now is believed, what a wider scope
 // grants is left out, and what stays on the subscription is listed.
 func TestEntriesOnAzure(t *testing.T) {
