@@ -322,6 +322,7 @@ func checkIn(ctx context.Context, rd *rundir, lc, whole lifecycle.Lifecycle, cod
 	}
 
 	found := recordOf(lc, code, st.at(), result)
+	found.Steps = withoutOptional(found.Steps, before.Steps, why)
 	after = merged(whole, before, code, found.Steps)
 	after.Inputs.Tools = maps.Clone(before.Inputs.Tools)
 	if after.Inputs.Tools == nil {
@@ -381,6 +382,25 @@ func merged(lc lifecycle.Lifecycle, before record.Record, c code, found []record
 		after.Steps = append(after.Steps, s)
 	}
 	return after
+}
+
+// withoutOptional is what was found without what a replayed step was refused and does
+// as well without, by its record: it is as it was, so that is nothing new. A step that
+// is concerned may have come to need it.
+func withoutOptional(found, before []record.Step, why map[string]string) []record.Step {
+	found = slices.Clone(found)
+	for i, s := range found {
+		for _, old := range before {
+			if old.Name != s.Name || why[s.Name] != "" {
+				continue
+			}
+			held := old.Set()
+			found[i].Grants = slices.DeleteFunc(slices.Clone(s.Grants), func(e record.Entry) bool {
+				return !held.Has(e.Grant()) && slices.ContainsFunc(old.Optional, func(o record.Entry) bool { return o.Grant() == e.Grant() })
+			})
+		}
+	}
+	return found
 }
 
 // evidenced gives entries the evidence that was recorded for them before.

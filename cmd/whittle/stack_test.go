@@ -111,7 +111,7 @@ func TestProbeStackWhole(t *testing.T) {
 // each need is met by a grant, and each grant meets a need.
 func sameNeeds(t *testing.T, p probed, needs map[string]grant.Set, name string) {
 	t.Helper()
-	here := strings.NewReplacer("{account}", "123456789012", "{region}", "us-east-1", "{name}", name, "{prefix}", name)
+	here := strings.NewReplacer("{account}", "123456789012", "{region}", "us-east-1", "{name}", name, "{prefix}", name, "{cluster}", name)
 	for _, s := range p.rec.Steps {
 		met := map[grant.Grant]bool{}
 		for _, e := range s.Grants {
