@@ -17,6 +17,8 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elasticache.exceptions import CacheSubnetGroupNotFound, ElastiCacheException
 from moto.elasticache.models import ElastiCacheBackend
 from moto.elasticache.responses import ElastiCacheResponse
+from moto.moto_api._internal import mock_random
+from moto.rds.models import DBInstance
 from moto.route53.responses import Route53
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
@@ -321,7 +323,20 @@ def whole_topic(get):
     return shown
 
 
+def own_resource_id(make):
+    """RDS gives each instance an id of its own (Amazon RDS API Reference,
+    DBInstance, DbiResourceId), by which the Terraform provider finds it; in moto
+    all have the same."""
+
+    def made(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        self.dbi_resource_id = "db-" + mock_random.get_random_string(length=26).upper()
+
+    return made
+
+
 def fill():
+    DBInstance.__init__ = own_resource_id(DBInstance.__init__)
     SNSResponse.get_topic_attributes = whole_topic(SNSResponse.get_topic_attributes)
     Service.__init__ = steady(Service.__init__)
     ecs = EC2ContainerServiceResponse

@@ -287,3 +287,42 @@ func TestWholeTopicAndService(t *testing.T) {
 		t.Errorf("the service is %+v", s)
 	}
 }
+
+// Two databases have two ids, by which each is found.
+func TestDatabaseIDs(t *testing.T) {
+	h := start(t)
+	ask := func(form url.Values) string {
+		t.Helper()
+		form.Set("Version", "2014-10-31")
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://rds.us-east-1.amazonaws.com/", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/us-east-1/rds/aws4_request, SignedHeaders=host, Signature=0")
+		reply, err := h.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(reply.Body)
+		if err != nil || reply.StatusCode != http.StatusOK {
+			t.Fatalf("%v: %d %s %v", form, reply.StatusCode, text, err)
+		}
+		return string(text)
+	}
+	ids := map[string]bool{}
+	for _, name := range []string{"one", "two"} {
+		made := ask(url.Values{"Action": {"CreateDBInstance"}, "DBInstanceIdentifier": {name}, "Engine": {"postgres"}, "DBInstanceClass": {"db.t3.micro"},
+			"AllocatedStorage": {"20"}, "MasterUsername": {"owner"}, "MasterUserPassword": {"not-a-real-password"}})
+		_, rest, _ := strings.Cut(made, "<DbiResourceId>")
+		id, _, ok := strings.Cut(rest, "<")
+		if !ok || ids[id] {
+			t.Errorf("%s has the id %q", name, id)
+		}
+		ids[id] = true
+		found := ask(url.Values{"Action": {"DescribeDBInstances"}, "Filters.Filter.1.Name": {"dbi-resource-id"}, "Filters.Filter.1.Values.Value.1": {id}})
+		if strings.Count(found, "<DbiResourceId>") != 1 || !strings.Contains(found, "<DBInstanceIdentifier>"+name+"<") {
+			t.Errorf("by %s is found %s", id, found)
+		}
+	}
+}
