@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/catalog/condition"
@@ -90,6 +91,8 @@ func excuse(t Trial, s grant.Set, lc lifecycle.Lifecycle) (by grant.Grant, why s
 			return g, "scope: " + string(lc.ScopeOrDefault())
 		case g.Resource == "*":
 			return g, "AWS checks the action on no resource"
+		case strings.Contains(g.Permission, ":Describe") && catalog.Level(g.Permission) == catalog.List && catalog.OfType(t.Resource) == g.Resource:
+			return g, "the step lists, and names none of them"
 		case catalog.Widen(t.Resource) != g.Resource:
 		case len(lc.OwnedByTag) == 0:
 			return g, "AWS makes up the id, and owned_by_tag names no tag"

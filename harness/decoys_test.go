@@ -82,3 +82,18 @@ func TestDecoys(t *testing.T) {
 		})
 	}
 }
+
+// A list that names none of a type is granted on all of the type; what names one is
+// not excused by that.
+func TestExcusedLists(t *testing.T) {
+	const all, one = "arn:aws:rds:us-east-1:123456789012:db:*", "arn:aws:rds:us-east-1:123456789012:db:whittle-decoy"
+	for permission, excused := range map[string]bool{"rds:DescribeDBInstances": true, "rds:DeleteDBInstance": false, "rds:ListTagsForResource": false} {
+		d := &decoys{on: map[string]string{permission: one}, allowed: map[string]bool{permission: true}}
+		cfg := config(&cloud{steps: map[string][][]call{"apply": {{{action: permission, resource: all}}}, "destroy": stack()["destroy"]}}, &memory{})
+		cfg.Decoys = d
+		r, err := harness.Run(t.Context(), cfg)
+		if (err == nil) != excused || excused && !r.Verified {
+			t.Errorf("%s on %s: %v", permission, all, err)
+		}
+	}
+}

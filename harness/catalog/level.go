@@ -52,7 +52,7 @@ func Level(permission string) Access {
 	case "List":
 		return List
 	case "Describe":
-		if service == "ec2" {
+		if service == "ec2" || service == "rds" && !strings.HasPrefix(action, "DescribeRecommendation") {
 			return List
 		}
 		return Read
