@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,7 +85,17 @@ func TestEmittedPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inline := emit(t, "--record", stackRecord, "--set", "account="+cloud.Account(), "--set", "name=acme", "--inline", "--only", "planner")
+	values := map[string]string{"account": cloud.Account(), "name": "acme", "region": "us-east-1"}
+	fill := func(g grant.Grant) grant.Grant {
+		with := func(s string) string { return rolefile.Fill(s, values) }
+		g.Resource, g.Condition = with(g.Resource), grant.MapCondition(g.Condition, with)
+		return g
+	}
+	from := []string{"--record", stackRecord}
+	for name, value := range values {
+		from = append(from, "--set", name+"="+value)
+	}
+	inline := emit(t, slices.Concat(from, []string{"--inline", "--only", "planner"})...)
 	text, err := os.ReadFile(inline[0])
 	if err != nil || len(inline) != 1 {
 		t.Fatalf("%v, %v", inline, err)
@@ -97,7 +108,7 @@ func TestEmittedPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, by := range []string{"role", "step", "all"} {
-		paths := emit(t, "--record", stackRecord, "--set", "account="+cloud.Account(), "--set", "name=acme", "--by", by, "--prefix", by+"-")
+		paths := emit(t, slices.Concat(from, []string{"--by", by, "--prefix", by + "-"})...)
 		role := "holder-" + by
 		if _, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &role, AssumeRolePolicyDocument: &trust}); err != nil {
 			t.Fatal(err)
@@ -142,8 +153,7 @@ func TestEmittedPolicies(t *testing.T) {
 		var want []grant.Grant
 		for _, s := range rec.Steps {
 			for g := range s.Set().All() {
-				g.Resource = rolefile.Fill(g.Resource, map[string]string{"account": cloud.Account(), "name": "acme"})
-				want = append(want, g)
+				want = append(want, fill(g))
 			}
 		}
 		if !back.Equal(grant.Of(want...)) {
