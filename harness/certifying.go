@@ -187,7 +187,7 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 		return nil
 	}
 	before := slices.Clone(r.Entries)
-	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(g grant.Grant) grant.Grant { return withoutNames(g, l.names) }), seen: map[string]bool{}}
+	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(g grant.Grant) grant.Grant { return withoutNames(g, l.names) }), seen: map[string]bool{}, swallowed: map[string]bool{}}
 	ask := slices.DeleteFunc(slices.Clone(w.all), func(q *question) bool { return q.proven(r) })
 	r.Proof.Questions = len(ask)
 	found, err := l.withhold(ctx, r, w, ask)
@@ -195,6 +195,11 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 		return err
 	}
 	doubt := take(r, ask, found, nil)
+	for _, e := range before {
+		if e.Necessity == Certified {
+			delete(doubt, e.Grant) // by an interrupted run, which left it in no doubt
+		}
+	}
 	var suspects []grant.Grant
 	for _, e := range r.Entries {
 		if !e.proven() && !l.kept(r.Step.Name, e.Grant) {
@@ -225,10 +230,13 @@ func (l *loop) writeFound(r *StepResult, before []Entry) error {
 	return nil
 }
 
-// withholding is the questions of a step, and those that have come up in a run.
+// withholding is the questions of a step, and what has come of them until now.
 type withholding struct {
 	all  []*question
-	seen map[string]bool
+	seen map[string]bool // came up in a run
+	// swallowed once in the run that showed it to be needed: it puts in doubt what
+	// is asked about together with it.
+	swallowed map[string]bool
 }
 
 // withhold asks some of a step's questions; the requests of the others are let
@@ -296,7 +304,11 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, step withholding, as
 			return nil, err
 		}
 	}
-	return asking.Findings(), nil
+	found := asking.Findings()
+	for name, f := range found {
+		step.swallowed[name] = step.swallowed[name] || f.Swallowed
+	}
+	return found, nil
 }
 
 // snapshotWithheld is the start of a step whose requests are withheld.

@@ -50,12 +50,22 @@ func (c conflicts) group(suspects []grant.Grant) (group []grant.Grant) {
 }
 
 // questions gives those of qs about the suspects, as many as are in no conflict with
-// each other.
-func (c conflicts) questions(qs []*question, suspects []grant.Grant) (group []*question) {
+// each other. What is known to put the others in doubt comes last, and alone.
+func (c conflicts) questions(qs []*question, suspects []grant.Grant, alone map[string]bool) (group []*question) {
 	var asked []grant.Grant
+	qs = slices.Clone(qs)
+	slices.SortStableFunc(qs, func(a, b *question) int {
+		switch {
+		case alone[a.name] == alone[b.name]:
+			return 0
+		case alone[a.name]:
+			return 1
+		}
+		return -1
+	})
 	for _, q := range qs {
 		about := slices.ContainsFunc(suspects, q.grants.Has)
-		apart := true
+		apart := len(asked) == 0 || !alone[q.name] && !alone[group[0].name]
 		for g := range q.grants.All() {
 			apart = apart && !slices.ContainsFunc(asked, func(m grant.Grant) bool { return c[g].Has(m) || c[m].Has(g) })
 		}
@@ -85,7 +95,7 @@ func (l *loop) dispel(ctx context.Context, r *StepResult, w withholding, doubt d
 			return nil
 		}
 		apart.note(doubt)
-		again := apart.questions(open, suspects)
+		again := apart.questions(open, suspects, w.swallowed)
 		if len(again) == 0 {
 			if err := l.remove(ctx, r, apart.group(suspects), doubt); err != nil {
 				return err

@@ -3,6 +3,7 @@ package harness_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -465,5 +466,29 @@ func TestDoubtTogether(t *testing.T) {
 	}
 	if s.Proof.Removed > 4 {
 		t.Errorf("%d runs without grants for 10 grants, want 4 at most", s.Proof.Removed)
+	}
+}
+
+// What an interrupted run has certified stays so where the budget of the resumed one
+// ends before a doubt about what is asked with it is settled.
+func TestBudgetKeepsWhatIsCertified(t *testing.T) {
+	tag := grant.Grant{Permission: "ec2:CreateTags", Resource: "*"}
+	look := ec2("DescribeVpcs", "*")
+	early := look
+	early.optional = true
+	vpc := ec2("CreateVpc", "*")
+	vpc.also = []grant.Grant{tag}
+	calls := map[string][][]call{"apply": {{early}, {vpc}, {look}}}
+	got, _ := lone(t, "known", calls, func(_ *cloud, conf *harness.Config) {
+		conf.Budget.Runs = 1
+		conf.Known = map[string]harness.Known{"apply": {Entries: []harness.Entry{
+			{Grant: grant.Grant{Permission: vpc.action, Resource: vpc.resource}, Necessity: harness.Certified},
+			{Grant: tag, Necessity: harness.Observed},
+			{Grant: grant.Grant{Permission: look.action, Resource: look.resource}, Necessity: harness.Observed},
+		}}}
+	})
+	known := necessities(got.Steps[0])
+	if !got.Steps[0].Proof.Short || !slices.Equal(known[harness.Certified], []string{vpc.action}) || len(known[harness.Observed]) != 2 {
+		t.Errorf("%v, %s: want %s certified still, and nothing else", known, got.Steps[0].Proof, vpc.action)
 	}
 }

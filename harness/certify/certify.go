@@ -45,6 +45,9 @@ type Finding[K comparable] struct {
 	// need. If one of those is needed too, the need has not been shown yet: the
 	// tool may have done without this one, had it got the other.
 	Beside []K
+	// Swallowed: the need was shown in a run in which it was refused and swallowed
+	// as well. Whatever else is asked about in such a run is shown beside it.
+	Swallowed bool
 	// Why says of what is unsure why it is.
 	Why string
 }

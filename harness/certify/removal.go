@@ -4,8 +4,9 @@ import "slices"
 
 // Why a grant is unsure.
 const (
-	tooLong = "the step did not come to its end without it"
-	unseen  = "the step fails without it, and nothing that was refused is about it"
+	tooLong   = "the step did not come to its end without it"
+	unseen    = "the step fails without it, and nothing that was refused is about it"
+	outOfRuns = "not asked: the runs were used up"
 )
 
 // confirm is how many runs without one grant must fail before it counts as

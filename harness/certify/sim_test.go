@@ -228,6 +228,13 @@ func whole(l *life) (final map[string]certify.Finding[string], asked, removed in
 		q.Answer(l.run(out))
 	}
 	final = q.Findings()
+	swallowed := map[string]bool{} // and needed, in one run
+	note := func(found map[string]certify.Finding[string]) {
+		for c, f := range found {
+			swallowed[c] = swallowed[c] || f.Swallowed
+		}
+	}
+	note(final)
 	var suspects []string
 	for _, c := range l.classes() {
 		if final[c].Verdict != certify.Needed {
@@ -267,9 +274,12 @@ func whole(l *life) (final map[string]certify.Finding[string], asked, removed in
 				}
 			}
 			var again []string
-			for _, c := range slices.Sorted(slices.Values(doubt)) {
-				if slices.Contains(open, c) && !slices.ContainsFunc(again, func(a string) bool { return apart[[2]string{a, c}] }) {
-					again = append(again, c)
+			for _, alone := range []bool{false, true} {
+				for _, c := range slices.Sorted(slices.Values(doubt)) {
+					with := func(a string) bool { return alone || apart[[2]string{a, c}] }
+					if swallowed[c] == alone && slices.Contains(open, c) && !slices.ContainsFunc(again, with) {
+						again = append(again, c)
+					}
 				}
 			}
 			if len(again) == 0 {
@@ -285,6 +295,7 @@ func whole(l *life) (final map[string]certify.Finding[string], asked, removed in
 				q.Answer(l.without(out, final))
 			}
 			asked += q.Runs()
+			note(q.Findings())
 			for c, f := range q.Findings() {
 				if f.Verdict == certify.Needed {
 					final[c] = f

@@ -1,15 +1,17 @@
 package certify
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Why a class is unsure.
 const (
-	notAsked  = "no request of the class came again"
-	noToken   = "the step failed, and none of its errors shows the refusal"
-	waited    = "the tool asked again and again, and its errors do not show it"
-	notSame   = "the step succeeded with another outcome"
-	byItself  = "the step failed by itself, again and again"
-	outOfRuns = "not asked: the runs were used up"
+	notAsked = "no request of the class came again"
+	noToken  = "the step failed, and none of its errors shows the refusal"
+	waited   = "the tool asked again and again, and its errors do not show it"
+	notSame  = "the step succeeded with another outcome"
+	byItself = "the step failed by itself, again and again"
 )
 
 const (
@@ -79,7 +81,7 @@ func (q *Questions) Answer(r Run[string]) {
 			q.weak[c] = true
 			continue
 		}
-		q.found[c] = Finding[string]{Verdict: Needed, Error: err, Beside: without(beside, c)}
+		q.found[c] = Finding[string]{Verdict: Needed, Error: err, Beside: without(beside, c), Swallowed: slices.Contains(beside, c)}
 	}
 	// What the tool waits for costs as much in every run to come.
 	q.unsure(waitedFor(r), waited)
@@ -132,14 +134,6 @@ func (q *Questions) Stop(why string) {
 	q.done = true
 }
 
-// Findings is what was found of each class, until now.
-func (q *Questions) Findings() map[string]Finding[string] {
-	all := map[string]Finding[string]{}
-	for c, f := range q.found {
-		if f.Verdict == Open {
-			f = Finding[string]{Verdict: Unsure, Why: outOfRuns}
-		}
-		all[c] = f
-	}
-	return all
-}
+// Findings is what was found of each class, until now; what is to be asked still is
+// open.
+func (q *Questions) Findings() map[string]Finding[string] { return maps.Clone(q.found) }
