@@ -227,6 +227,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/rules/agree":     {"sandbox/embedded/gcp/route", "sandbox/embedded/gcp/rules"},
 	"sandbox/embedded/gcp/rules":           {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
 	"sandbox/embedded/gcp/registry":        {"sandbox/embedded/gcp/..."},
+	"sandbox/embedded/gcp/kms":             {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/secrets":         {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/signing":         {"sandbox/embedded/gcp/api", "sandbox/embedded/gcp/store", "sandbox/embedded/gcp/token", "sandbox/embedded/gcp/wire"},
 	"sandbox/embedded/gcp/storage":         {"sandbox/embedded/gcp/..."},

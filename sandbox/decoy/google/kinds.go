@@ -22,20 +22,25 @@ type attempt struct {
 }
 
 const (
-	zone     = "us-central1-a"
-	iam      = "https://iam.googleapis.com/v1/projects/{project}/serviceAccounts"
-	account  = iam + "/{name}@{project}.iam.gserviceaccount.com"
-	creds    = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{name}@{project}.iam.gserviceaccount.com"
-	secrets  = "https://secretmanager.googleapis.com/v1/projects/{project}/secrets"
-	secret   = secrets + "/{name}"
-	buckets  = "https://storage.googleapis.com/storage/v1/b"
-	bucket   = buckets + "/{name}"
-	upload   = "https://storage.googleapis.com/upload/storage/v1/b/{name}/o?uploadType=media&name="
-	compute  = "https://compute.googleapis.com/compute/v1/projects/{project}"
-	zonal    = compute + "/zones/{zone}"
-	network  = `{"name":"{name}","autoCreateSubnetworks":true}`
-	nobody   = `{"policy":{"bindings":[]}}`
-	instance = `"machineType":"zones/{zone}/machineTypes/e2-micro","disks":[{"boot":true,"autoDelete":true,"initializeParams":{"sourceImage":"projects/debian-cloud/global/images/family/debian-11"}}],"networkInterfaces":[{"network":"global/networks/{name}"}]`
+	zone      = "us-central1-a"
+	iam       = "https://iam.googleapis.com/v1/projects/{project}/serviceAccounts"
+	account   = iam + "/{name}@{project}.iam.gserviceaccount.com"
+	creds     = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{name}@{project}.iam.gserviceaccount.com"
+	secrets   = "https://secretmanager.googleapis.com/v1/projects/{project}/secrets"
+	secret    = secrets + "/{name}"
+	buckets   = "https://storage.googleapis.com/storage/v1/b"
+	bucket    = buckets + "/{name}"
+	upload    = "https://storage.googleapis.com/upload/storage/v1/b/{name}/o?uploadType=media&name="
+	compute   = "https://compute.googleapis.com/compute/v1/projects/{project}"
+	zonal     = compute + "/zones/{zone}"
+	rings     = "https://cloudkms.googleapis.com/v1/projects/{project}/locations/global/keyRings"
+	ring      = rings + "/{name}"
+	key       = ring + "/cryptoKeys/{name}"
+	version   = key + "/cryptoKeyVersions/1"
+	network   = `{"name":"{name}","autoCreateSubnetworks":true}`
+	symmetric = `{"purpose":"ENCRYPT_DECRYPT"}`
+	nobody    = `{"policy":{"bindings":[]}}`
+	instance  = `"machineType":"zones/{zone}/machineTypes/e2-micro","disks":[{"boot":true,"autoDelete":true,"initializeParams":{"sourceImage":"projects/debian-cloud/global/images/family/debian-11"}}],"networkInterfaces":[{"network":"global/networks/{name}"}]`
 )
 
 func get(permission, url string) attempt {
@@ -103,6 +108,36 @@ var kinds = []kind{
 			patch("storage.buckets.update", bucket, `{"labels":{"decoy":"true"}}`),
 			remove("storage.objects.delete", bucket+"/o/decoy"),
 			remove("storage.buckets.delete", bucket),
+		},
+	},
+	{
+		name: "key ring", resource: "projects/{project}/locations/global/keyRings/{name}",
+		make: []request{{"POST", rings + "?keyRingId={name}", `{}`}},
+		tries: []attempt{
+			get("cloudkms.keyRings.get", ring),
+			get("cloudkms.keyRings.getIamPolicy", ring+":getIamPolicy"),
+			post("cloudkms.keyRings.setIamPolicy", ring+":setIamPolicy", nobody),
+			get("cloudkms.cryptoKeys.list", ring+"/cryptoKeys"),
+			post("cloudkms.cryptoKeys.create", ring+"/cryptoKeys?cryptoKeyId={name}", symmetric),
+		},
+	},
+	{
+		name: "key", resource: "projects/{project}/locations/global/keyRings/{name}/cryptoKeys/{name}",
+		make: []request{{"POST", rings + "?keyRingId={name}", `{}`}, {"POST", ring + "/cryptoKeys?cryptoKeyId={name}", symmetric}},
+		tries: []attempt{
+			get("cloudkms.cryptoKeys.get", key),
+			get("cloudkms.cryptoKeys.getIamPolicy", key+":getIamPolicy"),
+			post("cloudkms.cryptoKeys.setIamPolicy", key+":setIamPolicy", nobody),
+			patch("cloudkms.cryptoKeys.update", key+"?updateMask=labels", `{"labels":{"decoy":"true"}}`),
+			post("cloudkms.cryptoKeyVersions.useToEncrypt", key+":encrypt", `{"plaintext":"ZGVjb3k="}`),
+			// Of what no key has encrypted: who may decrypt is told that it is that.
+			post("cloudkms.cryptoKeyVersions.useToDecrypt", key+":decrypt", `{"ciphertext":"ZGVjb3k="}`),
+			get("cloudkms.cryptoKeyVersions.list", key+"/cryptoKeyVersions"),
+			get("cloudkms.cryptoKeyVersions.get", version),
+			post("cloudkms.cryptoKeyVersions.create", key+"/cryptoKeyVersions", `{}`),
+			patch("cloudkms.cryptoKeyVersions.update", version+"?updateMask=state", `{"state":"DISABLED"}`),
+			post("cloudkms.cryptoKeyVersions.destroy", version+":destroy", `{}`),
+			post("cloudkms.cryptoKeyVersions.restore", version+":restore", `{}`),
 		},
 	},
 	{

@@ -25,7 +25,7 @@ const (
 )
 
 // dataPermissions are those that gate what users keep, and not its configuration.
-var dataPermissions = []string{"storage.objects.", "secretmanager.versions.access", "pubsub.topics.publish", "pubsub.subscriptions.consume", "pubsub.snapshots.seek",
+var dataPermissions = []string{"storage.objects.", "secretmanager.versions.access", "cloudkms.cryptoKeyVersions.useTo", "pubsub.topics.publish", "pubsub.subscriptions.consume", "pubsub.snapshots.seek",
 	"logging.logEntries.", "artifactregistry.repositories.downloadArtifacts", "artifactregistry.repositories.uploadArtifacts", "dns.responsePolicies.query",
 	"iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken", "iam.serviceAccounts.signBlob", "iam.serviceAccounts.signJwt"}
 

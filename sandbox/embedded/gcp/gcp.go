@@ -310,6 +310,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *request) int {
 	var refused *refusedError
 	var unknown *unknownError
 	var noGrant *token.NotServedError
+	var notServed *api.NotServedError
 	switch {
 	case err == nil:
 		if r.method != "" {
@@ -329,7 +330,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *request) int {
 		if r.method != "" {
 			g.ledger.Add(r.method, false)
 		}
-	case errors.As(err, &unknown), errors.As(err, &noGrant):
+	case errors.As(err, &unknown), errors.As(err, &noGrant), errors.As(err, &notServed):
 		g.ledger.AddUnknown(ledger.Unknown{Service: cmp.Or(r.service, r.host), Operation: r.method, Method: r.Method, Host: r.host, Path: r.URL.Path, Detail: err.Error()})
 		g.c.Log.Warn("unknown request", "operation", r.name(), "method", r.Method, "host", r.host, "path", r.URL.Path)
 		told = wire.New(501, "Whittle's embedded sandbox cannot answer this request: %v", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/dns"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/generic"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/iam"
+	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/kms"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/logging"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/monitoring"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/operation"
@@ -34,11 +35,11 @@ type services struct {
 
 func newServices(ring *token.Ring, signer *signing.Signer) services {
 	s := services{methods: map[string]api.Handler{}, hooks: map[string]generic.Hooks{
-		"artifactregistry": registry.Hooks(), "certificatemanager": certificates.Hooks(), "compute": compute.Hooks(), "dns": dns.Hooks(),
+		"artifactregistry": registry.Hooks(), "certificatemanager": certificates.Hooks(), "cloudkms": kms.Hooks(), "compute": compute.Hooks(), "dns": dns.Hooks(),
 		"logging": logging.Hooks(), "monitoring": monitoring.Hooks(), "pubsub": pubsub.Hooks(), "secretmanager": secrets.Hooks(),
 	}}
 	for _, m := range []map[string]api.Handler{
-		ring.Handlers(), signer.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), container.Handlers(), dns.Handlers(), logging.Handlers(), monitoring.Handlers(),
+		ring.Handlers(), signer.Handlers(), accounts.Handlers(), apis.Handlers(), compute.Handlers(), container.Handlers(), dns.Handlers(), kms.Handlers(), logging.Handlers(), monitoring.Handlers(),
 		pubsub.Handlers(), secrets.Handlers(), storage.Handlers(),
 	} {
 		maps.Copy(s.methods, m)
@@ -52,6 +53,8 @@ func (s services) handler(m route.Match) api.Handler {
 	switch {
 	case s.methods[m.ID] != nil:
 		return s.methods[m.ID]
+	case m.Service.Name == "cloudkms" && !kms.Serves(m.Collection(), m.Verb()):
+		return nil
 	case iam.Serves(m.Verb()):
 		return iam.Handle
 	case operation.Serves(m.ID):

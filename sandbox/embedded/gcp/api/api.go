@@ -56,6 +56,12 @@ type Reply struct {
 // Handler serves one method.
 type Handler func(*Call) (*Reply, error)
 
+// NotServedError is a request, of a method that is served, that is for something which
+// the sandbox does not have. It is answered with 501.
+type NotServedError struct{ What string }
+
+func (e *NotServedError) Error() string { return "there are no " + e.What + " here" }
+
 // OK answers with a resource.
 func OK(o store.Object) (*Reply, error) { return &Reply{Object: o}, nil }
 

@@ -31,8 +31,9 @@ var always = map[string]bool{"serviceusage.googleapis.com": true, "www.googleapi
 
 // titles are the names of APIs, as people read them.
 var titles = map[string]string{
-	"artifactregistry": "Artifact Registry API", "certificatemanager": "Certificate Manager API", "cloudresourcemanager": "Cloud Resource Manager API",
-	"compute": "Compute Engine API", "container": "Kubernetes Engine API", "dns": "Cloud DNS API", "iam": "Identity and Access Management (IAM) API",
+	"artifactregistry": "Artifact Registry API", "certificatemanager": "Certificate Manager API", "cloudkms": "Cloud Key Management Service (KMS) API",
+	"cloudresourcemanager": "Cloud Resource Manager API",
+	"compute":              "Compute Engine API", "container": "Kubernetes Engine API", "dns": "Cloud DNS API", "iam": "Identity and Access Management (IAM) API",
 	"iamcredentials": "IAM Service Account Credentials API", "logging": "Cloud Logging API", "monitoring": "Cloud Monitoring API", "pubsub": "Cloud Pub/Sub API",
 	"secretmanager": "Secret Manager API", "serviceusage": "Service Usage API", "storage": "Cloud Storage API",
 }

@@ -7,6 +7,9 @@ import "strings"
 // attributes"). Source: IAM, "Resource attributes for IAM Conditions", its table of
 // types, and for snapshots "Resource types that accept conditional role bindings".
 var withAttributes = map[string]bool{
+	"cloudkms.googleapis.com/CryptoKey":           true,
+	"cloudkms.googleapis.com/CryptoKeyVersion":    true,
+	"cloudkms.googleapis.com/KeyRing":             true,
 	"cloudresourcemanager.googleapis.com/Project": true,
 	"compute.googleapis.com/BackendService":       true,
 	"compute.googleapis.com/Disk":                 true,

@@ -20,6 +20,7 @@ import (
 var Documents = map[string]string{
 	"artifactregistry":       "artifactregistry/v1/artifactregistry-api.json",
 	"certificatemanager":     "certificatemanager/v1/certificatemanager-api.json",
+	"cloudkms":               "cloudkms/v1/cloudkms-api.json",
 	"cloudresourcemanager":   "cloudresourcemanager/v1/cloudresourcemanager-api.json",
 	"cloudresourcemanagerv3": "cloudresourcemanager/v3/cloudresourcemanager-api.json",
 	"compute":                "compute/v1/compute-api.json",
@@ -153,7 +154,8 @@ func (m *method) template() string {
 	path := variable.ReplaceAllString(m.flat(), "{$1}")
 	for _, p := range m.Parameters {
 		if p.Location == "path" && strings.HasSuffix(p.Pattern, "/.*$") {
-			path = strings.TrimSuffix(path, "}") + "**}"
+			end := strings.LastIndexByte(path, '}')
+			path = path[:end] + "**" + path[end:]
 		}
 	}
 	return path
