@@ -153,16 +153,18 @@ var mayImport = map[string][]string{
 	"sandbox/decoy/google": {"harness", "harness/grant", "parsers", "parsers/refusal"},
 	"sandbox/decoy/azure":  {"harness", "harness/grant", "parsers", "parsers/refusal"},
 	// Whether a place may be probed: a decision about what a cloud says of it.
-	"sandbox/role/guard":        {},
-	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/...", "sandbox/role/guard"},
-	"sandbox/role/aws/owned":    {},
+	"sandbox/role/guard": {},
+	// What the pools of all clouds have alike: who is in them, what was announced.
+	"sandbox/role/pool":         {},
+	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/...", "sandbox/role/guard", "sandbox/role/pool"},
+	"sandbox/role/aws/owned":    {"sandbox/role/pool"},
 	"sandbox/role/aws/content":  {"harness/grant", "harness/policy", "sandbox/role/aws/owned"},
 	"sandbox/role/aws/canary":   {"harness/grant", "harness/policy", "harness/policy/evaluate", "sandbox/role/aws/owned"},
 	"sandbox/role/aws/decode":   {},
 	"sandbox/role/aws/endpoint": {},
 	"sandbox/role/settle":       {"harness/grant"},
-	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "harness/policy/gcp", "sandbox/role/guard", "sandbox/role/settle"},
-	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard", "sandbox/role/settle"},
+	"sandbox/role/gcp":          {"harness", "harness/grant", "harness/policy", "harness/policy/gcp", "sandbox/role/guard", "sandbox/role/pool", "sandbox/role/settle"},
+	"sandbox/role/azure":        {"harness", "harness/grant", "harness/policy", "sandbox/role/guard", "sandbox/role/pool", "sandbox/role/settle"},
 
 	// The clouds' audit logs, read as the operator.
 	"sandbox/audit/gcp":   {"harness/audit", "harness/audit/form"},

@@ -31,7 +31,10 @@ func (g Grant) String() string {
 }
 
 // Everything is the administrator's set: every permission on every resource.
-func Everything() Set { return Of(Grant{Permission: "*", Resource: "*"}) }
+func Everything() Set { return Of(everything) }
+
+// everything is the grant that makes an administrator.
+var everything = Grant{Permission: "*", Resource: "*"}
 
 // Set is an immutable sorted set of grants. The zero value is the empty set.
 type Set struct {
@@ -53,6 +56,10 @@ func (s Set) Has(g Grant) bool {
 	_, ok := slices.BinarySearchFunc(s.sorted, g, Compare)
 	return ok
 }
+
+// HasEverything tells whether the set is an administrator's: whether it holds, without
+// a condition, every permission on every resource.
+func (s Set) HasEverything() bool { return s.Has(everything) }
 
 // All yields the grants in order.
 func (s Set) All() iter.Seq[Grant] { return slices.Values(s.sorted) }

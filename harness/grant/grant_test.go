@@ -119,6 +119,14 @@ func TestEverything(t *testing.T) {
 	if got := Everything().Slice(); !slices.Equal(got, []Grant{{Permission: "*", Resource: "*"}}) {
 		t.Errorf("got %v", got)
 	}
+	if s := Everything().With(Grant{Permission: "a:B", Resource: "x"}); !s.HasEverything() {
+		t.Errorf("%v does not have everything", s.Slice())
+	}
+	for _, g := range []Grant{{Permission: "*", Resource: "x"}, {Permission: "a:*", Resource: "*"}, {Permission: "*", Resource: "*", Condition: "{}"}} {
+		if Of(g).HasEverything() {
+			t.Errorf("%v has everything", g)
+		}
+	}
 	if got := (Grant{Permission: "a:B", Resource: "x"}).String(); got != "a:B on x" {
 		t.Errorf("got %q", got)
 	}

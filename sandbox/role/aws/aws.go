@@ -17,11 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -38,6 +35,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/role/aws/endpoint"
 	"github.com/whittle-iam/whittle/sandbox/role/aws/owned"
 	"github.com/whittle-iam/whittle/sandbox/role/guard"
+	"github.com/whittle-iam/whittle/sandbox/role/pool"
 )
 
 // The kinds of objects that [Config].Announce is told of.
@@ -60,9 +58,8 @@ type Config struct {
 	Prefix string
 	// RunID becomes a tag and the name of the sessions.
 	RunID string
-	// Announce is called before an object is made, with its ARN, so that it is
-	// on disk before it is in the cloud. Its error stops the making. May be nil.
-	Announce func(kind, id string) error
+	// Announce is told of each object, by its ARN, before it is made. May be nil.
+	Announce pool.Announce
 	// Poll says how to wait for IAM, which is eventually consistent.
 	Poll Poll
 	// Attachments is how many managed policies a role may have attached; 0
@@ -81,8 +78,7 @@ type Pool struct {
 	trusted string // the principal that may assume the roles
 	server  endpoint.Server
 
-	mu      sync.Mutex
-	members map[string]*member
+	members pool.Members[member]
 }
 
 var (
@@ -92,8 +88,6 @@ var (
 
 // member is one identity of the pool.
 type member struct {
-	mu          sync.Mutex // held while the identity is made
-	ready       bool
 	arn         string
 	role        *role
 	credentials *credentials
@@ -142,7 +136,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 		}
 	}
 	p := &Pool{
-		cfg: cfg, sts: sts.NewFromConfig(cfg.SDK), server: endpoint.Server{Log: cfg.Log}, members: map[string]*member{},
+		cfg: cfg, sts: sts.NewFromConfig(cfg.SDK), server: endpoint.Server{Log: cfg.Log},
 		own: owned.Account{IAM: iam.NewFromConfig(cfg.SDK), Stack: cfg.Stack, Run: cfg.RunID, Announce: cfg.Announce},
 	}
 
@@ -221,26 +215,14 @@ func (p *Pool) trustee(ctx context.Context) (string, error) {
 // it can be assumed. A role of that name without Whittle's tags, or of another
 // stack, is a [ForeignError].
 func (p *Pool) Acquire(ctx context.Context, name string) (harness.Identity, error) {
-	p.mu.Lock()
-	m := p.members[name]
-	if m == nil {
-		m = &member{}
-		p.members[name] = m
-	}
-	p.mu.Unlock()
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.ready {
-		if err := p.make(ctx, name, m); err != nil {
-			return harness.Identity{}, fmt.Errorf("identity %s: %w", name, err)
-		}
-		m.ready = true
+	m, err := p.members.Acquire(name, func(hold func(member)) error { return p.make(ctx, name, hold) })
+	if err != nil {
+		return harness.Identity{}, err
 	}
 	return harness.Identity{Name: name, Principal: m.arn, Role: m.role, Credentials: m.credentials}, nil
 }
 
-func (p *Pool) make(ctx context.Context, name string, m *member) error {
+func (p *Pool) make(ctx context.Context, name string, hold func(member)) error {
 	roleName := p.roleName(name)
 	arn, err := p.ensureRole(ctx, roleName, name)
 	if err != nil {
@@ -250,11 +232,8 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock() // Release reads them
-	m.arn, m.credentials = arn, creds
 	held := p.content(roleName, name)
-	m.role = &role{held, canary.Settler{Role: roleName, Put: held.Put, SDK: p.asCanary(creds), Poll: p.cfg.Poll, Log: p.cfg.Log}}
-	p.mu.Unlock()
+	hold(member{arn, &role{held, canary.Settler{Role: roleName, Put: held.Put, SDK: p.asCanary(creds), Poll: p.cfg.Poll, Log: p.cfg.Log}}, creds})
 	return creds.await(ctx)
 }
 
@@ -287,7 +266,7 @@ func (p *Pool) ensureRole(ctx context.Context, roleName, identity string) (strin
 
 	got, err := p.own.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: &roleName})
 	if owned.IsMissing(err) {
-		if err := p.own.Declare(KindRole, p.own.ARN("role", roleName)); err != nil {
+		if err := p.own.Announce.Tell(KindRole, p.own.ARN("role", roleName)); err != nil {
 			return "", err
 		}
 		made, err := p.own.IAM.CreateRole(ctx, &iam.CreateRoleInput{
@@ -332,23 +311,13 @@ func (p *Pool) ensureRole(ctx context.Context, roleName, identity string) (strin
 // credentials server. It goes on past errors and joins them; with a context
 // that has ended nothing can be emptied, so after an interrupt give it another.
 func (p *Pool) Release(ctx context.Context) error {
-	p.mu.Lock()
-	roles := map[string]*role{}
-	for name, m := range p.members {
-		if m.role != nil {
-			roles[name] = m.role
+	err := p.members.Release(func(m member) error {
+		if err := m.role.Put(ctx, grant.Set{}); !owned.IsMissing(err) { // one that is gone holds nothing
+			return err
 		}
-	}
-	p.members = map[string]*member{}
-	p.mu.Unlock()
-
-	var all []error
-	for _, name := range slices.Sorted(maps.Keys(roles)) {
-		if err := roles[name].Put(ctx, grant.Set{}); err != nil && !owned.IsMissing(err) { // one that is gone holds nothing
-			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
-		}
-	}
-	return errors.Join(append(all, p.server.Close())...)
+		return nil
+	})
+	return errors.Join(err, p.server.Close())
 }
 
 // sameDocument compares a document as IAM returns it, URL-encoded, with d.

@@ -10,15 +10,12 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/role/aws/owned"
+	"github.com/whittle-iam/whittle/sandbox/role/pool"
 )
 
-// Report is what [Clean] did, in ARNs.
-type Report struct {
-	// Emptied are the roles that hold nothing now and are still there.
-	Emptied []string
-	// Deleted are the roles and policies that are gone.
-	Deleted []string
-}
+// Report is what [Clean] did, in ARNs: the roles that hold nothing now, and the roles
+// and policies that are gone.
+type Report = pool.Report
 
 // Clean empties every role of the stack (by its tags), whichever run made it,
 // and deletes the managed policies that belonged to them. With purge it deletes

@@ -15,11 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -29,8 +26,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
 
 	"github.com/whittle-iam/whittle/harness"
-	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/role/guard"
+	"github.com/whittle-iam/whittle/sandbox/role/pool"
 	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
@@ -55,9 +52,8 @@ type Config struct {
 	Stack string
 	// RunID is written into the description of what is made.
 	RunID string
-	// Announce is called before an object is made, with its name, so that it is
-	// on disk before it is in the cloud. Its error stops the making. May be nil.
-	Announce func(kind, id string) error
+	// Announce is told of each object before it is made. May be nil.
+	Announce pool.Announce
 	// Poll says how to wait for what is eventually consistent.
 	Poll Poll
 	// Log may be nil.
@@ -84,8 +80,7 @@ type Pool struct {
 	graph       runtime.Pipeline
 	manager     runtime.Pipeline
 
-	mu      sync.Mutex
-	members map[string]*member
+	members pool.Members[member]
 
 	actions actions
 }
@@ -97,8 +92,6 @@ var (
 
 // member is one identity of the pool.
 type member struct {
-	mu          sync.Mutex // held while the identity is made
-	ready       bool
 	role        *role
 	credentials *Credentials
 }
@@ -120,7 +113,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 		cfg.HTTP = &http.Client{}
 	}
 	cfg.Poll = cfg.Poll.Or(usual)
-	p := &Pool{cfg: cfg, members: map[string]*member{}, options: azcore.ClientOptions{Transport: cfg.HTTP}}
+	p := &Pool{cfg: cfg, options: azcore.ClientOptions{Transport: cfg.HTTP}}
 	options := &arm.ClientOptions{ClientOptions: p.options, DisableRPRegistration: true}
 	var err [3]error
 	p.definitions, err[0] = armauthorization.NewRoleDefinitionsClient(cfg.Credential, options)
@@ -166,40 +159,18 @@ func (p *Pool) Makes(identity string) []string {
 
 func (p *Pool) scope() string { return "/subscriptions/" + p.cfg.Subscription }
 
-func (p *Pool) announce(kind, id string) error {
-	if p.cfg.Announce == nil {
-		return nil
-	}
-	if err := p.cfg.Announce(kind, id); err != nil {
-		return fmt.Errorf("announce %s: %w", id, err)
-	}
-	return nil
-}
-
 // Acquire gets or makes the application and the service principal of the
 // identity called name, gives it a secret of this run, and waits until it gets a
 // token for it. What its roles last held it holds.
 func (p *Pool) Acquire(ctx context.Context, name string) (harness.Identity, error) {
-	p.mu.Lock()
-	m := p.members[name]
-	if m == nil {
-		m = &member{}
-		p.members[name] = m
-	}
-	p.mu.Unlock()
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.ready {
-		if err := p.make(ctx, name, m); err != nil {
-			return harness.Identity{}, fmt.Errorf("identity %s: %w", name, err)
-		}
-		m.ready = true
+	m, err := p.members.Acquire(name, func(hold func(member)) error { return p.make(ctx, name, hold) })
+	if err != nil {
+		return harness.Identity{}, err
 	}
 	return harness.Identity{Name: name, Principal: m.role.principal, Role: m.role, Credentials: m.credentials}, nil
 }
 
-func (p *Pool) make(ctx context.Context, name string, m *member) error {
+func (p *Pool) make(ctx context.Context, name string, hold func(member)) error {
 	app, err := p.ensureApplication(ctx, name)
 	if err != nil {
 		return err
@@ -220,10 +191,8 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock() // Release reads them
-	m.role, m.credentials = r, c
-	p.mu.Unlock()
 	r.as = c
+	hold(member{r, c})
 	return c.await(ctx)
 }
 
@@ -231,31 +200,12 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 // made, and their secrets. It goes on past errors and joins them; with a context
 // that has ended nothing can be done, so after an interrupt give it another.
 func (p *Pool) Release(ctx context.Context) error {
-	p.mu.Lock()
-	members := map[string]*member{}
-	for name, m := range p.members {
-		if m.role != nil {
-			members[name] = m
-		}
-	}
-	p.members = map[string]*member{}
-	p.mu.Unlock()
-
-	var all []error
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		m := members[name]
-		if err := m.role.empty(ctx); err != nil {
-			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
-		}
-		if err := p.removePassword(ctx, m.credentials.app, m.credentials.key); err != nil {
-			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
-		}
-	}
-	return errors.Join(all...)
+	return p.members.Release(func(m member) error {
+		return m.role.empty(ctx)
+	}, func(m member) error {
+		return p.removePassword(ctx, m.credentials.app, m.credentials.key)
+	})
 }
-
-// everything tells whether a set is the administrator's.
-func everything(s grant.Set) bool { return s.Has(grant.Grant{Permission: "*", Resource: "*"}) }
 
 func sameID(a, b string) bool {
 	return strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/"))

@@ -8,16 +8,13 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
+
+	"github.com/whittle-iam/whittle/sandbox/role/pool"
 )
 
-// Report is what [Clean] did, by names.
-type Report struct {
-	// Emptied are the applications and roles that are still there, and of which
-	// nobody holds anything any more.
-	Emptied []string
-	// Deleted are those that are gone.
-	Deleted []string
-}
+// Report is what [Clean] did, by names: the applications and roles of which nobody
+// holds anything any more, and those that are gone.
+type Report = pool.Report
 
 // Clean takes away all assignments that Whittle made to the stack's identities, and
 // the secrets that it made for them, whichever run it was. With purge it deletes the roles and the applications as
@@ -50,7 +47,7 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 				err = p.explain("delete application "+a.Name, "Graph's Application.ReadWrite.OwnedBy", err)
 			}
 		}
-		done.note("application "+a.Name, purge, err)
+		done.Note("application "+a.Name, purge, err)
 		all = append(all, err)
 	}
 	roles, err := p.roles(ctx)
@@ -62,20 +59,10 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 				err = p.explain("delete role "+guid, "Microsoft.Authorization/roleDefinitions/delete", err)
 			}
 		}
-		done.note("role "+guid, purge, err)
+		done.Note("role "+guid, purge, err)
 		all = append(all, err)
 	}
 	return done, errors.Join(all...)
-}
-
-func (r *Report) note(name string, deleted bool, err error) {
-	switch {
-	case err != nil:
-	case deleted:
-		r.Deleted = append(r.Deleted, name)
-	default:
-		r.Emptied = append(r.Emptied, name)
-	}
 }
 
 // roles finds the stack's custom roles.

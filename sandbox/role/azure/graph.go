@@ -103,7 +103,7 @@ func (p *Pool) ensureApplication(ctx context.Context, identity string) (applicat
 			return a, nil
 		}
 	}
-	if err := p.announce(KindApplication, name); err != nil {
+	if err := p.cfg.Announce.Tell(KindApplication, name); err != nil {
 		return application{}, err
 	}
 	var made application

@@ -125,7 +125,7 @@ func (r *role) Put(ctx context.Context, s grant.Set) error {
 			return r.ended(ctx, err)
 		}
 	}
-	if want := everything(s); want != r.admin || want != admin {
+	if want := s.HasEverything(); want != r.admin || want != admin {
 		for _, a := range administrators {
 			if want {
 				err = r.assign(ctx, r.pool.scope(), a)
@@ -183,7 +183,7 @@ func (r *role) claim(ctx context.Context, scope, guid string) error {
 	got, err := r.pool.definitions.Get(ctx, r.pool.scope(), guid, nil)
 	switch {
 	case status(err) == http.StatusNotFound:
-		return r.pool.announce(KindRole, guid)
+		return r.pool.cfg.Announce.Tell(KindRole, guid)
 	case err != nil:
 		return r.pool.explain("read role "+guid, "Microsoft.Authorization/roleDefinitions/read", err)
 	}
@@ -208,7 +208,7 @@ func pointers(list []string) []*string {
 // everywhere at once.
 func (r *role) assign(ctx context.Context, scope, guid string) error {
 	name := assignment(r.principal, scope, guid)
-	if err := r.pool.announce(KindAssignment, scope+" "+name); err != nil {
+	if err := r.pool.cfg.Announce.Tell(KindAssignment, scope+" "+name); err != nil {
 		return err
 	}
 	err := backoff.Retry(func() error {

@@ -7,16 +7,13 @@ import (
 	"slices"
 
 	"google.golang.org/api/iam/v1"
+
+	"github.com/whittle-iam/whittle/sandbox/role/pool"
 )
 
-// Report is what [Clean] did, by names.
-type Report struct {
-	// Emptied are the accounts that are bound to nothing now, and roles that hold
-	// nothing, and are still there.
-	Emptied []string
-	// Deleted are the accounts and roles that are gone.
-	Deleted []string
-}
+// Report is what [Clean] did, by names: the accounts that are bound to nothing now and
+// the roles that hold nothing, and those of both that are gone.
+type Report = pool.Report
 
 // Clean takes all bindings of the stack's accounts away and empties its roles
 // (by their marks), whichever run made them. With purge it deletes both; a
@@ -58,7 +55,7 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 				err = p.explain("delete role "+name, "iam.roles.delete", err)
 			}
 		}
-		done.note(name, purge && err == nil, err)
+		done.Note(name, purge && err == nil, err)
 		all = append(all, err)
 	}
 	for _, a := range accounts {
@@ -68,20 +65,10 @@ func Clean(ctx context.Context, cfg Config, purge bool) (Report, error) {
 				err = p.explain("delete service account "+a.Email, "iam.serviceAccounts.delete", err)
 			}
 		}
-		done.note(a.Name, purge && err == nil, nil)
+		done.Note(a.Name, purge && err == nil, nil)
 		all = append(all, err)
 	}
 	return done, errors.Join(all...)
-}
-
-func (r *Report) note(name string, deleted bool, err error) {
-	switch {
-	case err != nil:
-	case deleted:
-		r.Deleted = append(r.Deleted, name)
-	default:
-		r.Emptied = append(r.Emptied, name)
-	}
 }
 
 // accounts finds the stack's service accounts.

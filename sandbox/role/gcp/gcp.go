@@ -15,9 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,8 +28,8 @@ import (
 	"google.golang.org/api/option"
 
 	"github.com/whittle-iam/whittle/harness"
-	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/role/guard"
+	"github.com/whittle-iam/whittle/sandbox/role/pool"
 	"github.com/whittle-iam/whittle/sandbox/role/settle"
 )
 
@@ -64,9 +62,8 @@ type Config struct {
 	Files string
 	// RunID is written into the description of what is made.
 	RunID string
-	// Announce is called before an object is made, with its name, so that it is
-	// on disk before it is in the cloud. Its error stops the making. May be nil.
-	Announce func(kind, id string) error
+	// Announce is told of each object before it is made. May be nil.
+	Announce pool.Announce
 	// Poll says how to wait for IAM, which is eventually consistent.
 	Poll Poll
 	// Log may be nil.
@@ -93,16 +90,13 @@ type Pool struct {
 
 	policy sync.Mutex // one change of the project's policy at a time
 
-	mu      sync.Mutex
-	members map[string]*member
+	members pool.Members[member]
 }
 
 var _ harness.Pool = (*Pool)(nil)
 
 // member is one identity of the pool.
 type member struct {
-	mu          sync.Mutex // held while the identity is made
-	ready       bool
 	email       string
 	role        *role
 	credentials *Credentials
@@ -126,7 +120,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 		cfg.Plain = &http.Client{}
 	}
 	cfg.Poll = cfg.Poll.Or(usual)
-	p := &Pool{cfg: cfg, members: map[string]*member{}}
+	p := &Pool{cfg: cfg}
 	client := option.WithHTTPClient(cfg.HTTP)
 	var err [4]error
 	var who *oauth2.Service
@@ -181,41 +175,19 @@ func (p *Pool) email(account string) string {
 	return account + "@" + p.cfg.Project + ".iam.gserviceaccount.com"
 }
 
-func (p *Pool) announce(kind, id string) error {
-	if p.cfg.Announce == nil {
-		return nil
-	}
-	if err := p.cfg.Announce(kind, id); err != nil {
-		return fmt.Errorf("announce %s: %w", id, err)
-	}
-	return nil
-}
-
 // Acquire gets or makes the service account and the custom role of the identity
 // called name, binds one to the other on the project, and waits until a token
 // of the account can be made. An account or role of that name without Whittle's
 // mark, or of another stack, is a [ForeignError].
 func (p *Pool) Acquire(ctx context.Context, name string) (harness.Identity, error) {
-	p.mu.Lock()
-	m := p.members[name]
-	if m == nil {
-		m = &member{}
-		p.members[name] = m
-	}
-	p.mu.Unlock()
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.ready {
-		if err := p.make(ctx, name, m); err != nil {
-			return harness.Identity{}, fmt.Errorf("identity %s: %w", name, err)
-		}
-		m.ready = true
+	m, err := p.members.Acquire(name, func(hold func(member)) error { return p.make(ctx, name, hold) })
+	if err != nil {
+		return harness.Identity{}, err
 	}
 	return harness.Identity{Name: name, Principal: "serviceAccount:" + m.email, Role: m.role, Credentials: m.credentials}, nil
 }
 
-func (p *Pool) make(ctx context.Context, name string, m *member) error {
+func (p *Pool) make(ctx context.Context, name string, hold func(member)) error {
 	email, err := p.ensureAccount(ctx, name)
 	if err != nil {
 		return err
@@ -231,11 +203,9 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 	}
 	r := &role{pool: p, name: id, identity: name, member: "serviceAccount:" + email, bound: left}
 	c := newCredentials(p, name, email)
-	p.mu.Lock() // Release reads them
-	m.email, m.role, m.credentials = email, r, c
-	p.mu.Unlock()
 	r.as = c
-	if err := p.announce(KindBinding, id+" "+r.member); err != nil {
+	hold(member{email, r, c})
+	if err := p.cfg.Announce.Tell(KindBinding, id+" "+r.member); err != nil {
 		return err
 	}
 	if err := p.rebind(ctx, func(b *bindings) {
@@ -251,32 +221,18 @@ func (p *Pool) make(ctx context.Context, name string, m *member) error {
 // away. It goes on past errors and joins them; with a context that has ended
 // nothing can be done, so after an interrupt give it another.
 func (p *Pool) Release(ctx context.Context) error {
-	p.mu.Lock()
-	roles := map[string]*role{}
-	for name, m := range p.members {
-		if m.role != nil {
-			roles[name] = m.role
-		}
-	}
-	p.members = map[string]*member{}
-	p.mu.Unlock()
-
-	var all []error
 	var members []string
-	for _, name := range slices.Sorted(maps.Keys(roles)) {
-		members = append(members, roles[name].member)
-		if err := roles[name].unbind(ctx); err != nil {
-			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
+	err := p.members.Release(func(m member) error {
+		members = append(members, m.role.member)
+		return m.role.unbind(ctx)
+	}, func(m member) error {
+		if err := m.role.fill(ctx, nil); !isMissing(err) { // one that is gone holds nothing
+			return err
 		}
-		if err := roles[name].fill(ctx, nil); err != nil && !isMissing(err) { // one that is gone holds nothing
-			all = append(all, fmt.Errorf("identity %s: release: %w", name, err))
-		}
-	}
+		return nil
+	})
 	if len(members) > 0 {
-		all = append(all, p.rebind(ctx, func(b *bindings) { b.remove(members...) }))
+		err = errors.Join(err, p.rebind(ctx, func(b *bindings) { b.remove(members...) }))
 	}
-	return errors.Join(all...)
+	return err
 }
-
-// everything tells whether a set is the administrator's.
-func everything(s grant.Set) bool { return s.Has(grant.Grant{Permission: "*", Resource: "*"}) }

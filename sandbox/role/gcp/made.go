@@ -73,7 +73,7 @@ func (p *Pool) ensureAccount(ctx context.Context, identity string) (string, erro
 	name := p.parent() + "/serviceAccounts/" + email
 	got, err := p.iam.Projects.ServiceAccounts.Get(name).Context(ctx).Do()
 	if isMissing(err) {
-		if err := p.announce(KindAccount, name); err != nil {
+		if err := p.cfg.Announce.Tell(KindAccount, name); err != nil {
 			return "", err
 		}
 		got, err = p.iam.Projects.ServiceAccounts.Create(p.parent(), &iam.CreateServiceAccountRequest{AccountId: id, ServiceAccount: &iam.ServiceAccount{
@@ -104,7 +104,7 @@ func (p *Pool) ensureRole(ctx context.Context, id string, of owner) (string, err
 	name := p.parent() + "/roles/" + id
 	got, err := p.iam.Projects.Roles.Get(name).Context(ctx).Do()
 	if isMissing(err) {
-		if err := p.announce(KindRole, name); err != nil {
+		if err := p.cfg.Announce.Tell(KindRole, name); err != nil {
 			return "", err
 		}
 		got, err = p.iam.Projects.Roles.Create(p.parent(), &iam.CreateRoleRequest{RoleId: id, Role: &iam.Role{

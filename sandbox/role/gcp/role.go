@@ -49,7 +49,7 @@ func (r *role) Put(ctx context.Context, s grant.Set) error {
 	if err := r.fill(ctx, permissions); err != nil {
 		return err
 	}
-	if all := everything(s); len(parts)+len(r.bound) > 0 || all != r.owner {
+	if all := s.HasEverything(); len(parts)+len(r.bound) > 0 || all != r.owner {
 		return r.putParts(ctx, parts, all)
 	}
 	return nil

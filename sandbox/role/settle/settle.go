@@ -79,7 +79,7 @@ type Settler struct {
 // service may still go by an older answer of its own for a while.
 func (r Settler) Settle(ctx context.Context, s grant.Set) error {
 	i := slices.IndexFunc(r.Canaries, func(c string) bool { return !slices.Contains(s.Permissions(), c) })
-	if i < 0 || s.Has(grant.Grant{Permission: "*", Resource: "*"}) {
+	if i < 0 || s.HasEverything() {
 		if err := r.show(ctx, grant.Set{}, r.Canaries[0], false); err != nil {
 			return err
 		}

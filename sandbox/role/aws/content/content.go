@@ -267,7 +267,7 @@ func (r *Role) putManaged(ctx context.Context, i int, s, have grant.Set, listed 
 
 func (r *Role) createPolicy(ctx context.Context, i int, document string) error {
 	arn := r.policyARN(i)
-	if err := r.o.Account.Declare(owned.KindPolicy, arn); err != nil {
+	if err := r.o.Account.Announce.Tell(owned.KindPolicy, arn); err != nil {
 		return err
 	}
 	_, err := r.o.Account.IAM.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: awssdk.String(r.policyName(i)), Path: awssdk.String(owned.Path),

@@ -12,6 +12,8 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/whittle-iam/whittle/sandbox/role/pool"
 )
 
 // Path keeps what Whittle makes apart: an operator's own policy can be bounded
@@ -41,19 +43,8 @@ type Account struct {
 	Operator  string // the operator's ARN, as STS has it
 	// Stack and Run become tags.
 	Stack, Run string
-	// Announce is called before an object is made. May be nil.
-	Announce func(kind, id string) error
-}
-
-// Declare announces an object that is about to be made.
-func (a *Account) Declare(kind, id string) error {
-	if a.Announce == nil {
-		return nil
-	}
-	if err := a.Announce(kind, id); err != nil {
-		return fmt.Errorf("announce %s: %w", id, err)
-	}
-	return nil
+	// Announce is told of each object, by its ARN, before it is made. May be nil.
+	Announce pool.Announce
 }
 
 // ARN names a "role" or "policy" of Whittle's.
