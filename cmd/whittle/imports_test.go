@@ -149,9 +149,12 @@ var mayImport = map[string][]string{
 		"sandbox/intercept", "sandbox/proc", "sandbox/step/terraform", "sandbox/step/packer", "sandbox/step/command",
 	},
 	// What is not the lifecycle's, for a verification to be refused.
-	"sandbox/decoy":        {"harness", "harness/grant", "parsers", "parsers/refusal"},
-	"sandbox/decoy/google": {"harness", "harness/grant", "parsers", "parsers/refusal"},
-	"sandbox/decoy/azure":  {"harness", "harness/grant", "parsers", "parsers/refusal"},
+	"sandbox/decoy":        {"harness", "harness/grant", "parsers", "parsers/refusal", "sandbox/decoy/ask"},
+	"sandbox/decoy/google": {"harness", "harness/grant", "parsers", "parsers/refusal", "sandbox/decoy/ask"},
+	"sandbox/decoy/azure":  {"harness", "harness/grant", "parsers", "parsers/refusal", "sandbox/decoy/ask"},
+	"sandbox/decoy/ask":    {"parsers/refusal"},
+	// What decoys must show on every cloud; only tests use it.
+	"sandbox/decoy/decoytest": {"harness"},
 	// Whether a place may be probed: a decision about what a cloud says of it.
 	"sandbox/role/guard": {},
 	// What the pools of all clouds have alike: who is in them, what was announced.
@@ -180,18 +183,20 @@ var mayImport = map[string][]string{
 	// The simulated cloud. What its gate lets through comes from tables of its
 	// own, which see nothing of what Whittle knows (harness/catalog, parsers),
 	// and which nobody else sees: else the test would mark its own work.
-	"sandbox/embedded":             {"sandbox/embedded/..."},
-	"sandbox/embedded/ledger":      {}, // what an operator is told at the end
-	"sandbox/embedded/propagation": {}, // which view is in force
-	"sandbox/embedded/trace":       {}, // what a gate tells of each request
-	"sandbox/embedded/auditlog":    {"sandbox/embedded/trace"},
-	"sandbox/embedded/aws":         {"harness/policy/evaluate", "sandbox/embedded/aws/...", "sandbox/embedded/auditlog", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
-	"sandbox/embedded/aws/account": {"harness/policy", "harness/policy/evaluate"},
-	"sandbox/embedded/aws/facts":   {"harness/policy", "sandbox/embedded/aws/..."},
-	"sandbox/embedded/aws/sts":     {"harness/policy", "sandbox/embedded/aws/..."},
-	"sandbox/embedded/aws/moto":    {},
-	"sandbox/embedded/aws/sigv4":   {},
-	"sandbox/embedded/aws/wire":    {},
+	"sandbox/embedded": {"sandbox/embedded/..."},
+	// What the tests against an embedded cloud share.
+	"sandbox/embedded/embeddedtest": {"sandbox/embedded/ledger"},
+	"sandbox/embedded/ledger":       {}, // what an operator is told at the end
+	"sandbox/embedded/propagation":  {}, // which view is in force
+	"sandbox/embedded/trace":        {}, // what a gate tells of each request
+	"sandbox/embedded/auditlog":     {"sandbox/embedded/trace"},
+	"sandbox/embedded/aws":          {"harness/policy/evaluate", "sandbox/embedded/aws/...", "sandbox/embedded/auditlog", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
+	"sandbox/embedded/aws/account":  {"harness/policy", "harness/policy/evaluate"},
+	"sandbox/embedded/aws/facts":    {"harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/sts":      {"harness/policy", "sandbox/embedded/aws/..."},
+	"sandbox/embedded/aws/moto":     {},
+	"sandbox/embedded/aws/sigv4":    {},
+	"sandbox/embedded/aws/wire":     {},
 	// The tables themselves.
 	"sandbox/embedded/aws/rules":        {"sandbox/embedded/aws/rules/..."},
 	"sandbox/embedded/aws/rules/rows":   {"sandbox/embedded/aws/rules/..."},

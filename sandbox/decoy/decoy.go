@@ -10,14 +10,11 @@
 package decoy
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -33,6 +30,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/sandbox/decoy/ask"
 )
 
 // AWS are the decoys of an account. It implements [harness.Decoys].
@@ -100,9 +98,7 @@ func (a *AWS) variants(k *kind) []variant {
 }
 
 func (a *AWS) make(ctx context.Context, k *kind, v variant) error {
-	var random [4]byte
-	_, _ = rand.Read(random[:]) // never fails: see its documentation
-	d := decoy{kind: k, name: "whittle-decoy-" + hex.EncodeToString(random[:]), tagged: v.say}
+	d := decoy{kind: k, name: ask.Name("whittle-decoy-", 4), tagged: v.say}
 	var in decoy
 	if k.in != "" {
 		holds := func(p decoy) bool { return p.kind.service+" "+p.kind.name == k.in }
@@ -120,16 +116,16 @@ func (a *AWS) make(ctx context.Context, k *kind, v variant) error {
 	if k.service == "s3" && a.SDK.Region != "us-east-1" {
 		q.body = []byte(`<CreateBucketConfiguration><LocationConstraint>` + a.SDK.Region + `</LocationConstraint></CreateBucketConfiguration>`)
 	}
-	status, body, err := a.send(ctx, a.SDK.Credentials, q)
-	if err == nil && status >= 300 {
-		err = fmt.Errorf("status %d: %.200s", status, body)
+	reply, err := a.send(ctx, a.SDK.Credentials, q)
+	if err == nil {
+		err = reply.OK()
 	}
 	if err != nil {
 		return fmt.Errorf("decoys: make a %s %s as the operator: %w", k.service, k.name, err)
 	}
 	d.id = d.name
 	if k.id != nil {
-		m := k.id.FindSubmatch(body)
+		m := k.id.FindSubmatch(reply.Body)
 		if m == nil {
 			return fmt.Errorf("decoys: make a %s %s: the reply names none", k.service, k.name)
 		}
@@ -182,15 +178,15 @@ func (a *AWS) Try(ctx context.Context, id harness.Identity, s grant.Set) ([]harn
 func (a *AWS) try(ctx context.Context, as aws.CredentialsProvider, d decoy, try attempt) (t harness.Trial, shows bool, err error) {
 	t = harness.Trial{Permission: try.permission, Resource: d.arn, Decoy: d.kind.name + ", " + d.tagged}
 	q := try.request(d.id, d.arn)
-	status, body, err := a.send(ctx, as, q)
+	reply, err := a.send(ctx, as, q)
 	switch {
 	case err != nil:
 		return t, false, err
-	case status >= 500:
-		return t, false, fmt.Errorf("status %d: %.200s", status, body)
+	case reply.Status >= 500:
+		return t, false, reply.Failure()
 	}
 	x := q.exchange(a.SDK.Region)
-	x.Status, x.ReplyBody, x.Reply = status, body, http.Header{"Content-Type": {q.replies}}
+	x.Status, x.ReplyBody, x.Reply = reply.Status, reply.Body, http.Header{"Content-Type": {q.replies}}
 	denials, err := parsers.FromExchange(x)
 	t.Allowed = true // what no parser reads as a refusal passed authorization, whatever it failed of
 	for _, no := range denials {
@@ -260,24 +256,17 @@ func (q request) verb() string {
 	return q.method
 }
 
-// sendTimeout bounds one request.
-const sendTimeout = time.Minute
+// send signs a request and gives the reply.
+func (a *AWS) send(ctx context.Context, as aws.CredentialsProvider, q request) (ask.Reply, error) {
+	return ask.Send(ctx, a.SDK.HTTPClient, q.exchange(a.SDK.Region), func(r *http.Request) error { return a.sign(r, as, q) })
+}
 
-// send signs a request and gives the reply's status and body.
-func (a *AWS) send(ctx context.Context, as aws.CredentialsProvider, q request) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	creds, err := as.Retrieve(ctx)
+func (a *AWS) sign(r *http.Request, as aws.CredentialsProvider, q request) error {
+	creds, err := as.Retrieve(r.Context())
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
-	payload := q.encoded()
-	r, err := http.NewRequestWithContext(ctx, q.verb(), q.url(a.SDK.Region).String(), bytes.NewReader(payload))
-	if err != nil {
-		return 0, nil, err
-	}
-	r.Header = q.headers()
-	sum := sha256.Sum256(payload)
+	sum := sha256.Sum256(q.encoded())
 	digest := hex.EncodeToString(sum[:])
 	r.Header.Set("X-Amz-Content-Sha256", digest)
 	region := a.SDK.Region
@@ -289,16 +278,7 @@ func (a *AWS) send(ctx context.Context, as aws.CredentialsProvider, q request) (
 		service = q.signs
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
-	if err := signer.SignHTTP(ctx, creds, r, digest, service, region, time.Now()); err != nil {
-		return 0, nil, err
-	}
-	reply, err := a.SDK.HTTPClient.Do(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer reply.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(reply.Body, 1<<20))
-	return reply.StatusCode, body, err
+	return signer.SignHTTP(r.Context(), creds, r, digest, service, region, time.Now())
 }
 
 // heldBy tells whether a set holds something on resources of the type.

@@ -3,7 +3,6 @@ package azure
 import (
 	"bytes"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -16,24 +15,9 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
 	sandbox "github.com/whittle-iam/whittle/sandbox/embedded/azure"
+	"github.com/whittle-iam/whittle/sandbox/embedded/embeddedtest"
 	roleazure "github.com/whittle-iam/whittle/sandbox/role/azure"
 )
-
-// way leads every request to the gate.
-type way struct{ gate http.Handler }
-
-func (t way) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	r = r.Clone(r.Context())
-	r.Host = r.URL.Host
-	rec := httptest.NewRecorder()
-	t.gate.ServeHTTP(rec, r)
-	reply := rec.Result()
-	reply.Request = r
-	return reply, nil
-}
 
 // What a probe identity writes stands in the Activity Log with the assignment that let
 // it, a refusal without, reads not at all; what a service does in its name is told from
@@ -45,7 +29,7 @@ func TestRead(t *testing.T) {
 	}
 	subscription, tenant := g.Place()
 	id, secret := g.Operator()
-	client := &http.Client{Transport: way{g}}
+	client := &http.Client{Transport: embeddedtest.Way{Gate: g}}
 	credential, err := azidentity.NewClientSecretCredential(tenant, id, secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: client}})
 	if err != nil {
 		t.Fatal(err)

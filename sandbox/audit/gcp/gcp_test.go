@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/sandbox/embedded/auditlog"
+	"github.com/whittle-iam/whittle/sandbox/embedded/embeddedtest"
 	sandbox "github.com/whittle-iam/whittle/sandbox/embedded/gcp"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
 )
@@ -34,15 +34,7 @@ func (t to) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	r.Host = r.URL.Host
-	rec := httptest.NewRecorder()
-	t.gate.ServeHTTP(rec, r)
-	reply := rec.Result()
-	reply.Request = r
-	return reply, nil
+	return embeddedtest.Way{Gate: t.gate}.RoundTrip(r)
 }
 
 // What a probe identity does on the sandbox stands in its audit log, as Google's own

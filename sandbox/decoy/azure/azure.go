@@ -9,21 +9,18 @@ package azure
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/sandbox/decoy/ask"
 )
 
 // Decoys are those of a subscription. It implements [harness.Decoys] and
@@ -79,21 +76,12 @@ func (d *Decoys) Plant(ctx context.Context, sets []grant.Set) error {
 }
 
 // fresh is a name that storage accounts, vaults and registries can have too.
-func fresh() string {
-	var random [5]byte
-	_, _ = rand.Read(random[:]) // never fails: see its documentation
-	return "whittledecoy" + hex.EncodeToString(random[:])
-}
+func fresh() string { return ask.Name("whittledecoy", 5) }
 
 func (d *Decoys) make(ctx context.Context, what string, q request, one decoy, group string) error {
-	x := d.exchange(q, one.name, group)
-	token, err := d.Operator(ctx, x.URL.Hostname())
+	reply, err := d.asOperator(ctx, d.exchange(q, one.name, group))
 	if err == nil {
-		var status int
-		var reply []byte
-		if status, _, reply, err = d.send(ctx, token, x); err == nil && status >= 300 {
-			err = fmt.Errorf("status %d: %.200s", status, reply)
-		}
+		err = reply.OK()
 	}
 	if err != nil {
 		return fmt.Errorf("decoys: make a %s as the operator: %w", what, err)
@@ -101,19 +89,22 @@ func (d *Decoys) make(ctx context.Context, what string, q request, one decoy, gr
 	return nil
 }
 
+func (d *Decoys) asOperator(ctx context.Context, x refusal.Exchange) (ask.Reply, error) {
+	token, err := d.Operator(ctx, x.URL.Hostname())
+	if err != nil {
+		return ask.Reply{}, err
+	}
+	return d.send(ctx, token, x)
+}
+
 // Uproot takes the resource group away with all that is in it.
 func (d *Decoys) Uproot(ctx context.Context) error {
 	if d.name == "" {
 		return nil
 	}
-	x := d.exchange(request{http.MethodDelete, group, ""}, "", d.name)
-	token, err := d.Operator(ctx, x.URL.Hostname())
-	if err == nil {
-		var status int
-		var reply []byte
-		if status, _, reply, err = d.send(ctx, token, x); err == nil && status >= 300 && status != http.StatusNotFound {
-			err = fmt.Errorf("status %d: %.200s", status, reply)
-		}
+	reply, err := d.asOperator(ctx, d.exchange(request{http.MethodDelete, group, ""}, "", d.name))
+	if err == nil && reply.Status != http.StatusNotFound {
+		err = reply.OK()
 	}
 	if err != nil {
 		return fmt.Errorf("decoys: delete resource group %s, which is the decoys' alone: %w", d.name, err)
@@ -172,14 +163,14 @@ func (d *Decoys) try(ctx context.Context, as bearer, one decoy, try attempt) (t 
 	if err != nil {
 		return t, false, err
 	}
-	status, header, reply, err := d.send(ctx, token, x)
+	reply, err := d.send(ctx, token, x)
 	switch {
 	case err != nil:
 		return t, false, err
-	case status >= 500 || status == http.StatusUnauthorized:
-		return t, false, fmt.Errorf("status %d: %.200s", status, reply)
+	case reply.Status >= 500 || reply.Status == http.StatusUnauthorized:
+		return t, false, reply.Failure()
 	}
-	x.Status, x.Reply, x.ReplyBody = status, header, reply
+	x.Status, x.Reply, x.ReplyBody = reply.Status, reply.Header, reply.Body
 	denials, err := parsers.FromExchange(x)
 	if err != nil {
 		return t, true, nil // what no parser reads as a refusal passed authorization
@@ -216,26 +207,9 @@ func (d *Decoys) exchange(q request, name, group string) refusal.Exchange {
 	return refusal.Exchange{Method: q.method, URL: u, Header: h, Body: []byte(d.fill(q.body, name, group))}
 }
 
-// sendTimeout bounds one request.
-const sendTimeout = time.Minute
-
-func (d *Decoys) send(ctx context.Context, token string, x refusal.Exchange) (status int, header http.Header, reply []byte, err error) {
+func (d *Decoys) send(ctx context.Context, token string, x refusal.Exchange) (ask.Reply, error) {
 	if token == "" {
-		return 0, nil, nil, errors.New("there is no token to show")
+		return ask.Reply{}, errors.New("there is no token to show")
 	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, x.Method, x.URL.String(), strings.NewReader(string(x.Body)))
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	r.Header = x.Header.Clone()
-	r.Header.Set("Authorization", "Bearer "+token)
-	got, err := d.HTTP.Do(r)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	defer got.Body.Close()
-	reply, err = io.ReadAll(io.LimitReader(got.Body, 1<<20))
-	return got.StatusCode, got.Header, reply, err
+	return ask.Send(ctx, d.HTTP, x, ask.Bearer(token))
 }

@@ -9,21 +9,18 @@ package google
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/sandbox/decoy/ask"
 )
 
 // Decoys are those of a project. It implements [harness.Decoys].
@@ -53,13 +50,11 @@ func (d *Decoys) Plant(ctx context.Context, sets []grant.Set) error {
 		if !slices.ContainsFunc(sets, k.heldBy) {
 			continue
 		}
-		var random [4]byte
-		_, _ = rand.Read(random[:]) // never fails: see its documentation
-		one := decoy{k, "whittle-decoy-" + hex.EncodeToString(random[:])}
+		one := decoy{k, ask.Name("whittle-decoy-", 4)}
 		for _, q := range k.make {
-			status, reply, err := d.send(ctx, d.HTTP, "", d.exchange(q, one.name))
-			if err == nil && status >= 300 {
-				err = fmt.Errorf("status %d: %.200s", status, reply)
+			reply, err := ask.Send(ctx, d.HTTP, d.exchange(q, one.name), nil)
+			if err == nil {
+				err = reply.OK()
 			}
 			if err != nil {
 				return fmt.Errorf("decoys: make a %s as the operator: %w", k.name, err)
@@ -115,24 +110,24 @@ func (d *Decoys) Try(ctx context.Context, id harness.Identity, s grant.Set) ([]h
 func (d *Decoys) try(ctx context.Context, token string, one decoy, try attempt) (t harness.Trial, shows bool, err error) {
 	t = harness.Trial{Permission: try.permission, Resource: d.fill(one.kind.resource, one.name), Decoy: one.kind.name, Allowed: true}
 	x := d.exchange(try.request, one.name)
-	status, reply, err := d.send(ctx, d.Plain, token, x)
+	reply, err := ask.Send(ctx, d.Plain, x, ask.Bearer(token))
 	switch {
 	case err != nil:
 		return t, false, err
-	case status >= 500 || status == http.StatusUnauthorized:
-		return t, false, fmt.Errorf("status %d: %.200s", status, reply)
+	case reply.Status >= 500 || reply.Status == http.StatusUnauthorized:
+		return t, false, reply.Failure()
 	case try.asks: // what is held, which nobody is refused to ask
-		if status >= 300 {
-			return t, false, fmt.Errorf("status %d: %.200s", status, reply)
+		if err := reply.OK(); err != nil {
+			return t, false, err
 		}
 		var held struct{ Permissions []string }
-		if err := json.Unmarshal(reply, &held); err != nil {
+		if err := json.Unmarshal(reply.Body, &held); err != nil {
 			return t, false, err
 		}
 		t.Allowed = slices.Contains(held.Permissions, try.permission)
 		return t, true, nil
 	}
-	x.Status, x.ReplyBody, x.Reply = status, reply, http.Header{"Content-Type": {"application/json; charset=UTF-8"}}
+	x.Status, x.ReplyBody, x.Reply = reply.Status, reply.Body, http.Header{"Content-Type": {"application/json; charset=UTF-8"}}
 	denials, err := parsers.FromExchange(x)
 	if err != nil {
 		return t, true, nil // what no parser reads as a refusal passed authorization
@@ -162,27 +157,4 @@ func (d *Decoys) exchange(q request, name string) refusal.Exchange {
 		panic(err) // the table is ours, and a test makes all of it
 	}
 	return refusal.Exchange{Method: q.method, URL: u, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(d.fill(q.body, name))}
-}
-
-// sendTimeout bounds one request.
-const sendTimeout = time.Minute
-
-func (d *Decoys) send(ctx context.Context, client *http.Client, token string, x refusal.Exchange) (status int, reply []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, x.Method, x.URL.String(), strings.NewReader(string(x.Body)))
-	if err != nil {
-		return 0, nil, err
-	}
-	r.Header = x.Header.Clone()
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	got, err := client.Do(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer got.Body.Close()
-	reply, err = io.ReadAll(io.LimitReader(got.Body, 1<<20))
-	return got.StatusCode, reply, err
 }

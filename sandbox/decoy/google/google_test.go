@@ -2,13 +2,14 @@ package google
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/sandbox/decoy/decoytest"
+	"github.com/whittle-iam/whittle/sandbox/embedded/embeddedtest"
 	sandbox "github.com/whittle-iam/whittle/sandbox/embedded/gcp"
 	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
 )
@@ -24,13 +25,7 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.token != "" {
 		r.Header.Set("Authorization", "Bearer "+w.token)
 	}
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	r.Host = r.URL.Host
-	rec := httptest.NewRecorder()
-	w.gate.ServeHTTP(rec, r)
-	return rec.Result(), nil
+	return embeddedtest.Way{Gate: w.gate}.RoundTrip(r)
 }
 
 // besides is what requests need besides what they are tried for.
@@ -99,31 +94,17 @@ func TestDecoys(t *testing.T) {
 		return trials
 	}
 	wide := try(every(decoys, true))
-	for _, trial := range wide {
-		if !trial.Allowed {
-			t.Errorf("%s on %s (%s): refused to who holds it on all", trial.Permission, trial.Resource, trial.Decoy)
-		}
-	}
 	// After the wide one: what was held on all must be gone.
 	narrow := try(every(decoys, false))
-	for _, trial := range narrow {
-		if trial.Allowed {
-			t.Errorf("%s on %s (%s): let through", trial.Permission, trial.Resource, trial.Decoy)
-		}
-	}
+	decoytest.Tell(t, narrow, wide)
 	tries := 0
 	for _, k := range kinds {
 		tries += len(k.tries)
 	}
-	if len(narrow) != tries || len(wide) != tries {
-		t.Errorf("%d and %d attempts, of %d that can be made", len(narrow), len(wide), tries)
+	if len(narrow) != tries {
+		t.Errorf("%d attempts, of %d that can be made", len(narrow), tries)
 	}
-	for _, u := range gate.Ledger().Unknown() {
-		t.Errorf("the sandbox does not know %v", u)
-	}
-	for _, p := range gate.Ledger().Problems() {
-		t.Errorf("the sandbox had a problem: %v", p)
-	}
+	embeddedtest.Known(t, gate.Ledger())
 	if err := pool.Release(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	iamapi "google.golang.org/api/iam/v1"
 	"google.golang.org/api/option"
 
+	"github.com/whittle-iam/whittle/sandbox/embedded/embeddedtest"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp"
 )
 
@@ -32,15 +32,7 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.token != "" && r.Header.Get("Authorization") == "" {
 		r.Header.Set("Authorization", "Bearer "+w.token)
 	}
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	r.Host = r.URL.Host
-	rec := httptest.NewRecorder()
-	w.handler.ServeHTTP(rec, r)
-	reply := rec.Result()
-	reply.Request = r
-	return reply, nil
+	return embeddedtest.Way{Gate: w.handler}.RoundTrip(r)
 }
 
 func start(t *testing.T, c gcp.Config) *gcp.Gate {

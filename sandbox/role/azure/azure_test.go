@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/roletest"
 	sandbox "github.com/whittle-iam/whittle/sandbox/embedded/azure"
+	"github.com/whittle-iam/whittle/sandbox/embedded/embeddedtest"
 )
 
 // way leads requests to the embedded sandbox. Like the run's proxy it puts a
@@ -31,9 +31,6 @@ type way struct {
 }
 
 func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
 	r = r.Clone(r.Context())
 	if w.own != nil {
 		if r.Header.Get("Authorization") != "Bearer "+w.own.Placeholder() {
@@ -45,15 +42,7 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	r.Host = r.URL.Host
-	rec := httptest.NewRecorder()
-	w.handler.ServeHTTP(rec, r)
-	reply := rec.Result()
-	reply.Request = r
-	return reply, nil
+	return embeddedtest.Way{Gate: w.handler}.RoundTrip(r)
 }
 
 func start(t *testing.T, c sandbox.Config) (*sandbox.Gate, Config) {
@@ -62,14 +51,7 @@ func start(t *testing.T, c sandbox.Config) (*sandbox.Gate, Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		for _, u := range g.Ledger().Unknown() {
-			t.Errorf("the sandbox does not know %+v", u)
-		}
-		for _, p := range g.Ledger().Problems() {
-			t.Errorf("the sandbox had a problem: %v", p)
-		}
-	})
+	t.Cleanup(func() { embeddedtest.Known(t, g.Ledger()) })
 	subscription, tenant := g.Place()
 	id, secret := g.Operator()
 	client := &http.Client{Transport: way{handler: g}}

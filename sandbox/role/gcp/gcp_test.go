@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/whittle-iam/whittle/harness"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/roletest"
+	"github.com/whittle-iam/whittle/sandbox/embedded/embeddedtest"
 	sandbox "github.com/whittle-iam/whittle/sandbox/embedded/gcp"
 )
 
@@ -31,9 +31,6 @@ type way struct {
 }
 
 func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
 	r = r.Clone(r.Context())
 	if w.token != nil {
 		token, err := w.token(r.Context(), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
@@ -42,15 +39,7 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	r.Host = r.URL.Host
-	rec := httptest.NewRecorder()
-	w.handler.ServeHTTP(rec, r)
-	reply := rec.Result()
-	reply.Request = r
-	return reply, nil
+	return embeddedtest.Way{Gate: w.handler}.RoundTrip(r)
 }
 
 func start(t *testing.T, c sandbox.Config) (*sandbox.Gate, Config) {
@@ -59,14 +48,7 @@ func start(t *testing.T, c sandbox.Config) (*sandbox.Gate, Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		for _, u := range g.Ledger().Unknown() {
-			t.Errorf("the sandbox does not know %+v", u)
-		}
-		for _, p := range g.Ledger().Problems() {
-			t.Errorf("the sandbox had a problem: %v", p)
-		}
-	})
+	t.Cleanup(func() { embeddedtest.Known(t, g.Ledger()) })
 	project, _ := g.Project()
 	operator := func(context.Context, string) (string, error) { return g.Operator(), nil }
 	return g, Config{Project: project, Stack: "conformance", RunID: "1", HTTP: &http.Client{Transport: way{g, operator}}, Plain: &http.Client{Transport: way{handler: g}},
