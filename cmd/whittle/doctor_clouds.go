@@ -18,26 +18,36 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/role/guard"
 )
 
-// operated is a pool, of what its operator can be asked before anything is made.
-type operated interface {
+// operated is a pool, of what its operator can be asked before anything is made; L is
+// what earlier runs have left.
+type operated[L any] interface {
 	Target(context.Context) (guard.Target, error)
 	Lacks(context.Context, grant.Set) ([]string, error)
+	Left(context.Context) (L, error)
 }
 
-// operator checks who the operator is, the target's mark, and the rights: what is
+// askOperator checks who the operator is, the target's mark, and the rights: what is
 // needed, and more of what no set can hold. What else there is to ask, he is asked
-// with them.
-func (d *diagnosis) operator(ctx context.Context, who string, p operated, needs grant.Set, more int, named string) (can bool) {
+// with them: ok tells whether he can be, and left what of the stack is there.
+func askOperator[L any](ctx context.Context, d *diagnosis, c examination, who string, p operated[L], more int) (left L, ok bool) {
 	d.add(checkOK, "operator", "", "%s", who)
 	t, err := p.Target(ctx)
-	d.target(t, err, named)
+	d.target(t, err, c.named)
+	needs, _ := operatorNeeds(c.lc)
 	lacks, err := p.Lacks(ctx, needs)
 	if err != nil {
 		d.failed("rights", err)
-		return false
+		return left, false
 	}
 	d.lacking(lacks, needs.Len()+more)
-	return len(lacks) == 0
+	if len(lacks) > 0 {
+		return left, false
+	}
+	if left, err = p.Left(ctx); err != nil {
+		d.failed("leftovers", err)
+		return left, false
+	}
+	return left, true
 }
 
 // room tells whether a place has room for what a probe makes more of something, written
@@ -61,13 +71,8 @@ func (o onGCP) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	needs, _ := operatorNeeds(c.lc)
-	if !d.operator(ctx, p.Operator(), p, needs, 0, c.named) {
-		return
-	}
-	left, err := p.Left(ctx)
-	if err != nil {
-		d.failed("leftovers", err)
+	left, ok := askOperator(ctx, d, c, p.Operator(), p, 0)
+	if !ok {
 		return
 	}
 	var texts []string
@@ -140,13 +145,8 @@ func (o onAWS) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	needs, _ := operatorNeeds(c.lc)
-	if !d.operator(ctx, p.Operator(), p, needs, 0, c.named) {
-		return
-	}
-	left, err := p.Left(ctx)
-	if err != nil {
-		d.failed("leftovers", err)
+	left, ok := askOperator(ctx, d, c, p.Operator(), p, 0)
+	if !ok {
 		return
 	}
 	text := ""
@@ -196,13 +196,8 @@ func (o onAzure) examine(ctx context.Context, d *diagnosis, c examination) {
 		d.failed("operator", err)
 		return
 	}
-	needs, _ := operatorNeeds(c.lc)
-	if !d.operator(ctx, who, p, needs, 1, c.named) {
-		return
-	}
-	left, err := p.Left(ctx)
-	if err != nil {
-		d.failed("leftovers", err)
+	left, ok := askOperator(ctx, d, c, who, p, 1)
+	if !ok {
 		return
 	}
 	text := ""
