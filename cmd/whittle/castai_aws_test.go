@@ -23,23 +23,10 @@ const (
 	castaiAWSRecord = "../../docs/examples/castai-aws/whittle.lock.json"
 )
 
-// castaiAWSStack copies the example, and has it use the program that is built here.
-func castaiAWSStack(t *testing.T) string {
-	t.Helper()
-	nodes := built(t, "./docs/examples/castai-aws/nodes")
-	return stackCopy(t, castaiAWS, func(text string) string {
-		edited := strings.ReplaceAll(text, "command: [nodes,", "command: ["+nodes+",")
-		if edited == text {
-			t.Fatal("the example does not call what it did")
-		}
-		return edited
-	})
-}
-
 // Under another name the record is the same, and all decoys are refused.
 func TestProbeCastAIAWS(t *testing.T) {
 	t.Parallel()
-	p := asShape(t, castaiAWSStack(t), "cluster=beta", castaiAWSRecord)
+	p := asShape(t, castaiStack(t, castaiAWS), "cluster=beta", castaiAWSRecord)
 	if d := p.sum.Decoys; d == nil || d.Requests < 40 || d.Refused != d.Requests {
 		t.Errorf("decoys %+v", d)
 	}
@@ -57,7 +44,7 @@ func TestProbeCastAIAWS(t *testing.T) {
 
 func TestProbeCastAIAWSOpen(t *testing.T) {
 	t.Parallel()
-	failsOpen(t, castaiAWSStack(t))
+	failsOpen(t, castaiStack(t, castaiAWS))
 }
 
 // castaiPolicy is the controller's role as it is emitted for a cluster.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,12 +18,12 @@ const (
 	castaiRecord = "../../docs/examples/castai-gke/whittle.lock.json"
 )
 
-// castaiStack copies the example, and has it use the program that is built here
-// in place of the one on PATH.
-func castaiStack(t *testing.T) string {
+// castaiStack copies an example of a controller of nodes, and has it use the program
+// that is built here in place of the one on PATH.
+func castaiStack(t *testing.T, stack string) string {
 	t.Helper()
-	nodes := built(t, "./docs/examples/castai-gke/nodes")
-	return stackCopy(t, castai, func(text string) string {
+	nodes := built(t, "./docs/examples/"+filepath.Base(filepath.Dir(stack))+"/nodes")
+	return stackCopy(t, stack, func(text string) string {
 		edited := strings.ReplaceAll(text, "command: [nodes,", "command: ["+nodes+",")
 		if edited == text {
 			t.Fatal("the example does not call what it did")
@@ -34,7 +35,7 @@ func castaiStack(t *testing.T) string {
 // A planner reads, and an update changes the cluster in its place.
 func TestProbeCastAI(t *testing.T) {
 	t.Parallel()
-	p := asRecorded(t, castaiStack(t), "cluster=beta", castaiRecord)
+	p := asRecorded(t, castaiStack(t, castai), "cluster=beta", castaiRecord)
 	for _, s := range p.rec.Steps {
 		for _, e := range s.Grants {
 			if s.Role == "planner" && !catalog.Level(e.Permission).Reads() {
@@ -51,14 +52,14 @@ func TestProbeCastAI(t *testing.T) {
 
 func TestProbeCastAIOpen(t *testing.T) {
 	t.Parallel()
-	failsOpen(t, castaiStack(t))
+	failsOpen(t, castaiStack(t, castai))
 }
 
 // With conditions the controller holds what it does to instances, disks and templates
 // on names that begin as the cluster's do: both it and GKE make up an end for each.
 func TestProbeCastAIScoped(t *testing.T) {
 	t.Parallel()
-	stack := stackCopy(t, castaiStack(t), func(text string) string { return "conditions: true\n" + text })
+	stack := stackCopy(t, castaiStack(t, castai), func(text string) string { return "conditions: true\n" + text })
 	p, err := probeStack(t, stack, "--no-reference", "--name", "cluster=beta")
 	if err != nil {
 		t.Fatal(err)

@@ -90,6 +90,10 @@ var mayImport = map[string][]string{
 	// What a tree of infrastructure code holds, and a whittle.yaml drafted from it.
 	"harness/lifecycle/survey":       {"harness/lifecycle"},
 	"harness/lifecycle/survey/draft": {"harness/lifecycle/survey"},
+	// Trees of code to look at, in tests.
+	"harness/lifecycle/survey/surveytest": {},
+	// What a test has made, held against its file.
+	"harness/goldentest": {},
 	// Tests hold whittle.yaml against its schema.
 	"harness/lifecycle/schematest": {},
 	// Keys, places and carets of a YAML file, whatever it is about.

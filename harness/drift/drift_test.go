@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/record"
 )
@@ -131,19 +130,7 @@ func TestRender(t *testing.T) {
 				t.Fatal(err)
 			}
 			for ext, got := range map[string][]byte{".txt": text.Bytes(), ".md": md.Bytes(), ".json": append(js, '\n')} {
-				golden := filepath.Join("testdata", name+ext)
-				if *update {
-					if err := os.WriteFile(golden, got, 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(golden)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), string(got)); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", golden, diff)
-				}
+				goldentest.File(t, filepath.Join("testdata", name+ext), string(got), *update)
 			}
 		})
 	}

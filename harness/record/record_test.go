@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/grant"
 )
 
@@ -50,19 +51,7 @@ func example() Record {
 
 func TestGolden(t *testing.T) {
 	got := example().Generalize(Place{Account: account}, nil).Bytes()
-	path := filepath.Join("testdata", "example.lock.json")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	goldentest.File(t, filepath.Join("testdata", "example.lock.json"), string(got), *update)
 	if bytes.Contains(got, []byte(account)) {
 		t.Error("the account is in a generalized record")
 	}

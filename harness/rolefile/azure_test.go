@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/grant"
 )
 
@@ -41,16 +42,7 @@ func TestAssignments(t *testing.T) {
 				script = f.Content
 			}
 		}
-		golden := filepath.Join("testdata", "azure-scoped-"+string(format)+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(all.String()), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if diff := cmp.Diff(string(want), all.String()); err != nil || diff != "" {
-			t.Errorf("%s: %v (-want +got):\n%s", golden, err, diff)
-		}
+		goldentest.File(t, filepath.Join("testdata", "azure-scoped-"+string(format)+".txt"), all.String(), *update)
 	}
 
 	// What the shell makes of it: one assignment of each definition, on its scope.

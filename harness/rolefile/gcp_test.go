@@ -3,7 +3,6 @@ package rolefile
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/policy/gcp"
 )
@@ -51,16 +51,7 @@ func TestScopedRoles(t *testing.T) {
 		for _, f := range files {
 			fmt.Fprintf(&all, "== %s, roles %v, on %q, if %q\n%s", f.Name, f.Roles, f.On, f.Condition, f.Content)
 		}
-		golden := filepath.Join("testdata", "gcp-scoped-"+string(format)+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(all.String()), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if diff := cmp.Diff(string(want), all.String()); err != nil || diff != "" {
-			t.Errorf("%s: %v (-want +got):\n%s", golden, err, diff)
-		}
+		goldentest.File(t, filepath.Join("testdata", "gcp-scoped-"+string(format)+".txt"), all.String(), *update)
 	}
 	if _, err := Write(groups, Options{Cloud: "gcp", Format: List}); err == nil || !strings.Contains(err.Error(), "no way to say a condition") {
 		t.Errorf("a list: %v", err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/policy"
 	"github.com/whittle-iam/whittle/harness/policy/gcp"
@@ -301,19 +301,7 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, f := range files {
-					golden := filepath.Join("testdata", cloud+"-"+string(format)+"-"+f.Name)
-					if *update {
-						if err := os.WriteFile(golden, f.Content, 0o644); err != nil {
-							t.Fatal(err)
-						}
-					}
-					want, err := os.ReadFile(golden)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if diff := cmp.Diff(string(want), string(f.Content)); diff != "" {
-						t.Errorf("%s (-want +got):\n%s", golden, diff)
-					}
+					goldentest.File(t, filepath.Join("testdata", cloud+"-"+string(format)+"-"+f.Name), string(f.Content), *update)
 				}
 			})
 		}

@@ -10,28 +10,13 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/lifecycle/survey/surveytest"
 )
-
-// tree writes the files of an archive and gives the folder.
-func tree(t testing.TB, a *txtar.Archive) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, f := range a.Files {
-		p := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // A link that leads out of the tree, or round, is not followed.
 func TestLinks(t *testing.T) {
-	dir := tree(t, txtar.Parse([]byte("-- main.tf --\nprovider \"aws\" {}\n")))
-	outside := tree(t, txtar.Parse([]byte("-- main.tf --\nprovider \"google\" {}\n")))
+	dir := surveytest.Tree(t, txtar.Parse([]byte("-- main.tf --\nprovider \"aws\" {}\n")))
+	outside := surveytest.Tree(t, txtar.Parse([]byte("-- main.tf --\nprovider \"google\" {}\n")))
 	for name, to := range map[string]string{"round": dir, "outside": outside} {
 		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
 			t.Skip(err)
@@ -45,7 +30,7 @@ func TestLinks(t *testing.T) {
 
 // Code that is too big to be read is told; a script is passed over.
 func TestTooBig(t *testing.T) {
-	dir := tree(t, txtar.Parse([]byte("-- main.tf --\nprovider \"aws\" {}\n-- install.sh --\ncrane push x\n")))
+	dir := surveytest.Tree(t, txtar.Parse([]byte("-- main.tf --\nprovider \"aws\" {}\n-- install.sh --\ncrane push x\n")))
 	if err := os.Truncate(filepath.Join(dir, "install.sh"), mostBytes+1); err != nil {
 		t.Fatal(err)
 	}

@@ -3,18 +3,17 @@ package markdown
 import (
 	"bytes"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/renderer/html"
 	nethtml "golang.org/x/net/html"
 	"pgregory.net/rapid"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/report"
 	"github.com/whittle-iam/whittle/harness/report/reporttest"
 )
@@ -32,19 +31,7 @@ func written(t *testing.T, r report.Report, title string) string {
 
 func TestGolden(t *testing.T) {
 	got := written(t, reporttest.Small(), "Permissions")
-	file := filepath.Join("testdata", "small.md")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("with -update it is rewritten:\n%s", diff)
-	}
+	goldentest.File(t, filepath.Join("testdata", "small.md"), got, *update)
 }
 
 // rendered is what a renderer of GitHub's Markdown makes of it, raw HTML let through.

@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"flag"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/report"
 	"github.com/whittle-iam/whittle/harness/report/reporttest"
 )
@@ -35,19 +34,7 @@ func TestGolden(t *testing.T) {
 	head, rest, _ := strings.Cut(got, "<style>")
 	_, tail, _ := strings.Cut(rest, "</style>")
 	got = head + "<style></style>" + tail
-	file := filepath.Join("testdata", "small.html")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("with -update it is rewritten:\n%s", diff)
-	}
+	goldentest.File(t, filepath.Join("testdata", "small.html"), got, *update)
 }
 
 func walk(n *html.Node, f func(*html.Node)) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 )
 
@@ -23,16 +24,7 @@ func golden(t *testing.T, file string, got map[string]string) {
 	if err := e.Encode(got); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		write(t, file, b.String())
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
+	goldentest.File(t, file, b.String(), *update)
 }
 
 func TestStateFacts(t *testing.T) {

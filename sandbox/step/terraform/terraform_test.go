@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/whittle-iam/whittle/harness/goldentest"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/sandbox/proc"
 )
@@ -241,17 +242,7 @@ func TestRefusedApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden := "testdata/refused.want.json"
-	if *update {
-		write(t, golden, string(got)+"\n")
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
-		t.Error(diff)
-	}
+	goldentest.File(t, "testdata/refused.want.json", string(got)+"\n", *update)
 }
 
 func TestFailureWithoutDiagnostic(t *testing.T) {

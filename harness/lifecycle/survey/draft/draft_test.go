@@ -16,25 +16,10 @@ import (
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/lifecycle/schematest"
 	"github.com/whittle-iam/whittle/harness/lifecycle/survey"
+	"github.com/whittle-iam/whittle/harness/lifecycle/survey/surveytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-// tree writes the files of an archive and gives the folder.
-func tree(t testing.TB, a *txtar.Archive) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, f := range a.Files {
-		p := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // Each archive of testdata is a tree and the whittle.yaml that is drafted of it, or
 // the error. Its comment's first line may name the cloud: "cloud: aws".
@@ -64,7 +49,7 @@ func TestDraft(t *testing.T) {
 				}
 				code.Files = append(code.Files, f)
 			}
-			dir := tree(t, code)
+			dir := surveytest.Tree(t, code)
 			got := drafted(t, dir, cloud)
 			if *update {
 				a.Files = append(code.Files, txtar.File{Name: "want", Data: []byte(got)})
