@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -55,7 +56,7 @@ func located(known map[grant.Grant][]string, arb *arbiter, spans []Span, facts m
 func (l *loop) readdressed(known map[grant.Grant][]string) map[grant.Grant][]string {
 	all := map[grant.Grant][]string{}
 	for _, old := range slices.SortedFunc(maps.Keys(known), grant.Compare) {
-		g := withoutNames(old, l.names)
+		g := place.Unnamed(old, l.names)
 		for _, a := range known[old] {
 			if !slices.Contains(all[g], a) {
 				all[g] = append(all[g], a)

@@ -15,6 +15,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -62,13 +63,13 @@ type arbiter struct {
 	mode     mode
 	identity Identity
 	rules    Rules
-	owned    *ownership
-	place    *placing
+	owned    *place.Tags
+	place    *place.Ground
 	account  string
 	patience time.Duration
 	journal  Journal
 	decoder  Decoder // may be nil
-	paths    *iamPaths
+	paths    *place.Paths
 	passed   grant.Set // the roles that earlier steps pass on, as grants of iam:PassRole
 	// done is closed when the run is interrupted: the step may finish the calls
 	// it is at, but its role grows no more.
@@ -279,7 +280,7 @@ func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) (denials []re
 		return nil, false
 	}
 	for i, d := range denials {
-		denials[i] = a.place.located(ctx, x, d)
+		denials[i] = a.place.Located(ctx, x, d)
 		if d.Reason != refusal.OpaqueDenial || d.Encoded == "" || a.decoder == nil {
 			continue
 		}
@@ -302,32 +303,32 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 	if d.Principal != "" && !a.identity.Credentials.Is(d.Principal) {
 		return decision{action: ignore}
 	}
-	if place, other := elsewhere(d, a.account); other {
-		d.Blocker = "the allow policy of project " + place + ", where no role of project " + a.account + " counts"
+	if there, other := place.Elsewhere(d, a.account); other {
+		d.Blocker = "the allow policy of project " + there + ", where no role of project " + a.account + " counts"
 		if d.Cloud == refusal.Azure {
-			d.Blocker = "the scope " + place + ", where no role of subscription " + a.account + " counts"
+			d.Blocker = "the scope " + there + ", where no role of subscription " + a.account + " counts"
 		}
 		return decision{action: stop, why: &BlockedError{Denial: d}}
 	}
-	d = a.paths.complete(d)
+	d = a.paths.Complete(d)
 	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
 	if d.Cloud == refusal.Azure { // what an action is called follows from the request
 		for _, p := range d.Candidates {
-			candidates = append(candidates, catalog.Candidate{Permission: p, Resource: a.place.candidate(d), Escalates: catalog.Risk(p) != ""})
+			candidates = append(candidates, catalog.Candidate{Permission: p, Resource: a.place.Candidate(d), Escalates: catalog.Risk(p) != ""})
 		}
 	}
 	a.mu.Lock()
 	candidates, either := knownRoles(candidates, a.passed.Union(a.role))
 	a.mu.Unlock()
-	carries := carriesWildcard(x)
+	carries := place.CarriesWildcard(x)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.owned != nil {
-		candidates = throughOthers(candidates, a.role, d)
+		candidates = place.ThroughOthers(candidates, a.role, d)
 	}
-	rules := a.place.rules(a.owned.rules(a.rules, x), x, a.step.Name)
+	rules := a.shown(x)
 	dec := decide(a.role, d, candidates, carries, rules)
-	if dec.action == wait && a.owned.lack(dec.grants, a.inForce) {
+	if dec.action == wait && a.owned.Lack(dec.grants, a.inForce) {
 		dec = decide(a.role, d, candidates, carries, rules)
 	}
 	for _, g := range dec.grants {

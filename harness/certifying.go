@@ -12,6 +12,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -187,7 +188,7 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 		return nil
 	}
 	before := slices.Clone(r.Entries)
-	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(g grant.Grant) grant.Grant { return withoutNames(g, l.names) }), seen: map[string]bool{}, swallowed: map[string]bool{}}
+	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(g grant.Grant) grant.Grant { return place.Unnamed(g, l.names) }), seen: map[string]bool{}, swallowed: map[string]bool{}}
 	ask := slices.DeleteFunc(slices.Clone(w.all), func(q *question) bool { return q.proven(r) })
 	r.Proof.Questions = len(ask)
 	found, err := l.withhold(ctx, r, w, ask)
@@ -550,7 +551,7 @@ func (l *loop) missing(r *StepResult, less grant.Set, out []grant.Grant) func(re
 				}
 			}
 			for _, g := range arb.decide(x, d).grants {
-				g = withoutNames(g, l.names)
+				g = place.Unnamed(g, l.names)
 				for _, o := range out {
 					if covers(o, g) && !slices.Contains(all, o) {
 						all = append(all, o)

@@ -7,6 +7,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -85,13 +86,13 @@ type decision struct {
 // has ids that the cloud generates, and nowhere else. Of an opaque denial's candidates all that
 // the rules allow are granted: one alone is Observed, since the same request
 // is then let through with it and nothing else; of several each is Assumed.
-// Carries tells whether the request itself holds a wildcard; see resourceOf.
+// Carries tells whether the request itself holds a wildcard; see [place.Resource].
 func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) decision {
 	switch d.Reason {
 	case refusal.ExplicitDeny, refusal.APIDisabled:
 		return decision{action: stop, why: &BlockedError{Denial: d}}
 	case refusal.MissingPermission:
-		resource, ok := resourceOf(d, candidates, carries)
+		resource, ok := place.Resource(d, candidates, carries)
 		if !ok {
 			return decision{action: stop, why: &UnreadError{Denial: d}}
 		}
@@ -115,7 +116,7 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 			forbidden = err
 			continue
 		}
-		if resource, ok := plain(c.Resource, carries); ok {
+		if resource, ok := place.Plain(c.Resource, carries); ok {
 			g := r.grant(c.Permission, c.Resource, resource)
 			grants = append(grants, g)
 			if c.Seldom {

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/whittle-iam/whittle/harness/catalog"
-	"github.com/whittle-iam/whittle/harness/catalog/condition"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
-	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 )
 
 // DecoyError: a final role let through a request for what is not the lifecycle's.
@@ -55,11 +52,8 @@ func (l *loop) tryDecoys(ctx context.Context) (err error) {
 		for _, t := range trials {
 			t.Step = r.Step.Name
 			if t.Allowed {
-				if l.Lifecycle.Cloud != "aws" {
-					t.Grant, t.Why = l.excusePlaced(t, r)
-				} else {
-					t.Grant, t.Why = excuse(t, r.Set(), l.Lifecycle)
-				}
+				d := place.Decoy{Permission: t.Permission, Resource: t.Resource, Held: r.Set(), Kept: func(g grant.Grant) bool { return l.kept(r.Step.Name, g) }}
+				t.Grant, t.Why = l.place.Excuse(l.Lifecycle, d)
 			}
 			l.result.Trials = append(l.result.Trials, t)
 			if t.Allowed && t.Why == "" {
@@ -75,32 +69,4 @@ func (l *loop) tryDecoys(ctx context.Context) (err error) {
 	}
 	note := fmt.Sprintf("%d requests for decoys, %d refused", len(l.result.Trials), refused)
 	return l.Journal.Append(journal.Event{Kind: journal.KindNote, Pass: passVerify, Text: note})
-}
-
-// excuse gives the grant that lets a request for a decoy through, and why it could
-// not be narrower. Where there is no reason, it should have been refused.
-func excuse(t Trial, s grant.Set, lc lifecycle.Lifecycle) (by grant.Grant, why string) {
-	for g := range s.All() {
-		if g.Permission != t.Permission || g.Resource != "*" && !catalog.Match(g.Resource, t.Resource) {
-			continue
-		}
-		by = g
-		switch {
-		case condition.Hopeful(g.Condition):
-		case lc.ScopeOrDefault() != lifecycle.ScopeResource && catalog.Risk(g.Permission) == "":
-			return g, "scope: " + string(lc.ScopeOrDefault())
-		case g.Resource == "*":
-			return g, "AWS checks the action on no resource"
-		case strings.Contains(g.Permission, ":Describe") && catalog.Level(g.Permission) == catalog.List && catalog.OfType(t.Resource) == g.Resource:
-			return g, "the step lists, and names none of them"
-		case catalog.Widen(t.Resource) != g.Resource:
-		case len(lc.OwnedByTag) == 0:
-			return g, "AWS makes up the id, and owned_by_tag names no tag"
-		case condition.Tells(t.Resource):
-			return g, "the step needs it on something without the tags of owned_by_tag"
-		default:
-			return g, "AWS makes up the id, and no tag is known to be checked"
-		}
-	}
-	return by, ""
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -37,7 +38,9 @@ func (l *loop) growAll(ctx context.Context) error {
 		return err
 	}
 	for _, known := range l.Known {
-		l.paths.learnAll(known.Entries)
+		for _, e := range known.Entries {
+			l.paths.Learn(e.Grant.Permission, e.Grant.Resource)
+		}
 	}
 	for i := range l.result.Steps {
 		if err := l.grow(ctx, &l.result.Steps[i]); err != nil {
@@ -111,7 +114,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 			// What the classic loop's step did without, it does not need. In
 			// flight there is nothing of the kind: a refusal that could not be
 			// held (a partial one) is granted and the step run again.
-			r.Entries, r.Optional = unplaced(untagged(unproven(r.Entries, through))), done(arb, wanted)
+			r.Entries, r.Optional = undoubled(unproven(r.Entries, through)), done(arb, wanted)
 			for _, e := range r.Entries {
 				if e.Grant.Permission == "iam:PassRole" {
 					l.passed = l.passed.With(e.Grant)
@@ -120,7 +123,7 @@ func (l *loop) grow(ctx context.Context, r *StepResult) error {
 			return l.Journal.Append(journal.Event{Kind: journal.KindStepEnd, Step: step.Name, Pass: passGrow, OK: true})
 		}
 		if len(wanted) == 0 {
-			wanted = l.hinted(out, arb.place.hinted(arb.rules), setOf(r.Entries))
+			wanted = l.hinted(out, arb.said(), setOf(r.Entries))
 		}
 		grew := false
 		if len(wanted) == 0 {
@@ -196,7 +199,7 @@ func (l *loop) begin(s lifecycle.Step) []Entry {
 	all := map[grant.Grant]Entry{}
 	rules := l.rules(s)
 	for g := range l.Start[s.Name].All() {
-		if l.place.anew(g) && !l.Kept {
+		if l.place.Anew(g) && !l.Kept {
 			continue // refused, if it is needed, it is granted on less
 		}
 		if permissionName.MatchString(g.Permission) && rules.allow(g.Permission) == nil {
@@ -232,10 +235,10 @@ func (l *loop) trusted(s lifecycle.Step, known []Entry) []Entry {
 		if l.Lifecycle.Conditions && e.Grant.Condition == "" && condition.Always(e.Grant.Permission) {
 			continue // it is refused again, if it was, and then granted under its condition
 		}
-		if l.place.wider(e.Grant) {
+		if l.place.Wider(e.Grant) {
 			continue // as well
 		}
-		if r, ok := plain(e.Grant.Resource, false); ok && r == e.Grant.Resource {
+		if r, ok := place.Plain(e.Grant.Resource, false); ok && r == e.Grant.Resource {
 			entries = append(entries, e)
 		}
 	}
@@ -330,7 +333,7 @@ func (l *loop) maskedIn(step string, arb *arbiter, held grant.Set) (wanted []Ent
 		}
 		opaque := refusal.Denial{Reason: refusal.OpaqueDenial}
 		candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, arb.account)
-		switch dec := decide(held, opaque, candidates, carriesWildcard(x), arb.place.rules(arb.owned.rules(arb.rules, x), x, step)); dec.action {
+		switch dec := decide(held, opaque, candidates, place.CarriesWildcard(x), arb.shown(x)); dec.action {
 		case wait:
 			grew = changed
 		case add:

@@ -32,6 +32,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 )
 
 // Strategy is how a role grows.
@@ -223,10 +224,10 @@ type loop struct {
 	stubborn   map[string]bool   // request classes that were refused in a verification though part of what they may need was held
 	names      map[string]string // generated names → their prefix
 	beside     *beside           // while the reference runs beside
-	paths      iamPaths
-	passed     grant.Set             // grants of iam:PassRole that were found
-	owned      map[string]*ownership // by step name
-	place      *placing
+	paths      place.Paths
+	passed     grant.Set              // grants of iam:PassRole that were found
+	owned      map[string]*place.Tags // by step name
+	place      *place.Ground
 	result     Result
 }
 
@@ -268,7 +269,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 }
 
 func newLoop(c Config) *loop {
-	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{}, owned: map[string]*ownership{},
+	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{}, owned: map[string]*place.Tags{},
 		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, facts: map[string]string{}, stubborn: map[string]bool{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers"
@@ -28,9 +27,12 @@ func TestOwnership(t *testing.T) {
 	tagged := grant.Grant{Permission: "ec2:DeleteVpc", Resource: vpcs, Condition: `{"StringEquals":{"aws:ResourceTag/team":"blue"}}`}
 	plain := grant.Grant{Permission: "ec2:DeleteVpc", Resource: vpcs}
 
+	shown := func(l *loop, s lifecycle.Step) Rules {
+		return l.newArbiter(t.Context(), s, passGrow, hold, Identity{}, grant.Set{}).shown(x)
+	}
 	asked := func(held grant.Set, want action, grants ...grant.Grant) {
 		t.Helper()
-		dec := decide(held, d, nil, false, l.ownership(step).rules(l.rules(step), x))
+		dec := decide(held, d, nil, false, shown(l, step))
 		if dec.action != want || !slices.Equal(dec.grants, grants) {
 			t.Fatalf("%v and %v, want %v and %v", dec.action, dec.grants, want, grants)
 		}
@@ -38,92 +40,33 @@ func TestOwnership(t *testing.T) {
 	asked(grant.Set{}, add, tagged)
 	asked(grant.Of(tagged), wait, tagged)
 	late := func(grant.Grant, time.Duration) bool { return false }
-	if l.ownership(step).lack([]grant.Grant{tagged}, late) {
+	if l.ownership(step).Lack([]grant.Grant{tagged}, late) {
 		t.Fatal("what is not in force shows nothing")
 	}
 	asked(grant.Of(tagged), wait, tagged)
 	inForce := func(_ grant.Grant, after time.Duration) bool { return after < time.Second }
-	if l.ownership(step).lack([]grant.Grant{plain}, inForce) || !l.ownership(step).lack([]grant.Grant{tagged}, inForce) {
+	if l.ownership(step).Lack([]grant.Grant{plain}, inForce) || !l.ownership(step).Lack([]grant.Grant{tagged}, inForce) {
 		t.Fatal("what is refused under its condition has not the tags")
 	}
 	asked(grant.Of(tagged), add, plain)
 	asked(grant.Of(tagged, plain), wait, plain)
 	// Another step's requests are others.
-	if dec := decide(grant.Set{}, d, nil, false, l.ownership(lifecycle.Step{Name: "destroy"}).rules(l.rules(step), x)); !slices.Equal(dec.grants, []grant.Grant{tagged}) {
+	if dec := decide(grant.Set{}, d, nil, false, shown(l, lifecycle.Step{Name: "destroy"})); !slices.Equal(dec.grants, []grant.Grant{tagged}) {
 		t.Errorf("another step: %v", dec.grants)
 	}
 	// A resumed run knows it.
 	resumed := newLoop(Config{Lifecycle: lc, Known: map[string]Known{"apply": {Entries: []Entry{{Grant: plain}}}}})
-	if dec := decide(grant.Set{}, d, nil, false, resumed.ownership(step).rules(resumed.rules(step), x)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
+	if dec := decide(grant.Set{}, d, nil, false, shown(resumed, step)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
 		t.Errorf("resumed: %v", dec.grants)
-	}
-	if got := untagged([]Entry{{Grant: plain}, {Grant: tagged}}); len(got) != 1 || got[0].Grant != plain {
-		t.Errorf("both: %v", got)
-	}
-	if got := untagged([]Entry{{Grant: tagged}}); len(got) != 1 {
-		t.Errorf("one: %v", got)
-	}
-	via := plain
-	via.Condition = `{"StringEquals":{"kms:ViaService":"sqs.us-east-1.amazonaws.com"}}`
-	if got := untagged([]Entry{{Grant: plain}, {Grant: via}}); len(got) != 1 || got[0].Grant != plain {
-		t.Errorf("under a condition and without: %v", got)
 	}
 	// Without conditions nothing has one.
 	none := newLoop(Config{Lifecycle: lifecycle.Lifecycle{Cloud: "aws"}})
-	if dec := decide(grant.Set{}, d, nil, false, none.ownership(step).rules(none.rules(step), x)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
+	if dec := decide(grant.Set{}, d, nil, false, shown(none, step)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
 		t.Errorf("no conditions: %v", dec.grants)
 	}
 	// Having it without the condition means having it, and not the other way round.
 	if !covers(plain, tagged) || covers(tagged, plain) || !covers(tagged, tagged) {
 		t.Error("covers")
-	}
-}
-
-// Why a decoy was let through, and that there is no reason where it should not have
-// been.
-func TestExcuse(t *testing.T) {
-	const queue, role = "arn:aws:sqs:us-east-1:123456789012:decoy", "arn:aws:iam::123456789012:role/decoy"
-	for _, tt := range []struct {
-		permission, decoy string
-		held              grant.Grant
-		scope             lifecycle.Scope
-		why               string
-	}{
-		{"sqs:SendMessage", queue, grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:*"}, lifecycle.ScopeType, "scope: type"},
-		{"sqs:SendMessage", queue, grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:*"}, "", ""},
-		{"sqs:SendMessage", queue, grant.Grant{Permission: "sqs:SendMessage", Resource: "arn:aws:sqs:us-east-1:123456789012:mine"}, "", ""},
-		{"iam:PassRole", role, grant.Grant{Permission: "iam:PassRole", Resource: "arn:aws:iam::123456789012:role/*"}, lifecycle.ScopeType, ""},
-		{"ec2:DeleteVpc", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0a", grant.Grant{Permission: "ec2:DeleteVpc", Resource: "arn:aws:ec2:us-east-1:123456789012:vpc/*", Condition: `{"StringEquals":{"aws:ResourceTag/a":"b"}}`}, "", ""},
-		{"kms:CreateKey", "arn:aws:kms:us-east-1:123456789012:key/0f", grant.Grant{Permission: "kms:CreateKey", Resource: "*"}, "", "AWS checks the action on no resource"},
-	} {
-		lc := lifecycle.Lifecycle{Cloud: "aws", Scope: tt.scope}
-		_, why := excuse(Trial{Permission: tt.permission, Resource: tt.decoy}, grant.Of(tt.held), lc)
-		if why != tt.why {
-			t.Errorf("%s held as %s: %q, want %q", tt.permission, tt.held, why, tt.why)
-		}
-	}
-}
-
-// A key that the role may use through one service may be what another one refuses
-// without a word.
-func TestThroughOthers(t *testing.T) {
-	const key, via = "arn:aws:kms:us-east-1:123456789012:key/*", `{"StringEquals":{"kms:ViaService":"sqs.us-east-1.amazonaws.com"}}`
-	put := catalog.Candidate{Permission: "s3:PutObject", Resource: "arn:aws:s3:::a/b"}
-	opaque := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.OpaqueDenial}
-	held := grant.Of(
-		grant.Grant{Permission: "kms:GenerateDataKey", Resource: key, Condition: via},
-		grant.Grant{Permission: "kms:Decrypt", Resource: key},
-		grant.Grant{Permission: "kms:CreateGrant", Resource: key, Condition: via},
-	)
-	got := throughOthers([]catalog.Candidate{put}, held, opaque)
-	if want := []catalog.Candidate{put, {Permission: "kms:GenerateDataKey", Resource: key, Seldom: true}}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
-	if again := throughOthers(got, held, opaque); len(again) != len(got) {
-		t.Errorf("twice: %v", again)
-	}
-	if got := throughOthers([]catalog.Candidate{put}, held, refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission}); len(got) != 1 {
-		t.Errorf("a refusal that names its permission: %v", got)
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
 // onGoogle is a loop on Google Cloud whose one step holds the grants.
 func onGoogle(scope lifecycle.Scope, grants ...grant.Grant) *loop {
 	l := newLoop(Config{Lifecycle: lifecycle.Lifecycle{Cloud: "gcp", Scope: scope, Steps: []lifecycle.Step{{Name: "apply"}}}, Account: "my-project", Journal: silent{}})
-	l.place = &placing{byType: scope == lifecycle.ScopeType, unbound: map[string]bool{}, ground: attribute.Ground{Project: "my-project", Number: "1", Accounts: map[string]bool{"a@b": true}}}
+	l.place = place.NewProject("my-project", "1", []string{"a@b"}, scope == lifecycle.ScopeType)
 	for _, g := range grants {
 		l.result.Steps[0].Entries = append(l.result.Steps[0].Entries, Entry{Grant: g})
 	}
@@ -59,7 +60,7 @@ func TestDecoysOnGoogle(t *testing.T) {
 		{name: "the account's binding is left out", scope: lifecycle.ScopeResource, grant: grant.Grant{Permission: act, Resource: "*"}},
 		{name: "as well where types are asked for", scope: lifecycle.ScopeType, grant: grant.Grant{Permission: act, Resource: "*"}},
 		{name: "nothing to bind on", scope: lifecycle.ScopeResource, grant: grant.Grant{Permission: act, Resource: "*"}, why: "makes the service account itself",
-			setup: func(l *loop) { l.place.unbound[act] = true }},
+			setup: func(l *loop) { l.place.Of(refusal.Exchange{}, "apply")(act, "") }},
 		{name: "bound on an account", scope: lifecycle.ScopeResource, grant: grant.Grant{Permission: act, Resource: attribute.Account + "my-project/serviceAccounts/a@b"}},
 		{name: "from the record", scope: lifecycle.ScopeResource, grant: grant.Grant{Permission: act, Resource: "*"}, why: "makes the service account itself",
 			setup: func(l *loop) {
@@ -102,39 +103,15 @@ func TestPlaced(t *testing.T) {
 	} {
 		d := secret
 		d.Permission = tt.permission
-		rules := onGoogle(tt.scope).place.rules(Rules{Rehearsal: true}, refusal.Exchange{URL: u}, "apply")
+		rules := Rules{Rehearsal: true, Place: onGoogle(tt.scope).place.Of(refusal.Exchange{URL: u}, "apply")}
 		dec := decide(grant.Set{}, d, nil, false, rules)
 		want := []grant.Grant{{Permission: tt.permission, Resource: "*", Condition: tt.want}}
 		if diff := cmp.Diff(want, dec.grants); diff != "" || dec.action != add {
 			t.Errorf("%s: %v\n%s", tt.scope, dec.action, diff)
 		}
 	}
-	if dec := decide(grant.Set{}, refusal.Denial{Cloud: refusal.GCP, Reason: refusal.MissingPermission, Permission: "secretmanager.secrets.get", Resource: "projects/1/secrets/s"}, nil, false, (*placing)(nil).rules(Rules{}, refusal.Exchange{URL: u}, "")); dec.grants[0].Condition != "" || dec.grants[0].Resource != "*" {
+	if dec := decide(grant.Set{}, refusal.Denial{Cloud: refusal.GCP, Reason: refusal.MissingPermission, Permission: "secretmanager.secrets.get", Resource: "projects/1/secrets/s"}, nil, false, Rules{Place: (*place.Ground)(nil).Of(refusal.Exchange{URL: u}, "")}); dec.grants[0].Condition != "" || dec.grants[0].Resource != "*" {
 		t.Errorf("without a scope: %v", dec.grants)
-	}
-}
-
-// What an interrupted run's journal says is held on the whole project is asked for
-// anew where it could hold on less.
-func TestWider(t *testing.T) {
-	l := onGoogle(lifecycle.ScopeResource)
-	for g, want := range map[grant.Grant]bool{
-		{Permission: "secretmanager.secrets.get", Resource: "*"}:                                                    true,
-		{Permission: "iam.serviceAccounts.actAs", Resource: "*"}:                                                    true,
-		{Permission: "secretmanager.secrets.get", Resource: "*", Condition: `{"==":{"resource.name":"x"}}`}:         false,
-		{Permission: "secretmanager.secrets.get", Resource: "*", Condition: `{"startsWith":{"resource.name":"x"}}`}: true,
-		{Permission: "secretmanager.secrets.get", Resource: "*", Condition: `{"==":{"resource.type":"x"}}`}:         true,
-		{Permission: "secretmanager.secrets.create", Resource: "*"}:                                                 false,
-		{Permission: "compute.networks.get", Resource: "*"}:                                                         false,
-		{Permission: "iam.serviceAccounts.actAs", Resource: attribute.Account + "my-project/serviceAccounts/a@b"}:   false,
-	} {
-		if got := l.place.wider(g); got != want || (*placing)(nil).wider(g) {
-			t.Errorf("%s: %v, want %v", g, got, want)
-		}
-	}
-	both := []Entry{{Grant: grant.Grant{Permission: "iam.serviceAccounts.get", Resource: "*"}}, {Grant: grant.Grant{Permission: "iam.serviceAccounts.get", Resource: attribute.Account + "my-project/serviceAccounts/a@b"}}}
-	if left := unplaced(both); len(left) != 1 || left[0].Grant.Resource != "*" {
-		t.Errorf("left %v", left)
 	}
 }
 

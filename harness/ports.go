@@ -171,6 +171,20 @@ type Pool interface {
 	Release(ctx context.Context) error
 }
 
+// Grounder is a [Pool] of Google Cloud that says what its roles can be bound on.
+type Grounder interface {
+	// Ground gives the project's number and the addresses of the service accounts that
+	// are in it, but for those of the pool's own.
+	Ground(ctx context.Context) (number string, accounts []string, err error)
+}
+
+// Scoper is a [Pool] of Azure that says on what its roles can be assigned.
+type Scoper interface {
+	// Scopes gives the ids of the resource groups that are in the subscription, and of
+	// the resources in them.
+	Scopes(ctx context.Context) ([]string, error)
+}
+
 // World is everything a step can change: the cloud, the working copy of the
 // code, Terraform's state. A cloud without snapshots has no World.
 type World interface {

@@ -17,6 +17,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -145,7 +146,7 @@ func (q *question) mayNeed(x refusal.Exchange) bool {
 		if name := g.Resource[strings.LastIndexAny(g.Resource, ":/")+1:]; !strings.ContainsAny(name, "*?$") && !names(text, name) {
 			return false
 		}
-		if _, name := onName(g); name != "" && !names(text, name) {
+		if _, name := place.OnName(g); name != "" && !names(text, name) {
 			return false
 		}
 	}

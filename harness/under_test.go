@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/catalog/scope"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -100,12 +100,12 @@ func TestGrantsOnAzure(t *testing.T) {
 			tt.denial.Reason = refusal.OpaqueDenial
 		}
 		x := refusal.Exchange{Method: "GET", URL: &url.URL{Scheme: "https", Host: tt.host, Path: "/x"}, Status: 403}
-		for _, place := range []*placing{placed, nil} {
-			l.place = place
+		for _, ground := range []*place.Ground{placed, nil} {
+			l.place = ground
 			arb := l.newArbiter(t.Context(), l.Lifecycle.Steps[0], passGrow, hold, id, grant.Set{})
-			dec := arb.decide(x, place.located(t.Context(), x, tt.denial))
+			dec := arb.decide(x, ground.Located(t.Context(), x, tt.denial))
 			want := tt.want
-			if place == nil { // without scope: as it ever was
+			if ground == nil { // without scope: as it ever was
 				want = "*"
 			}
 			if len(dec.grants) != 1 || dec.grants[0].Resource != want {
@@ -140,7 +140,7 @@ func TestDecoysOnAzure(t *testing.T) {
 	} {
 		l, _ := onSubscription(t, tt.scope, grant.Grant{Permission: write, Resource: tt.on})
 		if tt.why != "" {
-			l.place.azure.place(write, decoy)
+			l.place.Of(refusal.Exchange{}, "apply")(write, decoy)
 		}
 		l.Decoys = tries{{Permission: write, Resource: decoy, Allowed: true}}
 		err := l.tryDecoys(t.Context())
@@ -163,20 +163,20 @@ func TestHintsOnAzure(t *testing.T) {
 	l, _ := onSubscription(t, lifecycle.ScopeResource)
 	l.Lifecycle.TrustOutput = true
 	out := Outcome{Output: "Error: AuthorizationFailed: The client 'x' with object id 'y' does not have authorization to perform action 'Microsoft.Network/virtualNetworks/write' over scope '" + theGroup + "/providers/Microsoft.Network/virtualNetworks/n' or the scope is invalid."}
-	for _, place := range []*placing{l.place, nil} {
+	for _, ground := range []*place.Ground{l.place, nil} {
 		want := theGroup
-		if place == nil {
+		if ground == nil {
 			want = "*"
 		}
-		wanted := l.hinted(out, place.hinted(Rules{Rehearsal: true}), grant.Set{})
+		wanted := l.hinted(out, Rules{Rehearsal: true, Place: ground.Said()}, grant.Set{})
 		if len(wanted) != 1 || wanted[0].Grant.Resource != want {
 			t.Errorf("%v, want on %s", wanted, want)
 		}
 	}
 }
 
-// Of an interrupted run only what growth would grant now is believed, what a wider scope
-// grants is left out, and what stays on the subscription is listed.
+// Of an interrupted run only what growth would grant now is believed, and what stays on
+// the subscription is listed.
 func TestEntriesOnAzure(t *testing.T) {
 	const read, write = "Microsoft.Network/virtualNetworks/read", "Microsoft.Network/virtualNetworks/write"
 	l, _ := onSubscription(t, lifecycle.ScopeResource)
@@ -185,16 +185,12 @@ func TestEntriesOnAzure(t *testing.T) {
 		t.Errorf("trusted: %v", got)
 	}
 	l.names["rg"] = "r"
-	if g := known[1].Grant; withoutNames(g, l.names) != g {
-		t.Errorf("what was there before is called %v", withoutNames(g, l.names))
-	}
-	left := unplaced([]Entry{{Grant: grant.Grant{Permission: read, Resource: theVault}}, {Grant: grant.Grant{Permission: write, Resource: theVault}}, {Grant: grant.Grant{Permission: read, Resource: theGroup}}})
-	if len(left) != 2 || slices.ContainsFunc(left, func(e Entry) bool { return e.Grant.Permission == read && e.Grant.Resource == theVault }) {
-		t.Errorf("%v", left)
+	if g := known[1].Grant; place.Unnamed(g, l.names) != g {
+		t.Errorf("what was there before is called %v", place.Unnamed(g, l.names))
 	}
 	l, _ = onSubscription(t, lifecycle.ScopeResource, grant.Grant{Permission: read, Resource: "*"}, grant.Grant{Permission: write, Resource: "*"}, grant.Grant{Permission: write, Resource: theGroup})
-	l.place.azure.place(write, theGroup+"2")
-	want := []Whole{{scope.NotThere, []string{write}}, {begun, []string{read}}}
+	l.place.Of(refusal.Exchange{}, "apply")(write, theGroup+"2")
+	want := []Whole{{scope.NotThere, []string{write}}, {"the role begins with it", []string{read}}}
 	if diff := cmp.Diff(want, l.whole()); diff != "" {
 		t.Error(diff)
 	}

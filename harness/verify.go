@@ -211,7 +211,7 @@ func (l *loop) putBack(r *StepResult, arb *arbiter, back []Entry) (again, err er
 	l.otherwise(r, back)
 	back = l.renamed(back)
 	r.Proof.PutBack += len(back)
-	r.Entries = unplaced(untagged(mergeEntries(r.Entries, back)))
+	r.Entries = undoubled(mergeEntries(r.Entries, back))
 	r.Optional = slices.DeleteFunc(r.Optional, func(o Entry) bool {
 		return slices.ContainsFunc(back, func(b Entry) bool { return b.Grant == o.Grant })
 	})

@@ -120,7 +120,12 @@ var mayImport = map[string][]string{
 	"harness/drift":    {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
-		"harness/grant", "harness/catalog", "harness/catalog/attribute", "harness/catalog/condition", "harness/catalog/scope", "harness/lifecycle", "harness/journal", "harness/certify",
+		"harness/grant", "harness/catalog", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify", "harness/place",
+	},
+	// On what a refused permission is granted, and under which condition.
+	"harness/place": {
+		"parsers/refusal",
+		"harness/grant", "harness/catalog", "harness/catalog/attribute", "harness/catalog/condition", "harness/catalog/scope", "harness/lifecycle",
 	},
 	// The suite that every cloud's roles must pass; only tests use it.
 	"harness/roletest": {

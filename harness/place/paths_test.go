@@ -1,15 +1,14 @@
-package harness
+package place
 
 import (
 	"testing"
 
-	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
-func TestIAMPaths(t *testing.T) {
+func TestPaths(t *testing.T) {
 	const account = "arn:aws:iam::111122223333:"
-	var p iamPaths
+	var p Paths
 	for _, c := range []struct{ permission, named, want string }{
 		{"iam:GetRole", account + "role/f", account + "role/f"}, // nothing is known yet
 		{"iam:CreateRole", account + "role/team/a/f", account + "role/team/a/f"},
@@ -27,14 +26,14 @@ func TestIAMPaths(t *testing.T) {
 		{"iam:PassRole", account + "role/b/f", account + "role/b/f"},
 		{"iam:DeleteRole", account + "role/f", account + "role/b/f"},
 	} {
-		got := p.complete(refusal.Denial{Permission: c.permission, Resource: c.named})
+		got := p.Complete(refusal.Denial{Permission: c.permission, Resource: c.named})
 		if got.Resource != c.want {
 			t.Errorf("%s on %s: got %s, want %s", c.permission, c.named, got.Resource, c.want)
 		}
 	}
-	var resumed iamPaths
-	resumed.learnAll([]Entry{{Grant: grant.Grant{Permission: "iam:CreateRole", Resource: account + "role/team/f"}}})
-	if got := resumed.complete(refusal.Denial{Permission: "iam:GetRole", Resource: account + "role/f"}); got.Resource != account+"role/team/f" {
+	var resumed Paths
+	resumed.Learn("iam:CreateRole", account+"role/team/f")
+	if got := resumed.Complete(refusal.Denial{Permission: "iam:GetRole", Resource: account + "role/f"}); got.Resource != account+"role/team/f" {
 		t.Errorf("after a resumption: %s", got.Resource)
 	}
 }

@@ -1,4 +1,4 @@
-package harness
+package place
 
 import (
 	"regexp"
@@ -8,15 +8,15 @@ import (
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
-// iamPaths remembers the paths of IAM's entities. IAM refuses most calls with
+// Paths remembers the paths of IAM's entities. IAM refuses most calls with
 // the entity's name alone ("iam:GetRole on resource: role NAME"), and a policy
 // that names it without its path does not match. Where the entity is made, or
 // handed on, the refusal names its ARN.
 //
 // That cannot widen a grant: a name is an entity's own within the account,
 // whatever its path ("Names are not distinguished by case … must be unique",
-// IAM User Guide, "IAM and STS quotas").
-type iamPaths struct {
+// IAM User Guide, "IAM and STS quotas"). The zero Paths is ready.
+type Paths struct {
 	mu    sync.Mutex
 	known map[string]string // ARN without a path → ARN
 }
@@ -26,8 +26,8 @@ var (
 	iamMakes  = regexp.MustCompile(`^iam:Create(?:Role|User|Group|InstanceProfile)$`)
 )
 
-// learn takes in the resource of a grant or a denial.
-func (p *iamPaths) learn(permission, resource string) {
+// Learn takes in the resource of a grant or a denial.
+func (p *Paths) Learn(permission, resource string) {
 	m := iamEntity.FindStringSubmatch(resource)
 	if m == nil {
 		return
@@ -46,15 +46,9 @@ func (p *iamPaths) learn(permission, resource string) {
 	}
 }
 
-func (p *iamPaths) learnAll(entries []Entry) {
-	for _, e := range entries {
-		p.learn(e.Grant.Permission, e.Grant.Resource)
-	}
-}
-
-// complete puts the path into the resource of a denial that names none.
-func (p *iamPaths) complete(d refusal.Denial) refusal.Denial {
-	p.learn(d.Permission, d.Resource)
+// Complete puts the path into the resource of a denial that names none.
+func (p *Paths) Complete(d refusal.Denial) refusal.Denial {
+	p.Learn(d.Permission, d.Resource)
 	if m := iamEntity.FindStringSubmatch(d.Resource); m != nil && m[2] == "" {
 		p.mu.Lock()
 		defer p.mu.Unlock()

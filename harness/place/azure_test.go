@@ -1,4 +1,4 @@
-package harness
+package place
 
 import (
 	"testing"
@@ -19,10 +19,10 @@ func TestAzureScopes(t *testing.T) {
 		{"", ""},
 	} {
 		d := refusal.Denial{Cloud: refusal.Azure, Reason: refusal.MissingPermission, Permission: "Microsoft.Network/virtualNetworks/read", Resource: tt.resource}
-		if got, yes := elsewhere(d, ours); yes != (tt.elsewhere != "") || yes && got != tt.elsewhere {
+		if got, yes := Elsewhere(d, ours); yes != (tt.elsewhere != "") || yes && got != tt.elsewhere {
 			t.Errorf("%s is elsewhere: %q, %v", tt.resource, got, yes)
 		}
-		if got, ok := resourceOf(d, nil, false); !ok || got != "*" {
+		if got, ok := Resource(d, nil, false); !ok || got != "*" {
 			t.Errorf("%s is granted on %q, %v", tt.resource, got, ok)
 		}
 	}

@@ -1,17 +1,20 @@
-package harness
+// Package place decides on what a refused permission is granted: on which
+// resource, in which part of a project or a subscription, and under which
+// condition. It says as well why a grant could not be narrower, and how one is
+// written whose names another run makes up anew.
+//
+// It decides on what, and not whether: that is package harness's. It asks no
+// cloud. [Ground] and [Tags] remember what a run has shown, and may be used from
+// many goroutines.
+package place
 
 import (
-	"cmp"
 	"encoding/json"
-	"maps"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
-	"github.com/whittle-iam/whittle/harness/catalog/attribute"
-	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -23,32 +26,33 @@ import (
 // escaped as IAM has it: ${*}, ${?} and ${$} are the plain characters (IAM User
 // Guide, "Policy elements: variables and tags", special characters).
 
-// resourceOf gives the resource to grant for a denial, and whether there is
+// Resource gives the resource to grant for a denial, and whether there is
 // one. A denial that names no ARN is granted on what the request's own
-// candidate says, and on "*" only if the cloud named nothing at all.
-func resourceOf(d refusal.Denial, candidates []catalog.Candidate, carries bool) (string, bool) {
+// candidate says, and on "*" only if the cloud named nothing at all. Carries tells
+// whether the request itself holds a wildcard; see [CarriesWildcard].
+func Resource(d refusal.Denial, candidates []catalog.Candidate, carries bool) (string, bool) {
 	r := d.Resource
 	// A custom role holds on all of its project, or of the subscription that it is
-	// assigned on: see [placing] for less.
+	// assigned on: see [Ground] for less.
 	if r == "*" || d.Cloud == refusal.GCP || d.Cloud == refusal.Azure {
 		return "*", true
 	}
 	if d.Cloud == refusal.AWS && !strings.HasPrefix(r, "arn:") {
 		for _, c := range candidates {
 			if strings.EqualFold(c.Permission, d.Permission) {
-				return plain(c.Resource, carries)
+				return Plain(c.Resource, carries)
 			}
 		}
 		return "*", r == ""
 	}
-	return plain(r, carries)
+	return Plain(r, carries)
 }
 
-// elsewhere gives the project of Google Cloud that a denial is about, if it is not
+// Elsewhere gives the project of Google Cloud that a denial is about, if it is not
 // the one called project, or the scope on Azure that is not in that subscription:
 // another, a management group, the tenant. A number, and Cloud Storage's "_", name
 // no project that could be told from it.
-func elsewhere(d refusal.Denial, project string) (other string, yes bool) {
+func Elsewhere(d refusal.Denial, project string) (other string, yes bool) {
 	r := d.Resource
 	if d.Cloud == refusal.Azure {
 		return otherScope(r, project)
@@ -80,9 +84,10 @@ func otherScope(id, subscription string) (other string, yes bool) {
 // Resource Manager, "Creating and managing projects".
 var projectName = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
 
-// plain widens a resource by its type and escapes what must not be a wildcard.
-// It refuses a resource with a wildcard before its last field.
-func plain(r string, carries bool) (string, bool) {
+// Plain widens a resource by its type and escapes what must not be a wildcard.
+// It refuses a resource with a wildcard before its last field. Carries is as of
+// [Resource].
+func Plain(r string, carries bool) (string, bool) {
 	if r == "" || r == "*" {
 		return "*", true
 	}
@@ -129,8 +134,8 @@ func wholeSegment(s string, at int) bool {
 // ones are documents, whose wildcards no refusal repeats.
 const maxName = 1024
 
-// carriesWildcard tells whether a name in the request has "*" as a segment.
-func carriesWildcard(x refusal.Exchange) bool {
+// CarriesWildcard tells whether a name in the request has "*" as a segment.
+func CarriesWildcard(x refusal.Exchange) bool {
 	if x.URL != nil {
 		if starred(x.URL.Path) {
 			return true
@@ -191,97 +196,4 @@ func starred(name string) bool {
 		}
 	}
 	return false
-}
-
-// renamed replaces generated names by a pattern of what they begin with:
-// another run makes other names, and a set with this one's could neither be
-// verified nor give the same bytes. A name is replaced only in the resource's
-// own part, and only one that the tool's state says was made up.
-func (l *loop) renamed(entries []Entry) []Entry {
-	if len(l.names) == 0 {
-		return entries
-	}
-	all := map[grant.Grant]Entry{}
-	for _, e := range entries {
-		e.Grant = withoutNames(e.Grant, l.names)
-		if held, ok := all[e.Grant]; !ok || e.Necessity != Assumed || held.Necessity == Assumed {
-			all[e.Grant] = e
-		}
-	}
-	return sorted(all)
-}
-
-// current is the step's entries with the names written as their prefix, but for
-// those of an interrupted run under names that it made up and never came to tell
-// of: this run has made others, and what it needs under them covers those. What
-// that run certified under a prefix holds for the names of this one: its growth
-// cannot begin with a pattern, and grants each anew.
-func (l *loop) current(r *StepResult) []Entry {
-	var patterns []grant.Grant
-	for _, e := range r.Entries {
-		if g := withoutNames(e.Grant, l.names); g != e.Grant {
-			patterns = append(patterns, g)
-		}
-	}
-	known := map[grant.Grant]Entry{}
-	for _, k := range l.Known[r.Step.Name].Entries {
-		known[k.Grant] = k
-	}
-	entries := slices.DeleteFunc(l.renamed(r.Entries), func(e Entry) bool {
-		_, old := known[e.Grant]
-		return old && slices.ContainsFunc(patterns, func(p grant.Grant) bool { return p != e.Grant && covers(p, e.Grant) })
-	})
-	for i, e := range entries {
-		if k := known[e.Grant]; k.proven() {
-			entries[i].Necessity, entries[i].Difference, entries[i].Guess = k.Necessity, k.Difference, false
-		}
-	}
-	return entries
-}
-
-// withoutNames is a grant with generated names written as their prefix, in its
-// resource and in what its condition says of a name.
-func withoutNames(g grant.Grant, names map[string]string) grant.Grant {
-	if below(g.Resource) { // was there before, and nobody has made its name up since
-		return g
-	}
-	g.Resource = unnamed(g.Resource, names)
-	if c, err := grant.ParseCondition(g.Condition); err == nil && c != nil {
-		g.Condition = attribute.Unnamed(c, names).String()
-	}
-	return g
-}
-
-func unnamed(resource string, names map[string]string) string {
-	parts := strings.SplitN(resource, ":", 6)
-	last := &parts[len(parts)-1]
-	// The longest first: one can begin with another.
-	order := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-	for _, name := range order {
-		if names[name] == "" {
-			*last = within(*last, catalog.Escape(name))
-			continue
-		}
-		*last = strings.ReplaceAll(*last, catalog.Escape(name), catalog.Escape(names[name])+"*")
-	}
-	return strings.Join(parts, ":")
-}
-
-// within replaces an id that has no prefix of its own by a wildcard, where it is
-// a part of a segment ("API-Gateway-Execution-Logs_…"): alone it would leave
-// nothing of the name.
-func within(s, id string) string {
-	var b strings.Builder
-	for at := strings.Index(s, id); at >= 0 && id != ""; at = strings.Index(s, id) {
-		end := at + len(id)
-		whole := (at == 0 || strings.ContainsRune("/:", rune(s[at-1]))) && (end == len(s) || strings.ContainsRune("/:", rune(s[end])))
-		b.WriteString(s[:at])
-		if whole {
-			b.WriteString(id)
-		} else {
-			b.WriteString("*")
-		}
-		s = s[end:]
-	}
-	return b.String() + s
 }
