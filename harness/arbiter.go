@@ -3,7 +3,6 @@ package harness
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/place"
+	"github.com/whittle-iam/whittle/harness/question"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -89,7 +89,7 @@ type arbiter struct {
 	broken    error   // the journal or the role could not be written
 	calls     calls
 	sieve     *sieve // the questions about one opaque refusal; nil when there are none
-	wanting   map[[sha256.Size]byte]*wanting
+	wanting   map[question.Key]*question.Wanting
 	strange   map[string]refusal.Exchange // a request of each class that got an error which is no refusal
 	changes   int                         // how often the role was changed
 	sightings map[grant.Grant]sighting    // the first refusal for each grant of growth
@@ -116,7 +116,7 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 		owned:   l.ownership(s),
 		place:   l.place,
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
-		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[[sha256.Size]byte]*wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
+		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[question.Key]*question.Wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
 	}
 }
 
@@ -189,7 +189,7 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	class := parsers.Class(x)
 	a.count(class, x.Status)
 	if a.vain != nil {
-		a.vain.saw(requestKey(x), x.Token != "")
+		a.vain.saw(question.KeyOf(x), x.Token != "")
 	}
 	if !a.identity.Credentials.Issued(x.Credential) {
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/place"
+	"github.com/whittle-iam/whittle/harness/question"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -188,8 +189,8 @@ func (l *loop) certifyStep(ctx context.Context, r *StepResult) error {
 		return nil
 	}
 	before := slices.Clone(r.Entries)
-	w := withholding{all: questions(l.wanted[r.Step.Name], r.Entries, func(g grant.Grant) grant.Grant { return place.Unnamed(g, l.names) }), seen: map[string]bool{}, swallowed: map[string]bool{}}
-	ask := slices.DeleteFunc(slices.Clone(w.all), func(q *question) bool { return q.proven(r) })
+	w := withholding{all: l.questions(r), seen: map[string]bool{}, swallowed: map[string]bool{}}
+	ask := slices.DeleteFunc(slices.Clone(w.all), func(q *question.Question) bool { return r.settled(q) })
 	r.Proof.Questions = len(ask)
 	found, err := l.withhold(ctx, r, w, ask)
 	if err != nil {
@@ -233,7 +234,7 @@ func (l *loop) writeFound(r *StepResult, before []Entry) error {
 
 // withholding is the questions of a step, and what has come of them until now.
 type withholding struct {
-	all  []*question
+	all  []*question.Question
 	seen map[string]bool // came up in a run
 	// swallowed once in the run that showed it to be needed: it puts in doubt what
 	// is asked about together with it.
@@ -242,15 +243,15 @@ type withholding struct {
 
 // withhold asks some of a step's questions; the requests of the others are let
 // through.
-func (l *loop) withhold(ctx context.Context, r *StepResult, step withholding, ask []*question) (map[string]certify.Finding[string], error) {
+func (l *loop) withhold(ctx context.Context, r *StepResult, step withholding, ask []*question.Question) (map[string]certify.Finding[string], error) {
 	if len(ask) == 0 {
 		return nil, nil
 	}
-	byName := map[string]*question{}
+	byName := map[string]*question.Question{}
 	var names []string
 	for _, q := range ask {
-		byName[q.name] = q
-		names = append(names, q.name)
+		byName[q.Name] = q
+		names = append(names, q.Name)
 	}
 	// The role is in the snapshot, so that none changes while requests are withheld.
 	if err := l.put(ctx, r, passCertify, r.Set()); err != nil {
@@ -287,13 +288,13 @@ func (l *loop) withhold(ctx context.Context, r *StepResult, step withholding, as
 		w.mu.Lock()
 		given := w.given
 		w.mu.Unlock()
-		lost := func(name string) string { return change(byName[name].class, byName[name].grants.Slice()...) }
+		lost := func(name string) string { return change(byName[name].Class, byName[name].Grants.Slice()...) }
 		link, unchanged := false, map[string]bool{}
 		for _, g := range given {
 			link = link || !step.seen[g.of[0]]
 			step.seen[g.of[0]] = true
 			if lost(g.of[0]) != "" {
-				unchanged[byName[g.of[0]].class] = true
+				unchanged[byName[g.of[0]].Class] = true
 			}
 		}
 		if link {
@@ -369,14 +370,14 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 
 // take notes what the questions have shown, and beside what. A grant is certified
 // by any class that the step failed of, and stays so unless it is in old doubt.
-func take(r *StepResult, qs []*question, found map[string]certify.Finding[string], old doubts) doubts {
-	byName := map[string]*question{}
+func take(r *StepResult, qs []*question.Question, found map[string]certify.Finding[string], old doubts) doubts {
+	byName := map[string]*question.Question{}
 	for _, q := range qs {
-		byName[q.name] = q
+		byName[q.Name] = q
 	}
 	for _, q := range qs {
-		if f := found[q.name]; f.Verdict == certify.Needed && f.Difference != "" {
-			for g := range q.grants.All() {
+		if f := found[q.Name]; f.Verdict == certify.Needed && f.Difference != "" {
+			for g := range q.Grants.All() {
 				if _, ok := old[g]; ok || !certified(r, g) {
 					conclude(r, g, Observed, f.Difference)
 				}
@@ -385,15 +386,15 @@ func take(r *StepResult, qs []*question, found map[string]certify.Finding[string
 	}
 	doubt, sure := doubts{}, map[grant.Grant]bool{}
 	for _, q := range qs {
-		f := found[q.name]
+		f := found[q.Name]
 		if f.Verdict != certify.Needed || f.Difference != "" {
 			continue
 		}
 		var beside []grant.Set
 		for _, b := range f.Beside {
-			beside = append(beside, byName[b].grants)
+			beside = append(beside, byName[b].Grants)
 		}
-		for g := range q.grants.All() {
+		for g := range q.Grants.All() {
 			conclude(r, g, Certified, "")
 			if len(beside) == 0 {
 				sure[g] = true

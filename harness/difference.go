@@ -80,8 +80,8 @@ func (l *loop) undone(step string, lost map[string]bool) string {
 	}
 	writes := map[string]bool{}
 	for _, w := range l.wanted[step] {
-		for g := range w.grants.All() {
-			writes[w.class] = writes[w.class] || !catalog.Level(g.Permission).Reads()
+		for g := range w.Grants.All() {
+			writes[w.Class] = writes[w.Class] || !catalog.Level(g.Permission).Reads()
 		}
 	}
 	for _, class := range slices.Sorted(maps.Keys(writes)) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/question"
 )
 
 // doubts tells of certified grants beside what their need was shown: whatever was
@@ -51,27 +52,27 @@ func (c conflicts) group(suspects []grant.Grant) (group []grant.Grant) {
 
 // questions gives those of qs about the suspects, as many as are in no conflict with
 // each other. What is known to put the others in doubt comes last, and alone.
-func (c conflicts) questions(qs []*question, suspects []grant.Grant, alone map[string]bool) (group []*question) {
+func (c conflicts) questions(qs []*question.Question, suspects []grant.Grant, alone map[string]bool) (group []*question.Question) {
 	var asked []grant.Grant
 	qs = slices.Clone(qs)
-	slices.SortStableFunc(qs, func(a, b *question) int {
+	slices.SortStableFunc(qs, func(a, b *question.Question) int {
 		switch {
-		case alone[a.name] == alone[b.name]:
+		case alone[a.Name] == alone[b.Name]:
 			return 0
-		case alone[a.name]:
+		case alone[a.Name]:
 			return 1
 		}
 		return -1
 	})
 	for _, q := range qs {
-		about := slices.ContainsFunc(suspects, q.grants.Has)
-		apart := len(asked) == 0 || !alone[q.name] && !alone[group[0].name]
-		for g := range q.grants.All() {
+		about := slices.ContainsFunc(suspects, q.Grants.Has)
+		apart := len(asked) == 0 || !alone[q.Name] && !alone[group[0].Name]
+		for g := range q.Grants.All() {
 			apart = apart && !slices.ContainsFunc(asked, func(m grant.Grant) bool { return c[g].Has(m) || c[m].Has(g) })
 		}
 		if about && apart {
 			group = append(group, q)
-			asked = append(asked, q.grants.Slice()...)
+			asked = append(asked, q.Grants.Slice()...)
 		}
 	}
 	return group
@@ -106,20 +107,20 @@ func (l *loop) dispel(ctx context.Context, r *StepResult, w withholding, doubt d
 		if err != nil {
 			return err
 		}
-		open = slices.DeleteFunc(open, func(q *question) bool {
-			return slices.Contains(again, q) && (found[q.name].Verdict != certify.Needed || found[q.name].Difference != "")
+		open = slices.DeleteFunc(open, func(q *question.Question) bool {
+			return slices.Contains(again, q) && (found[q.Name].Verdict != certify.Needed || found[q.Name].Difference != "")
 		})
 		doubt.again(take(r, again, found, doubt), again, found)
 	}
 }
 
 // again takes what questions about what is in doubt have shown, and beside what.
-func (d doubts) again(beside doubts, asked []*question, found map[string]certify.Finding[string]) {
+func (d doubts) again(beside doubts, asked []*question.Question, found map[string]certify.Finding[string]) {
 	for _, q := range asked {
-		if found[q.name].Verdict != certify.Needed {
+		if found[q.Name].Verdict != certify.Needed {
 			continue
 		}
-		for g := range q.grants.All() {
+		for g := range q.Grants.All() {
 			if b, still := beside[g]; !still {
 				delete(d, g)
 			} else if d[g] != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/whittle-iam/whittle/harness/grant"
+	"github.com/whittle-iam/whittle/harness/question"
 )
 
 // What is in no conflict is asked about together, of the suspects alone; what was
@@ -12,10 +13,10 @@ import (
 // after them, by itself.
 func TestAskedTogether(t *testing.T) {
 	g := func(name string) grant.Grant { return grant.Grant{Permission: "s3:" + name, Resource: "*"} }
-	q := func(name string, grants ...grant.Grant) *question {
-		return &question{name: name, grants: grant.Of(grants...)}
+	q := func(name string, grants ...grant.Grant) *question.Question {
+		return &question.Question{Name: name, Grants: grant.Of(grants...)}
 	}
-	all := []*question{q("a", g("A"), g("A2")), q("b", g("B")), q("c", g("C")), q("d", g("D")), q("e", g("E"))}
+	all := []*question.Question{q("a", g("A"), g("A2")), q("b", g("B")), q("c", g("C")), q("d", g("D")), q("e", g("E"))}
 	for _, c := range []struct {
 		name      string
 		suspects  []grant.Grant
@@ -38,7 +39,7 @@ func TestAskedTogether(t *testing.T) {
 			}
 			var got []string
 			for _, q := range c.conflicts.questions(all, c.suspects, alone) {
-				got = append(got, q.name)
+				got = append(got, q.Name)
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("%v, want %v", got, c.want)

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +18,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/place"
+	"github.com/whittle-iam/whittle/harness/question"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -148,11 +148,11 @@ func (l *loop) learn(step string, arb *arbiter, out Outcome) {
 	arb.mu.Lock()
 	defer arb.mu.Unlock()
 	if l.wanted[step] == nil {
-		l.wanted[step] = map[[sha256.Size]byte]*wanting{}
+		l.wanted[step] = map[question.Key]*question.Wanting{}
 	}
 	for key, w := range arb.wanting {
 		if old, ok := l.wanted[step][key]; ok {
-			w.grants = w.grants.Union(old.grants)
+			w.Grants = w.Grants.Union(old.Grants)
 		}
 		l.wanted[step][key] = w
 	}

@@ -13,13 +13,13 @@
 //
 // A decision of what to grant is a pure function (decide.go); the arbiter
 // (arbiter.go) carries it out for the many requests of one attempt. What to
-// refuse on purpose is package certify's decision; question.go turns requests
-// into its questions, and certifying.go runs the steps.
+// refuse on purpose is package certify's decision; package question turns requests
+// into its questions, and certifying.go runs the steps. On what is granted is
+// package place's.
 package harness
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +33,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/place"
+	"github.com/whittle-iam/whittle/harness/question"
 )
 
 // Strategy is how a role grows.
@@ -218,7 +219,7 @@ type loop struct {
 	late       bool                     // it was refused what its role holds
 	took       map[string]time.Duration // growth's last run, by step name
 	facts      map[string]string        // what growth has left until now
-	wanted     map[string]map[[sha256.Size]byte]*wanting
+	wanted     map[string]map[question.Key]*question.Wanting
 	spent      spending
 	flukes     int               // verifications that failed for no refusal
 	stubborn   map[string]bool   // request classes that were refused in a verification though part of what they may need was held
@@ -270,7 +271,7 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 
 func newLoop(c Config) *loop {
 	l := &loop{Config: c, identities: map[string]Identity{}, calls: map[string]calls{}, names: map[string]string{}, owned: map[string]*place.Tags{},
-		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, facts: map[string]string{}, stubborn: map[string]bool{}, wanted: map[string]map[[sha256.Size]byte]*wanting{}}
+		referred: map[string]left{}, grown: map[string]left{}, took: map[string]time.Duration{}, facts: map[string]string{}, stubborn: map[string]bool{}, wanted: map[string]map[question.Key]*question.Wanting{}}
 	l.result.Tools = map[string]string{}
 	for _, s := range c.Lifecycle.Steps {
 		l.result.Steps = append(l.result.Steps, StepResult{Step: s})

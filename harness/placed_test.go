@@ -165,17 +165,3 @@ func TestOtherwise(t *testing.T) {
 		t.Errorf("%v", l.names)
 	}
 }
-
-// Two questions of one class are told apart by the names that their conditions are on.
-func TestAboutNames(t *testing.T) {
-	on := func(name string) *question {
-		return &question{class: "GET compute.googleapis.com/compute/v1/projects/{}/zones/{}/disks/{}", grants: grant.Of(grant.Grant{Permission: "compute.disks.get", Resource: "*",
-			Condition: `{"==":{"resource.name":"projects/p/zones/z/disks/` + name + `"}}`})}
-	}
-	x := refusal.Exchange{URL: &url.URL{Host: "compute.googleapis.com", Path: "/compute/v1/projects/p/zones/z/disks/data-b"}}
-	for name, want := range map[string]bool{"data-b": true, "data-a": false, "data": false} {
-		if got := on(name).mayNeed(x); got != want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}

@@ -3,21 +3,18 @@ package harness
 import (
 	"cmp"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/whittle-iam/whittle/harness/certify"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/place"
+	"github.com/whittle-iam/whittle/harness/question"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
@@ -35,140 +32,38 @@ func newToken() string {
 	return TokenPrefix + hex.EncodeToString(b[:])
 }
 
-// wanting is a request that growth saw refused.
-type wanting struct {
-	class  string
-	grants grant.Set        // all that it was refused for
-	reply  refusal.Exchange // one of its refusals
-	// opaque: a refusal that named none of the grants; only those count of which
-	// the held request has shown that it needs them.
-	opaque bool
-}
-
 // wants notes what a refused request was refused for. a.mu is not held.
 func (a *arbiter) wants(x refusal.Exchange, grants []grant.Grant) {
-	key := requestKey(x)
+	key := question.KeyOf(x)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	w, ok := a.wanting[key]
 	if !ok {
-		w = &wanting{class: parsers.Class(x), reply: x}
+		w = &question.Wanting{Class: parsers.Class(x), Reply: x}
 		a.wanting[key] = w
 	}
-	w.grants = w.grants.With(grants...)
-	w.opaque = w.opaque || len(grants) > 1
+	w.Grants = w.Grants.With(grants...)
+	w.Opaque = w.Opaque || len(grants) > 1
 }
 
-// question is what is asked by withholding: the requests of one class that were
-// refused for the same grants. A request for another role's policy may be of the
-// same class, and what the step needs of that role is a question of its own.
-type question struct {
-	name     string // the class and the grants
-	class    string
-	grants   grant.Set
-	reply    refusal.Exchange
-	requests map[[sha256.Size]byte]bool
-}
-
-// questions gathers what growth saw refused into questions, of what the step was
-// granted. Rename gives a grant as the entries have it.
-func questions(seen map[[sha256.Size]byte]*wanting, entries []Entry, rename func(grant.Grant) grant.Grant) []*question {
+// questions gathers what growth saw refused of a step into questions about what it was
+// granted: of a refusal that named none of the grants, those which the held request has
+// shown that it needs.
+func (l *loop) questions(r *StepResult) []*question.Question {
 	granted := map[grant.Grant]Entry{}
-	for _, e := range entries {
+	for _, e := range r.Entries {
 		granted[e.Grant] = e
 	}
-	all := map[string]*question{}
-	for key, w := range seen {
-		if w.reply.Status == http.StatusSwitchingProtocols {
-			continue // a WebSocket that the proxy cannot close in the cloud's place
-		}
-		var grants []grant.Grant
-		for g := range w.grants.All() {
-			g = rename(g)
-			if e, ok := granted[g]; ok && (!w.opaque || !e.Guess && e.Class == w.class) {
-				grants = append(grants, g)
-			}
-		}
-		if len(grants) == 0 {
-			continue
-		}
-		q := &question{class: w.class, grants: grant.Of(grants...), reply: w.reply, requests: map[[sha256.Size]byte]bool{}}
-		q.name = q.class + " for " + join(q.grants.Slice())
-		if there, ok := all[q.name]; ok {
-			q = there
-		} else {
-			all[q.name] = q
-		}
-		q.requests[key] = true
-	}
-	var list []*question
-	for _, q := range all {
-		list = append(list, q)
-	}
-	slices.SortFunc(list, func(a, b *question) int { return strings.Compare(a.name, b.name) })
-	return list
+	rename := func(g grant.Grant) grant.Grant { return place.Unnamed(g, l.names) }
+	return question.Of(l.wanted[r.Step.Name], rename, func(g grant.Grant, w *question.Wanting) bool {
+		e, ok := granted[g]
+		return ok && (!w.Opaque || !e.Guess && e.Class == w.Class)
+	})
 }
 
-// proven tells whether all that the question is about has been proven already.
-func (q *question) proven(r *StepResult) bool {
-	return !slices.ContainsFunc(r.Entries, func(e Entry) bool { return q.grants.Has(e.Grant) && !e.proven() })
-}
-
-// about tells which of the questions a request is about: the one that the same
-// request was refused in, else the only one whose grants are all about what the
-// request names. Where there are several nobody knows, and it is about none.
-func about(qs []*question, x refusal.Exchange) *question {
-	class, key := parsers.Class(x), requestKey(x)
-	var fit []*question
-	for _, q := range qs {
-		switch {
-		case q.class != class:
-		case q.requests[key]:
-			return q
-		case q.mayNeed(x):
-			fit = append(fit, q)
-		}
-	}
-	if len(fit) != 1 {
-		return nil
-	}
-	return fit[0]
-}
-
-// mayNeed tells whether every resource of the question that has a name of its
-// own is named in the request, and so is what a condition is on the name of.
-func (q *question) mayNeed(x refusal.Exchange) bool {
-	text := string(x.Body)
-	if x.URL != nil {
-		text = x.URL.Host + x.URL.Path + "?" + x.URL.RawQuery + text
-	}
-	for g := range q.grants.All() {
-		if name := g.Resource[strings.LastIndexAny(g.Resource, ":/")+1:]; !strings.ContainsAny(name, "*?$") && !names(text, name) {
-			return false
-		}
-		if _, name := place.OnName(g); name != "" && !names(text, name) {
-			return false
-		}
-	}
-	return true
-}
-
-// names tells whether the name stands in the text as a whole word.
-func names(text, name string) bool {
-	wordly := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_' }
-	for at := 0; ; {
-		i := strings.Index(text[at:], name)
-		if i < 0 {
-			return false
-		}
-		i += at
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+len(name):])
-		if !wordly(before) && !wordly(after) {
-			return true
-		}
-		at = i + 1
-	}
+// settled tells whether all that the question is about has been proven already.
+func (r *StepResult) settled(q *question.Question) bool {
+	return !slices.ContainsFunc(r.Entries, func(e Entry) bool { return q.Grants.Has(e.Grant) && !e.proven() })
 }
 
 // vainTime is how long a tool may do nothing but ask again for what it was
@@ -180,13 +75,13 @@ type vain struct {
 	stop chan struct{}
 
 	mu    sync.Mutex
-	seen  map[[sha256.Size]byte]bool
+	seen  map[question.Key]bool
 	again int // requests in a row that had been refused before
 	timer *time.Timer
 }
 
 func newVain() *vain {
-	v := &vain{stop: make(chan struct{}), seen: map[[sha256.Size]byte]bool{}}
+	v := &vain{stop: make(chan struct{}), seen: map[question.Key]bool{}}
 	v.mu.Lock() // over uses the timer
 	defer v.mu.Unlock()
 	v.timer = time.AfterFunc(vainTime, v.over)
@@ -194,7 +89,7 @@ func newVain() *vain {
 }
 
 // saw takes the end of a request; meant tells that it was refused on purpose.
-func (v *vain) saw(key [sha256.Size]byte, meant bool) {
+func (v *vain) saw(key question.Key, meant bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if meant && v.seen[key] {
@@ -228,13 +123,13 @@ func (v *vain) end() { v.timer.Stop() }
 type given[K comparable] struct {
 	token   string // empty for what carried none
 	of      []K
-	request [sha256.Size]byte
+	request question.Key
 }
 
 // withholder answers the requests that are asked about.
 type withholder struct {
 	issued func(credential string) bool
-	all    []*question
+	all    []*question.Question
 	open   map[string]bool // by name: those that are withheld
 
 	mu    sync.Mutex
@@ -246,15 +141,15 @@ func (w *withholder) Withheld(x refusal.Exchange) (reply refusal.Exchange, token
 	if !w.issued(x.Credential) {
 		return reply, "", false
 	}
-	q := about(w.all, x)
-	if q == nil || !w.open[q.name] {
+	q := question.About(w.all, x)
+	if q == nil || !w.open[q.Name] {
 		return reply, "", false
 	}
 	token = newToken()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.given = append(w.given, given[string]{token: token, of: []string{q.name}, request: requestKey(x)})
-	return q.reply, token, true
+	w.given = append(w.given, given[string]{token: token, of: []string{q.Name}, request: question.KeyOf(x)})
+	return q.Reply, token, true
 }
 
 // Marked implements [Withholder]: no refusal but those made on purpose counts.
@@ -290,7 +185,7 @@ func (m *marker) Marked(x refusal.Exchange) (token string, ok bool) {
 	token = newToken()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.given = append(m.given, marked{token: token, of: of, request: requestKey(x)})
+	m.given = append(m.given, marked{token: token, of: of, request: question.KeyOf(x)})
 	return token, true
 }
 

@@ -2,16 +2,13 @@ package harness
 
 import (
 	"crypto/sha256"
-	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
-	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/harness/question"
 )
 
 // TestVerifyRefusesToHold: no verification begins in which something would be
@@ -30,66 +27,10 @@ func TestVerifyRefusesToHold(t *testing.T) {
 	}
 }
 
-func entriesFor(grants ...grant.Grant) (entries []Entry) {
-	for _, g := range grants {
-		entries = append(entries, Entry{Grant: g, Necessity: Observed, Class: "POST iam.amazonaws.com GetRole"})
-	}
-	return entries
-}
-
-// getRole is a request about a role of IAM.
-func getRole(role string) refusal.Exchange {
-	return refusal.Exchange{
-		Method: "POST", URL: &url.URL{Scheme: "https", Host: "iam.amazonaws.com", Path: "/"},
-		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-		Body:   []byte("Action=GetRole&RoleName=" + role + "&Version=2010-05-08"), Status: 403,
-	}
-}
-
-func onRole(role string) grant.Grant {
-	return grant.Grant{Permission: "iam:GetRole", Resource: "arn:aws:iam::123456789012:role/" + role}
-}
-
-// TestQuestions: requests of one class about two things are two questions, and a
-// request that was not seen before belongs to the one whose thing it names.
-func TestQuestions(t *testing.T) {
-	seen := map[[sha256.Size]byte]*wanting{}
-	for _, role := range []string{"a", "b", "b-2025"} {
-		x := getRole(role)
-		seen[requestKey(x)] = &wanting{class: "POST iam.amazonaws.com GetRole", grants: grant.Of(onRole(role)), reply: x}
-	}
-	rename := func(g grant.Grant) grant.Grant {
-		g.Resource = strings.Replace(g.Resource, "b-2025", "b-*", 1)
-		return g
-	}
-	qs := questions(seen, entriesFor(onRole("a"), onRole("b"), onRole("b-*")), rename)
-	if len(qs) != 3 {
-		t.Fatalf("%d questions, want 3", len(qs))
-	}
-	for role, want := range map[string]grant.Grant{"a": onRole("a"), "b": onRole("b"), "b-2025": onRole("b-*")} {
-		if q := about(qs, getRole(role)); q == nil || !q.grants.Equal(grant.Of(want)) {
-			t.Errorf("a request about %s is about %v, want %v", role, q, want)
-		}
-	}
-	// Another run has another end of the name, and the same question.
-	if q := about(qs, getRole("zzz")); q == nil || !q.grants.Equal(grant.Of(onRole("b-*"))) {
-		t.Errorf("a request about a role with a made-up name is about %v", q)
-	}
-	// Where two would do, it is about neither.
-	more := append(qs, &question{name: "any", class: qs[0].class, grants: grant.Of(onRole("*"))})
-	if q := about(more, getRole("zzz")); q != nil {
-		t.Errorf("a request that may be about two is withheld for %v", q)
-	}
-	// What is no longer granted is not asked about.
-	if qs := questions(seen, entriesFor(onRole("a")), rename); len(qs) != 1 {
-		t.Errorf("%d questions about one grant", len(qs))
-	}
-}
-
 // TestVain: a run in which the tool only asks again ends; one in which anything
 // else happens, or nothing, does not.
 func TestVain(t *testing.T) {
-	key := func(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }
+	key := func(s string) question.Key { return sha256.Sum256([]byte(s)) }
 	for name, tt := range map[string]struct {
 		do   func(v *vain, i int)
 		ends bool

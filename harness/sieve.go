@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
+	"github.com/whittle-iam/whittle/harness/question"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -31,7 +31,7 @@ import (
 // sieve is the questions about one refused request. An arbiter has one at a
 // time: two would spoil each other's answers.
 type sieve struct {
-	owner [sha256.Size]byte // the request
+	owner question.Key // the request
 	all   []grant.Grant
 	tests []sieveTest
 	next  int           // the test that is under way; all are made: len(tests)
@@ -52,16 +52,8 @@ type likelihood struct {
 	either grant.Set // of these at most one is needed
 }
 
-// requestKey tells one request from others of its class.
-func requestKey(x refusal.Exchange) (key [sha256.Size]byte) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s %v\n", x.Method, x.URL) // a hash's Write gives no error
-	h.Write(x.Body)
-	return [sha256.Size]byte(h.Sum(nil))
-}
-
 // newSieve orders the questions about grants.
-func newSieve(owner [sha256.Size]byte, grants []grant.Grant, known likelihood) *sieve {
+func newSieve(owner question.Key, grants []grant.Grant, known likelihood) *sieve {
 	s := &sieve{owner: owner, all: grants, done: make(chan struct{})}
 	var either []grant.Grant
 	var kinds []string // permissions of what is seldom needed
@@ -137,7 +129,7 @@ func (s *sieve) out() []grant.Grant {
 // sift grants the candidates of an opaque refusal by way of a sieve. It returns
 // when the request is to be repeated.
 func (a *arbiter) sift(ctx context.Context, x refusal.Exchange, class string, dec decision) error {
-	key := requestKey(x)
+	key := question.KeyOf(x)
 	a.mu.Lock()
 	s := a.sieve
 	switch {
@@ -190,7 +182,7 @@ func (a *arbiter) asked(x refusal.Exchange, dec decision) bool {
 	if s == nil || len(dec.grants) < 2 {
 		return false
 	}
-	return s.owner == requestKey(x) || slices.ContainsFunc(dec.grants, func(g grant.Grant) bool { return slices.Contains(s.out(), g) })
+	return s.owner == question.KeyOf(x) || slices.ContainsFunc(dec.grants, func(g grant.Grant) bool { return slices.Contains(s.out(), g) })
 }
 
 // answered notes that the test under way was refused. a.mu is held.
@@ -245,7 +237,7 @@ func (a *arbiter) leaveOut(ctx context.Context, s *sieve) error {
 func (a *arbiter) passedOn(x refusal.Exchange, class string, through bool) {
 	a.mu.Lock()
 	s := a.sieve
-	if s == nil || s.owner != requestKey(x) {
+	if s == nil || s.owner != question.KeyOf(x) {
 		a.mu.Unlock()
 		return
 	}
