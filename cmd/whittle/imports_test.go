@@ -120,13 +120,15 @@ var mayImport = map[string][]string{
 	"harness/drift":    {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
-		"harness/grant", "harness/catalog", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify", "harness/place", "harness/question",
+		"harness/grant", "harness/catalog", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify", "harness/place", "harness/question", "harness/address",
 	},
 	// On what a refused permission is granted, and under which condition.
 	"harness/place": {
 		"parsers/refusal",
 		"harness/grant", "harness/catalog", "harness/catalog/attribute", "harness/catalog/condition", "harness/catalog/scope", "harness/lifecycle",
 	},
+	// Which resource of the code a request is for.
+	"harness/address": {"parsers", "parsers/refusal"},
 	// What is asked by withholding, and which question a request is about.
 	"harness/question": {"parsers", "parsers/refusal", "harness/grant", "harness/place"},
 	// The suite that every cloud's roles must pass; only tests use it.

@@ -1,90 +1,33 @@
-package harness
+// Package address tells which resource of the code a request is for. A tool does not tell
+// the cloud that; what it was at work on, what the request says and what the resources
+// are called do. It says who may have made a request, and proves nothing: no grant hangs
+// on it.
+package address
 
 import (
 	"cmp"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/whittle-iam/whittle/harness/grant"
-	"github.com/whittle-iam/whittle/harness/place"
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
-// A tool does not tell the cloud which resource of its code a request is for. It
-// tells us when it is at work on which; a request that is held keeps its resource
-// at work. Where several are, what they are called decides.
-
-// sighting is a refusal of which growth granted something.
-type sighting struct {
-	at       time.Time
-	exchange refusal.Exchange
-}
-
-// sighted keeps the first refusal for each of the grants.
-func (a *arbiter) sighted(x refusal.Exchange, grants []grant.Grant) {
-	now := time.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, g := range grants {
-		if _, ok := a.sightings[g]; !ok {
-			a.sightings[g] = sighting{now, x}
-		}
-	}
-}
-
-// located adds to the addresses of each grant what a run shows of them. Facts are
-// what the lifecycle's steps left until now.
-func located(known map[grant.Grant][]string, arb *arbiter, spans []Span, facts map[string]string) map[grant.Grant][]string {
-	arb.mu.Lock()
-	defer arb.mu.Unlock()
-	for g, s := range arb.sightings {
-		if addresses := addressesOf(s, spans, facts); len(addresses) > 0 && len(known[g]) == 0 {
-			if known == nil {
-				known = map[grant.Grant][]string{}
-			}
-			known[g] = addresses
-		}
-	}
-	return known
-}
-
-// readdressed is the addresses under the names that the grants have in the end.
-func (l *loop) readdressed(known map[grant.Grant][]string) map[grant.Grant][]string {
-	all := map[grant.Grant][]string{}
-	for _, old := range slices.SortedFunc(maps.Keys(known), grant.Compare) {
-		g := place.Unnamed(old, l.names)
-		for _, a := range known[old] {
-			if !slices.Contains(all[g], a) {
-				all[g] = append(all[g], a)
-			}
-		}
-	}
-	return all
-}
-
-// addressesOf gives the resources that may have made a request: those that the
-// tool was at work on, and of them those alone of which the request says
-// something that it does not say of the others. The likeliest come first, by the
-// words that the request and the resource's type have in common.
-func addressesOf(s sighting, spans []Span, facts map[string]string) []string {
-	var all []string
-	for _, span := range spans {
-		if !span.From.After(s.at) && (span.To.IsZero() || !span.To.Before(s.at)) && !slices.Contains(all, span.Address) {
-			all = append(all, span.Address)
-		}
-	}
-	text := requestText(s.exchange)
+// Of gives the resources that may have made a request, of those that the tool was at work
+// on: those alone of which the request says something that it does not say of the others.
+// The likeliest come first, by the words that the request and the resource's type have in
+// common. Facts are what the steps left, by attribute: "aws_vpc.main.cidr_block".
+func Of(x refusal.Exchange, working []string, facts map[string]string) []string {
+	all := slices.Clone(working)
+	text := requestText(x)
 	for _, tells := range []func(string) bool{identifies, func(string) bool { return true }} {
 		if said := distinguished(all, text, facts, tells); len(said) > 0 {
 			all = said
 			break
 		}
 	}
-	words := wordsOf(parsers.Class(s.exchange))
+	words := wordsOf(parsers.Class(x))
 	slices.SortStableFunc(all, func(a, b string) int {
 		return cmp.Or(cmp.Compare(common(words, typeOf(b)), common(words, typeOf(a))), strings.Compare(a, b))
 	})
