@@ -18,7 +18,6 @@ import (
 	"github.com/whittle-iam/whittle/harness/policy/evaluate"
 	"github.com/whittle-iam/whittle/harness/record"
 	"github.com/whittle-iam/whittle/sandbox/embedded"
-	"github.com/whittle-iam/whittle/sandbox/role/aws/canary"
 )
 
 // stack is the example of a team's whole stack.
@@ -224,7 +223,7 @@ func traced(t *testing.T, trace string, events []journal.Event, pass string) map
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
-		if !probeIdentity.MatchString(e.Principal) || e.Refused || strings.Contains(e.Agent, "app/"+canary.AppID) {
+		if !probeIdentity.MatchString(e.Principal) || e.Refused || strings.Contains(e.Principal, "/whittle-canary-") {
 			continue
 		}
 		i := slices.IndexFunc(spans, func(s span) bool { return !e.Time.Before(s.begin) && !e.Time.After(s.end) })

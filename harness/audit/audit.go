@@ -41,13 +41,34 @@ type Entry struct {
 	Binding string `json:"binding,omitempty"`
 	// Failed tells that the request was authorized and failed all the same.
 	Failed bool `json:"failed,omitempty"`
+	// Key is the id of the access key that the request was signed with, where the log
+	// has it: AWS's does. It is no secret.
+	Key string `json:"key,omitempty"`
+}
+
+// CanaryKey is the kind of the journal's object whose id is that of an access key with
+// which Whittle looks whether a role is in force. No step is ever given such a key.
+const CanaryKey = "aws:sts:canary-key"
+
+// canaryCalls is all that Whittle does with such a key; a test holds it against what the
+// canaries are.
+var canaryCalls = []string{"iam:GetAccountSummary", "iam:ListAccountAliases", "kms:ListAliases", "sqs:ListQueues"}
+
+// CanaryCalls are the permissions of what Whittle itself does as a probe identity.
+func CanaryCalls() []string { return slices.Clone(canaryCalls) }
+
+// canary tells whether an entry is of Whittle's own calls, by what no step can claim: the
+// key that they were signed with. What a caller says of itself, such as its User-Agent,
+// counts for nothing.
+func (e Entry) canary(keys map[string]bool) bool {
+	return e.Key != "" && keys[e.Key] && e.Via == "" && slices.Contains(canaryCalls, e.Permission)
 }
 
 // Compare orders entries by time, and what happened at once by all the rest, so
 // that any order of the same entries sorts to one.
 func Compare(a, b Entry) int {
 	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Permission, b.Permission),
-		cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Via, b.Via), cmp.Compare(a.Binding, b.Binding),
+		cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Via, b.Via), cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Key, b.Key),
 		boolean(a.Refused, b.Refused), boolean(a.Derived, b.Derived), boolean(a.Failed, b.Failed))
 }
 

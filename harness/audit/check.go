@@ -84,7 +84,7 @@ type Run struct {
 type Report struct {
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
-	Entries int       `json:"entries"` // each once
+	Entries int       `json:"entries"` // each once, without Whittle's own calls
 	Doubled int       `json:"doubled"` // left out: there more than once
 	// Foreign are entries of somebody else, or of another time.
 	Foreign  int         `json:"foreign"`
@@ -117,6 +117,8 @@ func Check(run Run, entries []Entry) Report {
 	from, to, _ := Span(run.Events)
 	report := Report{From: from, To: to, Steps: []StepCount{}}
 	entries, report.Doubled = Once(Own(entries))
+	keys := canaryKeys(run.Events)
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.canary(keys) })
 	report.Entries = len(entries)
 	c.data = map[string]bool{}
 	for _, e := range entries {

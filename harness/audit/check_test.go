@@ -140,6 +140,33 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Whittle's own calls are told by the key that they were signed with. Nothing else that an
+// entry says hides it: not the same call with another key, not another call with that key,
+// not a service's.
+func TestCanary(t *testing.T) {
+	r := run("aws", "ec2:CreateVpc")
+	r.Steps[0].Grants[0].Request = "POST ec2.us-east-1.amazonaws.com CreateVpc"
+	r.Events = append([]journal.Event{{Kind: journal.KindObject, Object: &journal.Object{Kind: CanaryKey, ID: "ASIAOWN"}},
+		{Kind: journal.KindObject, Object: &journal.Object{Kind: "aws:iam:role", ID: "ASIATHEIRS"}}}, r.Events...)
+	signed := func(e Entry, key string) Entry { e.Key = key; return e }
+	own := []Entry{signed(entry(205, "ec2:CreateVpc"), "ASIASTEP"), signed(entry(206, "sqs:ListQueues"), "ASIAOWN"), signed(entry(206, "kms:ListAliases").refused(), "ASIAOWN")}
+	if got := Check(r, own); len(got.Findings) != 0 || got.Entries != 1 {
+		t.Errorf("%d entries, %+v", got.Entries, got.Findings)
+	}
+	for name, e := range map[string]Entry{
+		"another key":       signed(entry(207, "sqs:ListQueues"), "ASIASTEP"),
+		"an object's id":    signed(entry(207, "sqs:ListQueues"), "ASIATHEIRS"),
+		"no key":            entry(207, "sqs:ListQueues"),
+		"another call":      signed(entry(207, "sqs:CreateQueue"), "ASIAOWN"),
+		"a service's":       signed(entry(207, "sqs:ListQueues").via("x.amazonaws.com"), "ASIAOWN"),
+		"refused, with his": signed(entry(207, "sqs:ListQueues").refused(), "ASIASTEP"),
+	} {
+		if got := Check(r, append(own, e)); len(got.Findings) != 1 || got.Findings[0].Permission != e.Permission {
+			t.Errorf("%s: %+v", name, got.Findings)
+		}
+	}
+}
+
 // A failed run has no record; what was refused in it may explain it.
 func TestExplains(t *testing.T) {
 	r := run("gcp").denied(journal.PassGrow, disks, "POST disks")

@@ -82,6 +82,17 @@ func Span(events []journal.Event) (from, to time.Time, principals []string) {
 	return from.Add(-Slack), to.Add(Slack), principals
 }
 
+// canaryKeys are the access keys that a run had for its own calls.
+func canaryKeys(events []journal.Event) map[string]bool {
+	keys := map[string]bool{}
+	for _, e := range events {
+		if e.Kind == journal.KindObject && e.Object != nil && e.Object.Kind == CanaryKey {
+			keys[e.Object.ID] = true
+		}
+	}
+	return keys
+}
+
 // wire is what the proxy saw of one step in one pass.
 type wire struct {
 	denied map[string]string // permission, in lower case → class

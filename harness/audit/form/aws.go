@@ -26,11 +26,11 @@ type awsEvent struct {
 	Code     string    `json:"errorCode"`
 	Message  string    `json:"errorMessage"`
 	From     string    `json:"sourceIPAddress"`
-	Agent    string    `json:"userAgent"`
 	Identity struct {
 		Type      string `json:"type"`
 		ARN       string `json:"arn"`
 		InvokedBy string `json:"invokedBy"`
+		Key       string `json:"accessKeyId"`
 		Session   struct {
 			Issuer struct {
 				ARN string `json:"arn"`
@@ -65,7 +65,7 @@ func AWS(data []byte) ([]audit.Entry, error) {
 	if principal == "" {
 		return nil, nil
 	}
-	one := audit.Entry{ID: e.ID, Time: e.Time.UTC(), Principal: principal, Via: awsVia(e), Operation: operation(e.Name), Derived: true}
+	one := audit.Entry{ID: e.ID, Time: e.Time.UTC(), Principal: principal, Via: awsVia(e), Operation: operation(e.Name), Derived: true, Key: e.Identity.Key}
 	if len(e.Resources) == 1 {
 		one.Resource = e.Resources[0].ARN
 	}

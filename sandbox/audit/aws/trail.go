@@ -193,7 +193,7 @@ func (f *files) list(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListOb
 	return page, err
 }
 
-// file reads one file's events of the roles, without those of Whittle's canaries.
+// file reads one file's events of the roles.
 func (f *files) file(ctx context.Context, key string, roles []string) ([]audit.Entry, error) {
 	o, err := f.api(f.region).GetObject(ctx, &s3.GetObjectInput{Bucket: &f.trail.Bucket, Key: &key})
 	if err != nil {

@@ -99,7 +99,7 @@ func TestTrail(t *testing.T) {
 		day + "20260301T2330Z_early.json.gz": []byte("of before: it is not read"),
 		day + "20260301T2350Z_a1.json.gz":    file(record("1", probe, "2026-03-01T23:49:59Z", "ListQueues"), record("2", probe, "2026-03-01T23:50:00Z", "CreateQueue")),
 		day + "20260301T2355Z_a2.json.gz": file(record("3", "arn:aws:iam::123456789012:role/theirs", "2026-03-01T23:51:00Z", "CreateQueue"),
-			`{"userAgent":"aws-sdk app/whittle-canary",`+strings.TrimPrefix(record("4", probe, "2026-03-01T23:52:00Z", "CreateQueue"), "{")),
+			`{"userAgent":"aws-sdk app/whittle-canary","requestParameters":{"queueName":"app/whittle-canary"},`+strings.TrimPrefix(record("4", probe, "2026-03-01T23:52:00Z", "CreateQueue"), "{")),
 		next + "20260302T0010Z_a3.json.gz":  file(record("5", probe, "2026-03-02T00:05:00Z", "DeleteQueue")),
 		next + "20260302T0055Z_a4.json.gz":  file(record("6", probe, "2026-03-02T00:06:00Z", "TagQueue")), // very late
 		next + "20260302T0200Z_far.json.gz": []byte("of long after: it is not read"),
@@ -116,7 +116,7 @@ func TestTrail(t *testing.T) {
 		for _, e := range got {
 			names = append(names, e.ID+" "+e.Permission)
 		}
-		if want := []string{"2 sqs:CreateQueue", "5 sqs:DeleteQueue", "6 sqs:TagQueue"}; err != nil || !slices.Equal(names, want) {
+		if want := []string{"2 sqs:CreateQueue", "4 sqs:CreateQueue", "5 sqs:DeleteQueue", "6 sqs:TagQueue"}; err != nil || !slices.Equal(names, want) {
 			t.Errorf("%v, %v; want %v", names, err, want)
 		}
 	}

@@ -53,7 +53,7 @@ func (g *Gate) record(r *request, t trace.Trace) {
 			t.Binding[0] = e.ARN
 		}
 	}
-	t.Client = r.claim.Region
+	t.Client, t.Key = r.claim.Region, r.claim.AccessKeyID
 	if slices.Contains(global, r.call.Service) {
 		t.Client = "us-east-1"
 	}
@@ -88,6 +88,9 @@ func (g *Gate) event(e auditlog.Event) map[string]any {
 	if strings.Contains(e.Principal, ":assumed-role/") {
 		who["type"] = "AssumedRole"
 		who["sessionContext"] = map[string]any{"sessionIssuer": map[string]any{"type": "Role", "arn": e.Binding[0], "accountId": g.o.Account}}
+	}
+	if e.By == "" {
+		who["accessKeyId"] = e.Key
 	}
 	if e.By != "" {
 		who["invokedBy"], from = e.By, e.By

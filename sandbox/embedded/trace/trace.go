@@ -16,11 +16,12 @@ type Trace struct {
 	// tables.
 	Needs []Needed `json:"needs"`
 	// Error is the code and the message of a reply that is no success; Binding is what
-	// granted it; Client is the application that asked. They are for the cloud's own
+	// granted it; Client is the application that asked, Key what it signed with. They are for the cloud's own
 	// audit log, as far as that has them.
 	Error   [2]string `json:"-"`
 	Binding [3]string `json:"-"` // the role, the assignment's id, its scope
 	Client  string    `json:"-"`
+	Key     string    `json:"-"` // the id of the access key that signed it
 }
 
 // Needed is one permission on one resource.

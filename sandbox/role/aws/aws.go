@@ -42,6 +42,9 @@ import (
 const (
 	KindRole   = owned.KindRole
 	KindPolicy = owned.KindPolicy
+	// KindCanaryKey is the id of an access key with which the pool itself acts as an
+	// identity, to see whether its role is in force; announced before it is used.
+	KindCanaryKey = "aws:sts:canary-key"
 )
 
 // Poll says how to wait until a change has reached every place.
@@ -232,9 +235,12 @@ func (p *Pool) make(ctx context.Context, name string, hold func(member)) error {
 	if err != nil {
 		return err
 	}
+	// The canaries have a session of their own, which no step is given: by its key the
+	// account's log tells their calls from the step's.
+	looks := &credentials{pool: p, name: name, arn: arn, session: "whittle-canary-", kind: KindCanaryKey, issued: map[string]bool{}}
 	held := p.content(roleName, name)
-	hold(member{arn, &role{held, canary.Settler{Role: roleName, Put: held.Put, SDK: p.asCanary(creds), Poll: p.cfg.Poll, Log: p.cfg.Log}}, creds})
-	return creds.await(ctx)
+	hold(member{arn, &role{held, canary.Settler{Role: roleName, Put: held.Put, SDK: p.as(looks), Poll: p.cfg.Poll, Log: p.cfg.Log}}, creds})
+	return errors.Join(creds.await(ctx), looks.await(ctx))
 }
 
 // content is what a role holds.
@@ -246,13 +252,6 @@ func (p *Pool) content(roleName, identity string) *content.Role {
 func (p *Pool) as(c *credentials) awssdk.Config {
 	cfg := p.cfg.SDK.Copy()
 	cfg.Credentials = c
-	return cfg
-}
-
-// asCanary is as, and tells who reads the account's log whose calls they are.
-func (p *Pool) asCanary(c *credentials) awssdk.Config {
-	cfg := p.as(c)
-	cfg.AppID = canary.AppID
 	return cfg
 }
 

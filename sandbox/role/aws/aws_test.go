@@ -69,8 +69,11 @@ func TestAcquire(t *testing.T) {
 	var announced []string
 	cfg := f.config()
 	cfg.Announce = func(kind, id string) error {
-		if len(f.roles) > 0 {
+		if kind == KindRole && len(f.roles) > 0 {
 			t.Error("announced after it was made")
+		}
+		if kind == KindCanaryKey && f.sessions[id] != "whittle-shop-apply" {
+			t.Errorf("key %s is of role %q", id, f.sessions[id])
 		}
 		announced = append(announced, kind+" "+id)
 		return nil
@@ -87,8 +90,13 @@ func TestAcquire(t *testing.T) {
 	if id.Principal != arn || id.Name != "apply" {
 		t.Errorf("identity %+v", id)
 	}
-	if diff := cmp.Diff([]string{"aws:iam:role " + arn}, announced); diff != "" {
+	// The canaries' key is another than those that a step gets, and is announced: by it
+	// their calls are told from the step's.
+	if diff := cmp.Diff([]string{"aws:iam:role " + arn, "aws:sts:canary-key ASIA1"}, announced); diff != "" {
 		t.Error(diff)
+	}
+	if c := id.Credentials.(*credentials); !c.Issued("ASIA0") || c.Issued("ASIA1") {
+		t.Error("a step gets the canaries' key, or not its own")
 	}
 	r := f.roles["whittle-shop-apply"]
 	if want := (map[string]string{"whittle:managed": "true", "whittle:stack": "shop", "whittle:identity": "apply", "whittle:run": owned.Slug("Run 1", 64)}); !maps.Equal(r.tags, want) {

@@ -33,6 +33,10 @@ type credentials struct {
 	name  string // the identity
 	arn   string // the role
 	token string // what the child shows to fetch them
+	// session begins the name of the sessions.
+	session string
+	// kind is what a new key is announced as, before it is used; empty: it is not.
+	kind string
 
 	mu      sync.Mutex
 	current awssdk.Credentials
@@ -44,7 +48,7 @@ func newCredentials(p *Pool, name, arn string) (*credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &credentials{pool: p, name: name, arn: arn, token: token, issued: map[string]bool{}}, nil
+	return &credentials{pool: p, name: name, arn: arn, token: token, session: "whittle-", issued: map[string]bool{}}, nil
 }
 
 // Env gives the environment with which every AWS SDK fetches the credentials
@@ -101,11 +105,16 @@ func (c *credentials) Retrieve(ctx context.Context) (awssdk.Credentials, error) 
 		return c.current, nil
 	}
 	out, err := c.pool.sts.AssumeRole(ctx, &sts.AssumeRoleInput{
-		RoleArn: &c.arn, RoleSessionName: awssdk.String(owned.Slug("whittle-"+c.pool.cfg.RunID, 64)),
+		RoleArn: &c.arn, RoleSessionName: awssdk.String(owned.Slug(c.session+c.pool.cfg.RunID, 64)),
 		DurationSeconds: awssdk.Int32(int32(sessionLength / time.Second)),
 	})
 	if err != nil {
 		return awssdk.Credentials{}, c.pool.own.Explain("assume role "+c.arn, "sts:AssumeRole on it (AWS lets no root user assume a role)", err)
+	}
+	if c.kind != "" {
+		if err := c.pool.own.Announce.Tell(c.kind, awssdk.ToString(out.Credentials.AccessKeyId)); err != nil {
+			return awssdk.Credentials{}, err
+		}
 	}
 	c.current = awssdk.Credentials{
 		AccessKeyID: awssdk.ToString(out.Credentials.AccessKeyId), SecretAccessKey: awssdk.ToString(out.Credentials.SecretAccessKey),

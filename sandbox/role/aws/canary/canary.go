@@ -30,10 +30,6 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/role/aws/owned"
 )
 
-// AppID is what the canaries' calls say of themselves in their User-Agent,
-// which CloudTrail shows: "app/whittle-canary".
-const AppID = "whittle-canary"
-
 // Canary is a call that changes nothing, whose permission has no resource,
 // and which no resource's own policy can allow.
 type Canary struct {
