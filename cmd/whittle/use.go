@@ -96,8 +96,8 @@ func usedSet(ctx context.Context, cloud string, u lifecycle.Used, log auditLog, 
 	if err != nil {
 		return set, 0, err
 	}
-	if set, derived = audit.Used(h.Entries, who); set.Len() > 0 {
-		return set, derived, nil
+	if set, derived, err = audit.Used(h.Entries, who); err != nil || set.Len() > 0 {
+		return set, derived, err
 	}
 	when := "until " + to.Format(time.RFC3339)
 	if !from.IsZero() {

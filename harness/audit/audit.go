@@ -9,6 +9,8 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -130,13 +132,18 @@ func same(a, b string) bool { return strings.EqualFold(a, b) }
 
 // Used is what a principal was granted and did itself, each permission on everything:
 // an entry's resource is one, and the next run's is another. Derived counts the
-// permissions that are only derived.
-func Used(entries []Entry, principal string) (set grant.Set, derived int) {
+// permissions that are only derived. A permission that is not the plain name of one, of
+// which a log can hold any text, is an error that names the event: a pattern would grant
+// more than was done.
+func Used(entries []Entry, principal string) (set grant.Set, derived int, err error) {
 	sure := map[string]bool{}
 	var grants []grant.Grant
 	for _, e := range Own(entries) {
 		if !same(e.Principal, principal) || e.Via != "" || e.Refused || free(e.Permission) {
 			continue
+		}
+		if !plain.MatchString(e.Permission) {
+			return grant.Set{}, 0, fmt.Errorf("event %.80q of %s: %.80q is no permission's name", e.ID, e.Time.Format(time.RFC3339), e.Permission)
 		}
 		sure[e.Permission] = sure[e.Permission] || !e.Derived
 		grants = append(grants, grant.Grant{Permission: e.Permission, Resource: "*"})
@@ -147,5 +154,8 @@ func Used(entries []Entry, principal string) (set grant.Set, derived int) {
 			derived++
 		}
 	}
-	return set, derived
+	return set, derived, nil
 }
+
+// plain is the name of a single permission, in any cloud's notation.
+var plain = regexp.MustCompile(`^[A-Za-z0-9-]+[:./][A-Za-z0-9./_-]+$`)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,8 +237,17 @@ func TestUsed(t *testing.T) {
 	named := entry(3, networks)
 	other := entry(4, disks)
 	other.Principal = "user:a@example.com"
-	set, derived := Used([]Entry{run, run, who, named, other, entry(5, keys).refused(), entry(6, keys).via("service")}, probe)
-	if d := cmp.Diff([]string{networks, "ec2:RunInstances"}, set.Permissions()); d != "" || derived != 1 {
-		t.Errorf("%d derived; (-want +got):\n%s", derived, d)
+	set, derived, err := Used([]Entry{run, run, who, named, other, entry(5, keys).refused(), entry(6, keys).via("service")}, probe)
+	if d := cmp.Diff([]string{networks, "ec2:RunInstances"}, set.Permissions()); d != "" || derived != 1 || err != nil {
+		t.Errorf("%d derived, %v; (-want +got):\n%s", derived, err, d)
+	}
+	// Of a log that holds more than names no role begins. What was refused is not read.
+	for _, hostile := range []string{"*", "ec2:*", "iam:Create?ser", "compute.*", "Microsoft.Network/*", "*/read", "ec2:{x}", "ec2:RunInstances\nec2:StopInstances", "ec2:Run Instances", "ec2:", ""} {
+		if set, _, err := Used([]Entry{named, entry(7, hostile)}, probe); err == nil || set.Len() > 0 || !strings.Contains(err.Error(), "event ") {
+			t.Errorf("%q: %v, %v", hostile, set, err)
+		}
+		if set, _, err := Used([]Entry{named, entry(7, hostile).refused()}, probe); err != nil || set.Len() != 1 {
+			t.Errorf("%q, refused: %v, %v", hostile, set, err)
+		}
 	}
 }
