@@ -71,6 +71,10 @@ func TestRead(t *testing.T) {
 		"gcp: a service agent": {GCP, gcpAgent, []audit.Entry{
 			{ID: "cloudaudit.googleapis.com%2Factivity/a3", Time: at(2), Principal: probe, Via: "serviceAccount:service-12@compute-system.iam.gserviceaccount.com", Operation: "Decrypt",
 				Permission: "cloudkms.cryptoKeyVersions.useToDecrypt", Resource: "k", Refused: true}}},
+		// Of the project itself no account is an agent, whatever it is called.
+		"gcp: an account that is called like an agent": {GCP, strings.NewReplacer(`"principalSubject":"serviceAccount:w-a@p.iam.gserviceaccount.com"`, `"principalSubject":"serviceAccount:service-12@p.iam.gserviceaccount.com"`,
+			"service-12@compute-system.iam", "w-a@p.iam").Replace(gcpAgent), []audit.Entry{
+			{ID: "cloudaudit.googleapis.com%2Factivity/a3", Time: at(2), Principal: probe, Operation: "Decrypt", Permission: "cloudkms.cryptoKeyVersions.useToDecrypt", Resource: "k", Refused: true}}},
 		"gcp: the end of an operation": {GCP, gcpEnd, nil},
 		"gcp: another log":             {GCP, `{"insertId":"x","timestamp":"2026-03-01T10:00:00Z","textPayload":"hello"}`, nil},
 		"aws: derived": {AWS, awsRun, []audit.Entry{

@@ -70,11 +70,12 @@ func GCP(data []byte) ([]audit.Entry, error) {
 	for _, d := range p.Authentication.Delegation {
 		chain = append(chain, gcpPrincipal(d.FirstParty.Email, d.Subject))
 	}
+	agent := func(who string) bool { return serviceAgent.MatchString(who) && !own(e.LogName, who) }
 	switch {
-	case serviceAgent.MatchString(principal) && len(chain) > 0:
+	case agent(principal) && len(chain) > 0:
 		// The agent worked for whoever stands last in its history.
 		principal, via = chain[len(chain)-1], principal
-	case len(chain) > 0 && serviceAgent.MatchString(chain[len(chain)-1]):
+	case len(chain) > 0 && agent(chain[len(chain)-1]):
 		via = chain[len(chain)-1]
 	}
 	if principal == "" {
@@ -117,3 +118,10 @@ func gcpPrincipal(email, subject string) string {
 
 // serviceAgent is the account of a service of Google's that acts in a project.
 var serviceAgent = regexp.MustCompile(`^serviceAccount:(?:service-[0-9]+@[a-z0-9.-]*gserviceaccount\.com|[0-9]+@cloud(?:services|build)\.gserviceaccount\.com|[a-z0-9-]+@system\.gserviceaccount\.com)$`)
+
+// own tells whether an account is of the project whose log it is in. Who may make accounts
+// there can call one like an agent, service-1, and what it did is no service's doing.
+func own(logName, who string) bool {
+	project, _, ok := strings.Cut(strings.TrimPrefix(logName, "projects/"), "/")
+	return ok && strings.HasSuffix(who, "@"+project+".iam.gserviceaccount.com")
+}
