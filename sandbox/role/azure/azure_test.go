@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -339,6 +340,38 @@ func TestForeignRole(t *testing.T) {
 	var foreign *ForeignError
 	if err := id.Role.Put(t.Context(), grant.Of(grant.Grant{Permission: "Microsoft.Network/virtualNetworks/read", Resource: "*"})); !errors.As(err, &foreign) {
 		t.Errorf("put: %v", err)
+	}
+}
+
+// elsewhere answers a list of applications with a next page on another host.
+type elsewhere struct {
+	http.RoundTripper
+	asked []string
+}
+
+func (e *elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	e.asked = append(e.asked, r.URL.Host)
+	if !strings.HasSuffix(r.URL.Path, "/applications") || r.Method != http.MethodGet {
+		return e.RoundTripper.RoundTrip(r)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Request: r, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(
+		`{"value": [], "@odata.nextLink": "https://graph.microsoft.com.example.org/v1.0/applications"}`))}, nil
+}
+
+// The operator's token goes to no host that a reply names.
+func TestNextPageElsewhere(t *testing.T) {
+	_, cfg := start(t, sandbox.Config{})
+	e := &elsewhere{RoundTripper: cfg.HTTP.Transport}
+	cfg.HTTP = &http.Client{Transport: e}
+	p, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Acquire(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "another host") {
+		t.Errorf("acquire: %v", err)
+	}
+	if i := slices.IndexFunc(e.asked, func(h string) bool { return strings.HasSuffix(h, "example.org") }); i >= 0 {
+		t.Errorf("asked %v", e.asked)
 	}
 }
 

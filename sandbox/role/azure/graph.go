@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -85,7 +86,9 @@ func (p *Pool) applications(ctx context.Context, filter string) (ours []applicat
 				ours = append(ours, a)
 			}
 		}
-		address = page.Next
+		if address = page.Next; address != "" && !strings.HasPrefix(address, graphHost+"/") {
+			return nil, fmt.Errorf("list applications: the next page is on another host, which gets no token")
+		}
 	}
 	return ours, nil
 }
