@@ -65,6 +65,9 @@ func runClean(ctx context.Context, file, work string, purge bool, g *globals) (e
 	if done.Runs, err = journal.Runs(work); err != nil {
 		return err
 	}
+	if done.Runs == nil {
+		done.Runs = []string{} // in JSON a list, and not null
+	}
 	// Nothing is taken from under a run that is still going on.
 	for _, dir := range done.Runs {
 		if err := notRunning(dir); err != nil {

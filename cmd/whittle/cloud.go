@@ -83,6 +83,7 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 	f.BoolVar(&dataAccess, "data-access-logs", false, "gcp: turn on the audit logs of reads and of data, which are off in a new project")
 	f.StringVar(&trail, "trail", "", "aws: a trail with data events delivers to this bucket, `s3://BUCKET/PREFIX`")
 	f.Var(faultsValue{&faults}, "audit-fault", "what goes wrong with the audit log")
+	complete(c, "cloud", "aws", "gcp", "azure")
 	for _, hidden := range []string{"gate", "older-forms", "audit-fault"} {
 		_ = f.MarkHidden(hidden) // fails only for a flag that is not there
 	}

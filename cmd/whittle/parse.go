@@ -85,6 +85,7 @@ the output could not be read. The refusals are printed in each case.`,
 		},
 	}
 	c.Flags().StringVar(&only, "cloud", "", "read the refusals of one `cloud` alone: aws, gcp or azure")
+	complete(c, "cloud", "aws", "gcp", "azure")
 	c.Flags().BoolVar(&decoded, "decode", false, "have AWS decode EC2's encoded messages, with your own credentials (needs sts:DecodeAuthorizationMessage)")
 	return c
 }

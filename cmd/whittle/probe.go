@@ -115,6 +115,13 @@ sandbox has; elsewhere grants stay observed.`,
 	for flag, values := range probeChoices() {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
+	_ = c.RegisterFlagCompletionFunc("variant", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		lc, err := lifecycle.Load(o.file)
+		if err != nil { // the command itself will say so
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return variantNames(lc), cobra.ShellCompDirectiveNoFileComp
+	})
 	return c
 }
 

@@ -56,6 +56,7 @@ whittle.lock.json, the converged set of permissions per step.`,
 	}
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print results as JSON")
 	root.PersistentFlags().StringVar(&g.log, "log", "", "log to stderr: text or json")
+	complete(root, "log", "text", "json")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: fmt.Sprintf("see %s --help", c.CommandPath())}
 	})

@@ -86,6 +86,7 @@ refusal, from the newest run's journal.`,
 	f.StringVarP(&file, "file", "f", "whittle.yaml", "the lifecycle `file`, with --variants")
 	f.StringVar(&role, "role", "", "the steps of this `role` only, with --variants")
 	f.StringVar(&title, "title", "", "the title of a report (default: what it is of)")
+	completeFrom(c, "role", namesOf("role"))
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(showFormats(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

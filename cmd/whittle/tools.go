@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,10 @@ Go must be on PATH.`,
 	c.AddCommand(&cobra.Command{
 		Use:   "build [NAME...]",
 		Short: "Build tools, all but the largest unless named, and print where they are",
+		Example: `  whittle tools build
+  whittle tools build packer packer-plugin-amazon
+  whittle tools build crane --json | jq -r '.[].path'`,
+		ValidArgsFunction: completeTools,
 		RunE: func(c *cobra.Command, names []string) error {
 			all, err := tools.All()
 			if err != nil {
@@ -39,23 +44,48 @@ Go must be on PATH.`,
 					}
 				}
 			}
-			for _, name := range names {
+			var chosen []tools.Tool
+			for _, name := range names { // before anything is built
 				t, err := tools.Named(name)
 				if err != nil {
 					return &usageError{err: err, hint: "see whittle tools"}
 				}
+				chosen = append(chosen, t)
+			}
+			states := []toolState{}
+			for _, t := range chosen {
 				path, err := t.Build(c.Context(), tools.Config{Tell: func(s string) { fmt.Fprintln(g.err, s) }})
 				if err != nil {
 					return err
 				}
-				if _, err := fmt.Fprintln(g.out, path); err != nil {
+				if g.json {
+					states = append(states, toolState{t.Name, t.Version, path, true})
+				} else if _, err := fmt.Fprintln(g.out, path); err != nil {
 					return err
 				}
+			}
+			if g.json {
+				return printJSON(g.out, states)
 			}
 			return nil
 		},
 	})
 	return c
+}
+
+// completeTools offers a shell the tools that are not named yet.
+func completeTools(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	all, err := tools.All()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, t := range all {
+		if !slices.Contains(args, t.Name) {
+			names = append(names, t.Name+"\t"+t.Version)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // toolState is one line of `whittle tools --json`.
