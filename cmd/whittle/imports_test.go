@@ -32,21 +32,23 @@ var mayImport = map[string][]string{
 	"parsers/aws": {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/aws/..."},
 	// A request, a reply's error elements, the words in them: apart, so that
 	// only parsers/aws joins them to a denial.
-	"parsers/aws/request": {"parsers/refusal", "parsers/expr"},
+	"parsers/aws/request": {"parsers/refusal", "parsers/expr", "parsers/fields"},
 	"parsers/aws/wire":    {"parsers/refusal"},
 	"parsers/aws/words":   {"parsers/refusal", "parsers/expr"},
-	"parsers/gcp":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/gcp/..."},
-	"parsers/gcp/request": {"parsers/refusal", "parsers/expr"},
+	"parsers/gcp":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/sentence", "parsers/gcp/..."},
+	"parsers/gcp/request": {"parsers/refusal", "parsers/expr", "parsers/fields"},
 	"parsers/gcp/wire":    {"parsers/refusal"},
 	"parsers/gcp/words":   {"parsers/refusal", "parsers/expr", "parsers/sentence"},
 	// What is kept of an input, and what is said twice.
 	"parsers/excerpt": {"parsers/refusal"},
+	// Which fields of a body hold something, whatever the cloud.
+	"parsers/fields": {},
 	// What a tool says it was about when it was refused, whatever the cloud.
 	"parsers/doing": {"parsers/refusal", "parsers/expr"},
 	// Sentences looked for in a text, whatever the cloud.
 	"parsers/sentence":      {"parsers/refusal", "parsers/expr", "parsers/excerpt"},
-	"parsers/azure":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/azure/..."},
-	"parsers/azure/request": {"parsers/refusal", "parsers/expr", "parsers/azure/words"},
+	"parsers/azure":         {"parsers/refusal", "parsers/expr", "parsers/excerpt", "parsers/doing", "parsers/sentence", "parsers/azure/..."},
+	"parsers/azure/request": {"parsers/refusal", "parsers/expr", "parsers/fields", "parsers/azure/words"},
 	"parsers/azure/wire":    {"parsers/refusal"},
 	"parsers/azure/words":   {"parsers/refusal", "parsers/expr", "parsers/sentence"},
 	// What a tool's output is before it is read: colour, boxes, escapes.

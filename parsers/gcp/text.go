@@ -3,15 +3,14 @@ package gcp
 import (
 	"net/http"
 	"net/url"
-	"sort"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/doing"
-	"github.com/whittle-iam/whittle/parsers/excerpt"
 	"github.com/whittle-iam/whittle/parsers/expr"
 	"github.com/whittle-iam/whittle/parsers/gcp/request"
 	"github.com/whittle-iam/whittle/parsers/gcp/words"
 	"github.com/whittle-iam/whittle/parsers/refusal"
+	"github.com/whittle-iam/whittle/parsers/sentence"
 )
 
 // Text finds the refusals of Google Cloud in a piece of plain text, without a
@@ -23,24 +22,13 @@ import (
 // its candidates.
 func Text(s string) []refusal.Denial {
 	said := words.Find(s)
-	said = append(said, words.Opaque(s, said)...)
-	sort.SliceStable(said, func(i, j int) bool { return said[i].From < said[j].From })
-	var denials []refusal.Denial
-	for _, w := range said {
-		d := w.Denial(refusal.GCP, s)
-		if w.Reason == refusal.OpaqueDenial {
-			candidates, c := printed(s, w.From, w.To)
-			if c == (refusal.Call{}) {
-				c = told(s, w.From, w.To)
-			}
-			d.Call = c
-			if len(d.Candidates) == 0 {
-				d.Candidates = candidates
-			}
+	return sentence.Denials(refusal.GCP, s, said, words.Opaque(s, said), func(o words.Sentence) ([]string, refusal.Call) {
+		candidates, c := printed(s, o.From, o.To)
+		if c == (refusal.Call{}) {
+			c = told(s, o.From, o.To)
 		}
-		denials = append(denials, d)
-	}
-	return excerpt.Merge(denials)
+		return candidates, c
+	})
 }
 
 // command is how gcloud names itself in its errors.
@@ -70,32 +58,22 @@ func told(s string, from, to int) refusal.Call {
 // call is a request as the clients print it, before or behind a message.
 var call = expr.New(`\b(GET|POST|PUT|PATCH|DELETE|HEAD|Get|Post|Put|Patch|Delete|Head)\s+(?:request\s+to\s+)?\\*"?(https://[a-z0-9.-]+(?:googleapis\.com|gcr\.io|pkg\.dev)[^\s"'()\\]*)|when requesting (https://[a-z0-9.-]+googleapis\.com[^\s"'()\\]*)`)
 
-// reach is how far from a message the request may be printed, in bytes.
-const reach = 600
-
 // printed gives the request that is printed nearest to a place in the text, and
 // the permissions of its method.
 func printed(s string, from, to int) (candidates []string, c refusal.Call) {
-	start := max(0, from-reach)
-	near := s[start:min(len(s), to+reach)]
-	best := len(s) + 1
-	for _, m := range call.FindAllStringSubmatchIndex(near, -1) {
-		method, address := http.MethodGet, ""
-		if m[2] >= 0 {
-			method, address = strings.ToUpper(near[m[2]:m[3]]), near[m[4]:m[5]]
-		} else {
-			address = near[m[6]:m[7]]
+	for _, m := range sentence.Around(call, s, from, to) {
+		method, address := strings.ToUpper(m.Sub(1)), m.Sub(2)
+		if method == "" {
+			method, address = http.MethodGet, m.Sub(3)
 		}
 		address = strings.TrimRight(address, ".,:;")
 		u, err := url.Parse(address)
 		if err != nil {
 			continue
 		}
-		d := max(from-(start+m[1]), start+m[0]-to, 0)
-		if p := request.Permissions(refusal.Exchange{Method: method, URL: u}); len(p) > 0 && d < best {
-			best, candidates = d, p
-			c = refusal.Call{Method: method, URL: address}
+		if p := request.Permissions(refusal.Exchange{Method: method, URL: u}); len(p) > 0 {
+			return p, refusal.Call{Method: method, URL: address}
 		}
 	}
-	return candidates, c
+	return nil, refusal.Call{}
 }

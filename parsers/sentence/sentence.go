@@ -4,6 +4,8 @@
 package sentence
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -211,6 +213,55 @@ func near(said []Sentence, s Sentence, reach int) bool {
 		}
 	}
 	return false
+}
+
+// Sources gives the expressions of forms, for whoever must know by which words their
+// sentences are found.
+func Sources(lists ...[]Form) []string {
+	var all []string
+	for _, list := range lists {
+		for _, f := range list {
+			all = append(all, f.Re.String())
+		}
+	}
+	return all
+}
+
+// Denials makes denials of the sentences of a text, said and opaque, in the order in
+// which they stand in it. For an opaque one about is asked what the tool says that it
+// was about, and which candidates that gives; they count where the sentence has none.
+func Denials(cloud refusal.Cloud, text string, said, opaque []Sentence, about func(Sentence) (candidates []string, c refusal.Call)) []refusal.Denial {
+	all := slices.Concat(said, opaque)
+	sort.SliceStable(all, func(i, j int) bool { return all[i].From < all[j].From })
+	var denials []refusal.Denial
+	for _, s := range all {
+		d := s.Denial(cloud, text)
+		if s.Reason == refusal.OpaqueDenial {
+			var candidates []string
+			if candidates, d.Call = about(s); len(d.Candidates) == 0 {
+				d.Candidates = candidates
+			}
+		}
+		denials = append(denials, d)
+	}
+	return excerpt.Merge(denials)
+}
+
+// reach is how far from a message the request that it answers may be printed, in bytes.
+const reach = 600
+
+// Around finds what an expression matches around the part of a text between from and
+// to, the nearest first.
+func Around(re *expr.Regexp, text string, from, to int) []Match {
+	start := max(0, from-reach)
+	near := text[start:min(len(text), to+reach)]
+	var all []Match
+	for _, at := range re.FindAllStringSubmatchIndex(near, -1) {
+		all = append(all, Match{near, at})
+	}
+	away := func(m Match) int { return max(from-(start+m.To()), start+m.From()-to, 0) }
+	slices.SortStableFunc(all, func(a, b Match) int { return cmp.Compare(away(a), away(b)) })
+	return all
 }
 
 // Plainly reads a sentence that says nothing but its reason and blocker.

@@ -1,11 +1,11 @@
 package request
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/expr"
+	"github.com/whittle-iam/whittle/parsers/fields"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -65,26 +65,14 @@ var deciders = []string{"iaminstanceprofile", "permissionsboundary", "policy", "
 // request holds, in order, each once.
 func deciding(x refusal.Exchange) []string {
 	var names []string
-	add := func(name string) {
-		if slices.Contains(deciders, strings.ToLower(name)) && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
+	decides := func(name string) bool { return slices.Contains(deciders, strings.ToLower(name)) }
 	if target, _ := jsonTarget(x); target != "" {
-		var top map[string]json.RawMessage
-		if json.Unmarshal(x.Body, &top) == nil {
-			for name, value := range top {
-				if v := strings.TrimSpace(string(value)); v != "null" && v != "[]" && v != "{}" && v != `""` {
-					add(name)
-				}
-			}
-		}
-	} else {
-		for name, values := range form(x) {
-			name, _, _ = strings.Cut(name, ".")
-			if strings.Join(values, "") != "" {
-				add(name)
-			}
+		return fields.Filled(x.Body, decides)
+	}
+	for name, values := range form(x) {
+		name, _, _ = strings.Cut(name, ".")
+		if strings.Join(values, "") != "" && decides(name) && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)

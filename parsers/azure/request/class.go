@@ -1,12 +1,12 @@
 package request
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/azure/words"
 	"github.com/whittle-iam/whittle/parsers/expr"
+	"github.com/whittle-iam/whittle/parsers/fields"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -45,8 +45,8 @@ func Class(x refusal.Exchange) string {
 	if len(params) > 0 {
 		class += "?" + strings.Join(params, "&")
 	}
-	if fields := deciding(x, at); len(fields) > 0 {
-		class += " " + strings.Join(fields, " ")
+	if names := deciding(x, at); len(names) > 0 {
+		class += " " + strings.Join(names, " ")
 	}
 	return class
 }
@@ -128,24 +128,15 @@ func deciding(x refusal.Exchange, at Place) []string {
 	if at.Plane != Manager || len(x.Body) == 0 {
 		return nil
 	}
-	var fields []string
-	if at.Deployment() {
-		for _, m := range templateType.FindAllSubmatch(x.Body, -1) {
-			if kind := proper(string(m[1])); !slices.Contains(fields, kind) && len(fields) < maxTypes {
-				fields = append(fields, kind)
-			}
-		}
-	} else {
-		var top map[string]json.RawMessage
-		if json.Unmarshal(x.Body, &top) != nil {
-			return nil
-		}
-		for name, value := range top {
-			if v := strings.TrimSpace(string(value)); slices.Contains(deciders, name) && v != "null" && v != "[]" && v != "{}" && v != `""` {
-				fields = append(fields, name)
-			}
+	if !at.Deployment() {
+		return fields.Filled(x.Body, func(name string) bool { return slices.Contains(deciders, name) })
+	}
+	var kinds []string
+	for _, m := range templateType.FindAllSubmatch(x.Body, -1) {
+		if kind := proper(string(m[1])); !slices.Contains(kinds, kind) && len(kinds) < maxTypes {
+			kinds = append(kinds, kind)
 		}
 	}
-	slices.Sort(fields)
-	return fields
+	slices.Sort(kinds)
+	return kinds
 }

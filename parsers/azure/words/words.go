@@ -40,15 +40,7 @@ func Opaque(text string, said []Sentence) []Sentence { return sentence.Near(opaq
 
 // Sources gives the expressions of all sentences, for whoever must know by which
 // words they are found.
-func Sources() []string {
-	var all []string
-	for _, list := range [][]form{forms, opaques} {
-		for _, f := range list {
-			all = append(all, f.Re.String())
-		}
-	}
-	return all
-}
+func Sources() []string { return sentence.Sources(forms, opaques) }
 
 // Read reads the message of an error: a sentence that begins it, or one that
 // Resource Manager says of a resource of a template, which it introduces with

@@ -1,11 +1,11 @@
 package request
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/whittle-iam/whittle/parsers/expr"
+	"github.com/whittle-iam/whittle/parsers/fields"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 )
 
@@ -47,8 +47,8 @@ func Class(x refusal.Exchange) string {
 		slices.Sort(params)
 		class += "?" + strings.Join(params, "&")
 	}
-	if fields := deciding(x); len(fields) > 0 {
-		class += " " + strings.Join(fields, " ")
+	if names := deciding(x); len(names) > 0 {
+		class += " " + strings.Join(names, " ")
 	}
 	if x.Header.Get("X-Goog-User-Project") != "" {
 		class += " x-goog-user-project"
@@ -68,18 +68,7 @@ var deciders = []string{
 }
 
 func deciding(x refusal.Exchange) []string {
-	var top map[string]json.RawMessage
-	if len(x.Body) == 0 || json.Unmarshal(x.Body, &top) != nil {
-		return nil
-	}
-	var fields []string
-	for name, value := range top {
-		if v := strings.TrimSpace(string(value)); slices.Contains(deciders, name) && v != "null" && v != "[]" && v != "{}" && v != `""` {
-			fields = append(fields, name)
-		}
-	}
-	slices.Sort(fields)
-	return fields
+	return fields.Filled(x.Body, func(name string) bool { return slices.Contains(deciders, name) })
 }
 
 func hostClass(host string, at Place) string {

@@ -23,15 +23,7 @@ func Find(text string) []Sentence { return sentence.Find(forms, text) }
 
 // Sources gives the expressions of all sentences, for whoever must know by which
 // words they are found.
-func Sources() []string {
-	var all []string
-	for _, list := range [][]form{forms, opaques} {
-		for _, f := range list {
-			all = append(all, f.Re.String())
-		}
-	}
-	return all
-}
+func Sources() []string { return sentence.Sources(forms, opaques) }
 
 // Read reads the message of an error: only a sentence that begins it counts,
 // behind nothing but the introductions that the services themselves put there.
