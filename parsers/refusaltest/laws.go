@@ -70,6 +70,39 @@ func (p Parser) Words(t testing.TB, text string) {
 	}
 }
 
+// reading is what want.json of a corpus file holds.
+type reading struct {
+	Class       string           `json:"class,omitempty"`
+	Permissions []string         `json:"permissions,omitempty"` // that the request itself asks for
+	Error       string           `json:"error,omitempty"`
+	Denials     []refusal.Denial `json:"denials"`
+	Partial     bool             `json:"partial,omitempty"`
+}
+
+// Corpus holds the laws for each file of testdata, an exchange or a text, and compares
+// what is read from it with its want.json, as the function [Corpus] does; asks gives
+// the permissions that a request itself asks for.
+func (p Parser) Corpus(t *testing.T, least int, update bool, asks func(refusal.Exchange) []string) {
+	Corpus(t, least, update, func(t testing.TB, f File) any {
+		if text, ok := f.Text(); ok {
+			p.Words(t, text)
+			return reading{Denials: p.Text(text)}
+		}
+		x := f.Exchange(t)
+		p.Exchange(t, x)
+		r := reading{Class: p.Class(x), Permissions: asks(x)}
+		denials, err := p.Read(x)
+		if err != nil {
+			r.Error = err.Error()
+		}
+		r.Denials = denials
+		for _, d := range denials {
+			r.Partial = r.Partial || d.Partial
+		}
+		return r
+	})
+}
+
 func (p Parser) denial(t testing.TB, d refusal.Denial, input string) {
 	t.Helper()
 	if d.Permission != "" && !p.Named(d.Permission) {
