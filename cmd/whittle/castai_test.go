@@ -67,7 +67,7 @@ func TestProbeCastAIScoped(t *testing.T) {
 	if !p.rec.Verified {
 		t.Error("not verified")
 	}
-	placed := 0
+	placed, clusters := 0, 0
 	for _, s := range p.rec.Steps {
 		if s.Role != "controller" {
 			continue
@@ -80,12 +80,20 @@ func TestProbeCastAIScoped(t *testing.T) {
 				continue
 			}
 			placed++
+			if strings.HasPrefix(e.Permission, "container.clusters.") {
+				clusters++
+				if e.Condition != `{"within":{"resource.name":"projects/{project}/zones/us-west1-a/clusters/{cluster}"}}` {
+					t.Errorf("step %s: %s on %s if %s", s.Name, e.Permission, e.Resource, e.Condition)
+				}
+				continue
+			}
 			if !strings.HasPrefix(e.Condition, `{"startsWith":{"resource.name":"projects/{project}/`) || !strings.Contains(e.Condition, "{cluster}-") {
 				t.Errorf("step %s: %s on %s if %s", s.Name, e.Permission, e.Resource, e.Condition)
 			}
 		}
 	}
-	if d := p.sum.Decoys; placed < 10 || d == nil || d.Requests < 10 {
-		t.Errorf("%d grants are placed, decoys %+v", placed, d)
+	d := p.sum.Decoys
+	if placed < 10 || clusters == 0 || d == nil || d.Requests < 10 {
+		t.Errorf("%d grants are placed, %d on the cluster, decoys %+v", placed, clusters, d)
 	}
 }

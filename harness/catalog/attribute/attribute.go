@@ -55,7 +55,44 @@ var kinds = []Kind{
 	{"cloudkms.googleapis.com/KeyRing", "cloudkms", "keyRings", typesPage, regexp.MustCompile(`^` + within + `locations/` + plainName + `/keyRings/` + plainName + `$`), true},
 	{"cloudkms.googleapis.com/CryptoKey", "cloudkms", "cryptoKeys", typesPage, regexp.MustCompile(`^` + within + `locations/` + plainName + `/keyRings/` + plainName + `/cryptoKeys/` + plainName + `$`), true},
 	{"cloudkms.googleapis.com/CryptoKeyVersion", "cloudkms", "cryptoKeyVersions", typesPage + `: below the key`, nil, false},
+	{"container.googleapis.com/Cluster", "container", "clusters", typesPage + `: zonal clusters are projects/ID/zones/ZONE/clusters/NAME, regional ones projects/ID/locations/REGION/clusters/NAME`, regexp.MustCompile(`^` + within + `(?:zones|locations)/` + plainName + `/clusters/` + plainName + `$`), true},
 }
+
+// Blind is a type of resource that a lifecycle is often about and that conditions are
+// not used for.
+type Blind struct {
+	Service, Collection string
+	// Source says where it is documented that there are none, or what is not known.
+	Source string
+}
+
+const neither = `on neither page: ` + typesPage + `; ` + acceptPage
+
+// blind are those that were looked up. A type that is neither here nor among [Kinds]
+// was not.
+var blind = []Blind{
+	{"compute", "networks", neither},
+	{"compute", "subnetworks", neither + `. A subnetwork has an allow policy of its own, which Whittle does not write`},
+	{"compute", "instanceGroupManagers", neither},
+	{"compute", "instanceGroups", neither},
+	{"compute", "addresses", neither},
+	{"compute", "routers", neither},
+	{"compute", "forwardingRules", typesPage + `: has the type compute.googleapis.com/ForwardingRule; the format of its name was not found`},
+	{"compute", "globalForwardingRules", typesPage + `: has the type compute.googleapis.com/GlobalForwardingRule; the format of its name was not found`},
+	{"compute", "regionBackendServices", acceptPage + `: has regional backend services; their type was not found`},
+	{"container", "operations", typesPage + `: of Google Kubernetes Engine it has clusters only`},
+	{"pubsub", "topics", neither},
+	{"pubsub", "subscriptions", neither},
+	{"artifactregistry", "repositories", neither},
+	{"monitoring", "alertPolicies", neither},
+	{"serviceusage", "services", neither},
+	{"iam", "roles", neither},
+	{"dns", "managedZones", `not in Google's own page; ` + typesPage + ` has the service in the edition of S3NS, and no type or name of it was found`},
+	{"logging", "sinks", typesPage + `: has the service, and its buckets and views; no type of sinks was found`},
+}
+
+// Blinds lists the types that were looked up and that no condition is used for.
+func Blinds() []Blind { return append([]Blind{}, blind...) }
 
 // Kinds lists the types.
 func Kinds() []Kind { return append([]Kind{}, kinds...) }
@@ -198,6 +235,10 @@ func nameOf(x Refused, g Ground) string {
 		if rest, ok := strings.CutPrefix(name, "projects/"+g.Project+"/"); ok {
 			name = "projects/" + g.Number + "/" + rest
 		}
+	case "container": // zonal clusters are named by their zone, whichever way the request does
+		if m := zonalCluster.FindStringSubmatch(name); m != nil {
+			name = m[1] + "/zones/" + m[2]
+		}
 	case "storage": // its refusals name nothing
 		if !strings.HasPrefix(name, "projects/_/") {
 			name = bucketOf(x.URL, strings.HasSuffix(rest, ".create") || strings.HasSuffix(rest, ".delete"))
@@ -208,6 +249,10 @@ func nameOf(x Refused, g Ground) string {
 	}
 	return name
 }
+
+// zonalCluster is a cluster, or what lies in it, by a location that is a zone: a region
+// and a letter (Compute Engine, "Regions and zones").
+var zonalCluster = regexp.MustCompile(`^(projects/[^/]+)/locations/([a-z]+-[a-z]+[0-9]+-[a-z]/clusters/.+)$`)
 
 // bucketOf is the bucket, or object, of a request to Cloud Storage: of one that copies
 // the source, or the target where it says so.
@@ -291,6 +336,11 @@ func Why(permission string) string {
 			return ""
 		}
 	}
+	for _, b := range blind {
+		if b.Service == service && b.Collection == collection && !strings.HasPrefix(b.Source, neither) {
+			return "no condition on what it is about is used (" + b.Source + ")"
+		}
+	}
 	return "IAM Conditions know no attributes of what it is about"
 }
 
@@ -300,7 +350,7 @@ func Why(permission string) string {
 var onParent = map[string]bool{
 	"compute.list": true, "secretmanager.secrets.create": true, "secretmanager.secrets.list": true,
 	"storage.buckets.create": true, "storage.buckets.list": true, "iam.serviceAccounts.create": true, "iam.serviceAccounts.list": true,
-	"cloudkms.keyRings.create": true, "cloudkms.keyRings.list": true,
+	"cloudkms.keyRings.create": true, "cloudkms.keyRings.list": true, "container.clusters.create": true, "container.clusters.list": true,
 }
 
 // Unnamed writes what begins with a name that a tool made up with a prefix as all that

@@ -19,6 +19,7 @@ func TestOf(t *testing.T) {
 		compute = "https://compute.googleapis.com/compute/v1/projects/my-project"
 		storage = "https://storage.googleapis.com/storage/v1/b"
 		iam     = "https://iam.googleapis.com/v1/projects/my-project/serviceAccounts"
+		gke     = "https://container.googleapis.com/v1/projects/my-project/locations"
 		own     = "https://node@my-project.iam.gserviceaccount.com"
 	)
 	within := func(name string) string { return `{"within":{"resource.name":"` + name + `"}}` }
@@ -32,6 +33,11 @@ func TestOf(t *testing.T) {
 		{"secretmanager.secrets.get", "projects/my-project/secrets/key", secrets + "/key", "", "", within("projects/123456789012/secrets/key"), of("secretmanager.googleapis.com/Secret")},
 		{"secretmanager.versions.access", "projects/123456789012/secrets/key/versions/latest", secrets + "/key/versions/latest:access", "", "", within("projects/123456789012/secrets/key"), of("secretmanager.googleapis.com/SecretVersion")},
 		{"secretmanager.secrets.create", "projects/123456789012", secrets + "?secretId=key", "", "", "", ""},
+		{"container.clusters.get", "projects/my-project/locations/us-west1/clusters/c", gke + "/us-west1/clusters/c", "", "", within("projects/my-project/locations/us-west1/clusters/c"), of("container.googleapis.com/Cluster")},
+		{"container.clusters.get", "projects/my-project/locations/us-west1-a/clusters/c", gke + "/us-west1-a/clusters/c", "", "", within("projects/my-project/zones/us-west1-a/clusters/c"), of("container.googleapis.com/Cluster")},
+		{"container.clusters.update", "projects/my-project/locations/us-west1-a/clusters/c/nodePools/p", gke + "/us-west1-a/clusters/c/nodePools/p", "", "", within("projects/my-project/zones/us-west1-a/clusters/c"), of("container.googleapis.com/Cluster")},
+		{"container.clusters.create", "projects/my-project", gke + "/us-west1/clusters", "", "", "", ""},
+		{"container.operations.get", "projects/my-project/locations/us-west1/operations/o", gke + "/us-west1/operations/o", "", "", "", ""},
 		{"storage.buckets.get", "", storage + "/b-1", "", "", within("projects/_/buckets/b-1"), of("storage.googleapis.com/Bucket")},
 		{"storage.buckets.create", "", storage + "?project=my-project", `{"name":"b-1"}`, "", "", ""},
 		{"storage.objects.get", "", storage + "/b-1/o/a%2Fb", "", "", within("projects/_/buckets/b-1"), of("storage.googleapis.com/Object")},
@@ -100,9 +106,11 @@ func TestOfIsPlain(t *testing.T) {
 func TestWhy(t *testing.T) {
 	for permission, want := range map[string]string{
 		"secretmanager.secrets.get": "", "secretmanager.versions.access": "", "storage.objects.create": "", "compute.instances.create": "", "cloudkms.cryptoKeys.get": "",
+		"container.clusters.get": "", "container.clusters.create": "checked on the project", "container.clusters.list": "checked on the project",
+		"container.operations.get": "clusters only", "compute.forwardingRules.create": "format of its name", "dns.managedZones.get": "S3NS",
 		"secretmanager.secrets.create": "checked on the project", "compute.instances.list": "checked on the project", "storage.buckets.list": "checked on the project",
 		"compute.projects.get": "checked on the project", "resourcemanager.projects.get": "checked on the project", "iam.serviceAccounts.create": "checked on the project",
-		"compute.networks.create": "know no attributes", "pubsub.topics.get": "know no attributes", "container.clusters.get": "know no attributes", "iam.roles.get": "know no attributes",
+		"compute.networks.create": "know no attributes", "pubsub.topics.get": "know no attributes", "compute.subnetworks.use": "know no attributes", "iam.roles.get": "know no attributes",
 		"iam.serviceAccounts.actAs": "makes the service account itself", "iam.serviceAccountKeys.create": "makes the service account itself",
 	} {
 		if got := Why(permission); (got == "") != (want == "") || !strings.Contains(got, want) {
@@ -115,6 +123,20 @@ func TestKinds(t *testing.T) {
 	for _, k := range Kinds() {
 		if k.Type == "" || k.Source == "" || k.Collection == "" || !strings.HasPrefix(k.Type, k.Service+".googleapis.com/") {
 			t.Errorf("%+v", k)
+		}
+	}
+}
+
+// What is said to be known of no type is not among those of which it is.
+func TestBlinds(t *testing.T) {
+	for _, b := range Blinds() {
+		for _, k := range Kinds() {
+			if k.Service == b.Service && k.Collection == b.Collection {
+				t.Errorf("%s.%s: has attributes and has none", b.Service, b.Collection)
+			}
+		}
+		if b.Source == "" || Why(b.Service+"."+b.Collection+".get") == "" {
+			t.Errorf("%+v: no source, or no reason", b)
 		}
 	}
 }

@@ -39,6 +39,7 @@ const (
 	version   = key + "/cryptoKeyVersions/1"
 	network   = `{"name":"{name}","autoCreateSubnetworks":true}`
 	symmetric = `{"purpose":"ENCRYPT_DECRYPT"}`
+	clusters  = "https://container.googleapis.com/v1/projects/{project}/locations/{zone}/clusters"
 	nobody    = `{"policy":{"bindings":[]}}`
 	instance  = `"machineType":"zones/{zone}/machineTypes/e2-micro","disks":[{"boot":true,"autoDelete":true,"initializeParams":{"sourceImage":"projects/debian-cloud/global/images/family/debian-11"}}],"networkInterfaces":[{"network":"global/networks/{name}"}]`
 )
@@ -138,6 +139,16 @@ var kinds = []kind{
 			patch("cloudkms.cryptoKeyVersions.update", version+"?updateMask=state", `{"state":"DISABLED"}`),
 			post("cloudkms.cryptoKeyVersions.destroy", version+":destroy", `{}`),
 			post("cloudkms.cryptoKeyVersions.restore", version+":restore", `{}`),
+		},
+	},
+	{
+		name: "cluster", resource: "projects/{project}/zones/{zone}/clusters/{name}",
+		make: []request{{"POST", compute + "/global/networks", network}, {"POST", clusters, `{"cluster":{"name":"{name}","initialNodeCount":1,"network":"{name}","subnetwork":"{name}"}}`}},
+		tries: []attempt{
+			get("container.clusters.get", clusters+"/{name}"),
+			{"container.clusters.update", request{"PUT", clusters + "/{name}", `{"update":{"desiredLoggingService":"none"}}`}, false},
+			post("container.clusters.update", clusters+"/{name}/nodePools/default-pool:setSize", `{"nodeCount":2}`),
+			remove("container.clusters.delete", clusters+"/{name}"),
 		},
 	},
 	{

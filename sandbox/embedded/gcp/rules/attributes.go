@@ -18,6 +18,7 @@ var withAttributes = map[string]bool{
 	"compute.googleapis.com/Instance":             true,
 	"compute.googleapis.com/InstanceTemplate":     true,
 	"compute.googleapis.com/Snapshot":             true,
+	"container.googleapis.com/Cluster":            true,
 	"iap.googleapis.com/TunnelInstance":           true,
 	"secretmanager.googleapis.com/Secret":         true,
 	"secretmanager.googleapis.com/SecretVersion":  true,

@@ -209,6 +209,10 @@ func adapt(permission, key string) string {
 // Describe completes a need from its resource's name in the store.
 func Describe(c *api.Call, permission, key string) Need {
 	service, path, _ := strings.Cut(key, "/")
+	if service == "container" { // node pools have no permissions of their own: GKE, "IAM permissions by method"
+		path, _, _ = strings.Cut(path, "/nodePools/")
+		key = service + "/" + path
+	}
 	n := Need{Permission: permission, Key: key, Shown: path, Name: path, Type: TypeOf(key)}
 	switch service {
 	case "storage":
@@ -222,6 +226,12 @@ func Describe(c *api.Call, permission, key string) Need {
 		if rest, ok := strings.CutPrefix(path, "projects/"+c.Project.ID+"/"); ok && strings.HasPrefix(permission, "iap.") {
 			// Source: IAM, "Resource attributes for conditions".
 			n.Name, n.Type = "projects/"+c.Project.Number+"/iap_tunnel/"+rest, "iap.googleapis.com/TunnelInstance"
+		}
+	case "container":
+		// Source: IAM, "Resource attributes for IAM Conditions", its formats of names.
+		if parts := strings.Split(path, "/"); len(parts) > 4 && parts[2] == "locations" && strings.Count(parts[3], "-") == 2 {
+			parts[2] = "zones"
+			n.Name = strings.Join(parts, "/")
 		}
 	case "cloudresourcemanager":
 		n.Kind = "project"
