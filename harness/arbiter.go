@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
@@ -51,7 +52,7 @@ type refused struct {
 	class  string
 	denial refusal.Denial
 	// decision is what growth would have done about it with the role as it was.
-	decision
+	decide.Decision
 	// meant: it carries a token, and is about what was taken away.
 	meant bool
 }
@@ -62,7 +63,7 @@ type arbiter struct {
 	pass     string
 	mode     mode
 	identity Identity
-	rules    Rules
+	rules    decide.Rules
 	owned    *place.Tags
 	place    *place.Ground
 	account  string
@@ -121,8 +122,8 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 }
 
 // rules are the bounds of growth for a step.
-func (l *loop) rules(s lifecycle.Step) Rules {
-	return Rules{
+func (l *loop) rules(s lifecycle.Step) decide.Rules {
+	return decide.Rules{
 		Ceiling:   l.Lifecycle.Ceiling,
 		Approve:   l.Lifecycle.Approve,
 		ReadOnly:  s.ReadOnly,
@@ -142,33 +143,33 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 		if d.Partial {
 			return refusal.Deliver
 		}
-		switch dec := a.decide(x, d); dec.action {
-		case ignore:
-		case stop:
-			a.stopped(x, dec.why)
+		switch dec := a.decide(x, d); dec.Action {
+		case decide.Ignore:
+		case decide.Stop:
+			a.stopped(x, dec.Why)
 			return refusal.Deliver
-		case wait:
-			if err := a.overdue(x, d, dec.grants); err != nil {
-				if dec.why != nil {
-					err = dec.why
+		case decide.Wait:
+			if err := a.overdue(x, d, dec.Grants); err != nil {
+				if dec.Why != nil {
+					err = dec.Why
 				}
 				a.stopped(x, err)
 				return refusal.Deliver
 			}
 			a.alsoFor(entriesOf(dec, parsers.Class(x)))
-			a.wants(x, dec.grants)
+			a.wants(x, dec.Grants)
 			verdict = refusal.Repeat
-		case add:
+		case decide.Add:
 			if err := a.write(journal.Event{Kind: journal.KindRefused, Denial: &d, Class: parsers.Class(x), Status: x.Status}); err != nil {
 				return refusal.Deliver
 			}
-			a.wants(x, dec.grants)
-			a.sighted(x, dec.grants)
+			a.wants(x, dec.Grants)
+			a.sighted(x, dec.Grants)
 			asked := a.asked(x, dec)
-			if len(dec.grants) > 1 && !asked { // what is held already has not helped
-				dec = dec.without(a.holds())
+			if len(dec.Grants) > 1 && !asked { // what is held already has not helped
+				dec = dec.Without(a.holds())
 			}
-			if len(dec.grants) > 1 {
+			if len(dec.Grants) > 1 {
 				if err := a.sift(ctx, x, parsers.Class(x), dec); err != nil {
 					return refusal.Deliver
 				}
@@ -200,12 +201,12 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	denials, readable := a.denials(ctx, x)
 	for _, d := range denials {
 		dec := a.decide(x, d)
-		if dec.action == ignore {
+		if dec.Action == decide.Ignore {
 			continue
 		}
 		a.mu.Lock()
 		a.delivered = append(a.delivered, refused{class, d, dec, x.Token != ""})
-		if dec.action == add && a.mode != watch {
+		if dec.Action == decide.Add && a.mode != watch {
 			for g, e := range entriesOf(dec, class) {
 				if !a.role.Has(g) {
 					a.entries[g] = least(a.entries, e)
@@ -213,12 +214,12 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 			}
 		}
 		a.mu.Unlock()
-		if a.mode != watch && !d.Partial && (dec.action == add || dec.action == wait) {
-			a.wants(x, dec.grants)
+		if a.mode != watch && !d.Partial && (dec.Action == decide.Add || dec.Action == decide.Wait) {
+			a.wants(x, dec.Grants)
 		}
 		// A whole refusal that was held has been through Refused already.
-		if dec.action == stop && (a.mode == collect || a.mode == hold && x.Status < 400) {
-			a.stopped(x, dec.why)
+		if dec.Action == decide.Stop && (a.mode == collect || a.mode == hold && x.Status < 400) {
+			a.stopped(x, dec.Why)
 		}
 		_ = a.write(journal.Event{Kind: journal.KindDelivered, Denial: &d, Class: class, Status: x.Status, Repeats: repeats})
 	}
@@ -297,18 +298,18 @@ func (a *arbiter) denials(ctx context.Context, x refusal.Exchange) (denials []re
 	return denials, true
 }
 
-// decide applies the pure [decide] to the role as it is now.
-func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
+// decide applies [decide.Of] to the role as it is now.
+func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decide.Decision {
 	// A denial of somebody else says nothing about this identity's role.
 	if d.Principal != "" && !a.identity.Credentials.Is(d.Principal) {
-		return decision{action: ignore}
+		return decide.Decision{Action: decide.Ignore}
 	}
 	if there, other := place.Elsewhere(d, a.account); other {
 		d.Blocker = "the allow policy of project " + there + ", where no role of project " + a.account + " counts"
 		if d.Cloud == refusal.Azure {
 			d.Blocker = "the scope " + there + ", where no role of subscription " + a.account + " counts"
 		}
-		return decision{action: stop, why: &BlockedError{Denial: d}}
+		return decide.Decision{Action: decide.Stop, Why: &BlockedError{Denial: d}}
 	}
 	d = a.paths.Complete(d)
 	candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, a.account)
@@ -318,7 +319,7 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 		}
 	}
 	a.mu.Lock()
-	candidates, either := knownRoles(candidates, a.passed.Union(a.role))
+	candidates, either := decide.KnownRoles(candidates, a.passed.Union(a.role))
 	a.mu.Unlock()
 	carries := place.CarriesWildcard(x)
 	a.mu.Lock()
@@ -327,13 +328,13 @@ func (a *arbiter) decide(x refusal.Exchange, d refusal.Denial) decision {
 		candidates = place.ThroughOthers(candidates, a.role, d)
 	}
 	rules := a.shown(x)
-	dec := decide(a.role, d, candidates, carries, rules)
-	if dec.action == wait && a.owned.Lack(dec.grants, a.inForce) {
-		dec = decide(a.role, d, candidates, carries, rules)
+	dec := decide.Of(a.role, d, candidates, carries, rules)
+	if dec.Action == decide.Wait && a.owned.Lack(dec.Grants, a.inForce) {
+		dec = decide.Of(a.role, d, candidates, carries, rules)
 	}
-	for _, g := range dec.grants {
+	for _, g := range dec.Grants {
 		if slices.Contains(either, g.Resource) {
-			dec.known.either = dec.known.either.With(g)
+			dec.Known.Either = dec.Known.Either.With(g)
 		}
 	}
 	return dec
@@ -354,10 +355,14 @@ func least(there map[grant.Grant]Entry, e Entry) Entry {
 	}
 }
 
-func entriesOf(d decision, class string) map[grant.Grant]Entry {
-	entries := make(map[grant.Grant]Entry, len(d.grants))
-	for _, g := range d.grants {
-		entries[g] = Entry{Grant: g, Necessity: d.necessity, Class: class, Guess: d.necessity == Assumed}
+func entriesOf(d decide.Decision, class string) map[grant.Grant]Entry {
+	n := Observed
+	if len(d.Grants) > 1 { // any of them may be what is lacking
+		n = Assumed
+	}
+	entries := make(map[grant.Grant]Entry, len(d.Grants))
+	for _, g := range d.Grants {
+		entries[g] = Entry{Grant: g, Necessity: n, Class: class, Guess: n == Assumed}
 	}
 	return entries
 }

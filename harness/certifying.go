@@ -10,6 +10,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/certify"
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/place"
@@ -355,7 +356,7 @@ func (l *loop) trial(ctx context.Context, r *StepResult, pass string, n int, set
 	}
 	arb.mu.Lock()
 	l.tried = arb.calls
-	l.late = slices.ContainsFunc(arb.delivered, func(d refused) bool { return d.action == wait && !d.meant })
+	l.late = slices.ContainsFunc(arb.delivered, func(d refused) bool { return d.Action == decide.Wait && !d.meant })
 	arb.mu.Unlock()
 	masked, strange := l.masked(r, arb)
 	if m, ok := w.(*marker); ok {
@@ -551,7 +552,7 @@ func (l *loop) missing(r *StepResult, less grant.Set, out []grant.Grant) func(re
 					}
 				}
 			}
-			for _, g := range arb.decide(x, d).grants {
+			for _, g := range arb.decide(x, d).Grants {
 				g = place.Unnamed(g, l.names)
 				for _, o := range out {
 					if covers(o, g) && !slices.Contains(all, o) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/catalog"
 	"github.com/whittle-iam/whittle/harness/catalog/condition"
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
@@ -168,10 +169,10 @@ func done(arb *arbiter, wanted []Entry) []Entry {
 		all[e.Grant] = e
 	}
 	for _, d := range arb.delivered {
-		if _, ok := d.why.(*ForbiddenError); !ok {
+		if _, ok := d.Why.(*ForbiddenError); !ok {
 			continue
 		}
-		for _, g := range d.grants {
+		for _, g := range d.Grants {
 			all[g] = least(all, Entry{Grant: g, Class: d.class})
 		}
 	}
@@ -202,7 +203,7 @@ func (l *loop) begin(s lifecycle.Step) []Entry {
 		if l.place.Anew(g) && !l.Kept {
 			continue // refused, if it is needed, it is granted on less
 		}
-		if permissionName.MatchString(g.Permission) && rules.allow(g.Permission) == nil {
+		if permissionName.MatchString(g.Permission) && rules.Allow(g.Permission) == nil {
 			all[g] = Entry{Grant: g, Necessity: Assumed, Guess: true}
 		}
 	}
@@ -229,7 +230,7 @@ func (l *loop) trusted(s lifecycle.Step, known []Entry) []Entry {
 	rules := l.rules(s)
 	var entries []Entry
 	for _, e := range known {
-		if !permissionName.MatchString(e.Grant.Permission) || rules.allow(e.Grant.Permission) != nil {
+		if !permissionName.MatchString(e.Grant.Permission) || rules.Allow(e.Grant.Permission) != nil {
 			continue
 		}
 		if l.Lifecycle.Conditions && e.Grant.Condition == "" && condition.Always(e.Grant.Permission) {
@@ -294,14 +295,14 @@ func afterRun(arb *arbiter, entries map[grant.Grant]Entry) (wanted []Entry) {
 // hinted gives what the tool's output names as refused, if the lifecycle
 // trusts it. A module can print anything: without "trust: output" it never
 // grants.
-func (l *loop) hinted(out Outcome, rules Rules, held grant.Set) []Entry {
+func (l *loop) hinted(out Outcome, rules decide.Rules, held grant.Set) []Entry {
 	if !l.Lifecycle.TrustOutput {
 		return nil
 	}
 	var wanted []Entry
 	for _, d := range parsers.FromOutput(spoken(out)) {
-		if dec := decide(held, d, nil, true, rules); dec.action == add {
-			for _, g := range dec.grants {
+		if dec := decide.Of(held, d, nil, true, rules); dec.Action == decide.Add {
+			for _, g := range dec.Grants {
 				wanted = append(wanted, Entry{Grant: g, Necessity: Assumed, Class: "output of the tool"})
 			}
 		}
@@ -333,12 +334,12 @@ func (l *loop) maskedIn(step string, arb *arbiter, held grant.Set) (wanted []Ent
 		}
 		opaque := refusal.Denial{Reason: refusal.OpaqueDenial}
 		candidates := catalog.Candidates(x.Method, x.URL, x.Header, x.Body, arb.account)
-		switch dec := decide(held, opaque, candidates, place.CarriesWildcard(x), arb.shown(x)); dec.action {
-		case wait:
+		switch dec := decide.Of(held, opaque, candidates, place.CarriesWildcard(x), arb.shown(x)); dec.Action {
+		case decide.Wait:
 			grew = changed
-		case add:
-			for _, g := range dec.without(held).grants {
-				all[g] = least(all, Entry{Grant: g, Necessity: Assumed, Class: class, Guess: len(dec.grants) > 1})
+		case decide.Add:
+			for _, g := range dec.Without(held).Grants {
+				all[g] = least(all, Entry{Grant: g, Necessity: Assumed, Class: class, Guess: len(dec.Grants) > 1})
 			}
 		}
 	}
@@ -368,11 +369,11 @@ func (l *loop) giveUp(ctx context.Context, step string, arb *arbiter, out Outcom
 	}
 	again := false
 	for _, d := range delivered {
-		if d.action != wait {
+		if d.Action != decide.Wait {
 			continue
 		}
-		if waited := time.Since(arb.lastGrant(d.grants)); waited > arb.patience {
-			return &StuckError{Step: step, Class: d.class, Denial: d.denial, Grants: d.grants, Waited: waited}
+		if waited := time.Since(arb.lastGrant(d.Grants)); waited > arb.patience {
+			return &StuckError{Step: step, Class: d.class, Denial: d.denial, Grants: d.Grants, Waited: waited}
 		}
 		again = true
 	}

@@ -11,7 +11,7 @@
 //	remove     single steps without what was not shown to be needed
 //	verify     every step under its final role, nothing held, nothing granted
 //
-// A decision of what to grant is a pure function (decide.go); the arbiter
+// A decision of what to grant is a pure function (package decide); the arbiter
 // (arbiter.go) carries it out for the many requests of one attempt. What to
 // refuse on purpose is package certify's decision; package question turns requests
 // into its questions, and certifying.go runs the steps. On what is granted is
@@ -414,8 +414,8 @@ func (l *loop) reference(ctx context.Context) error {
 		l.referred[s.Name] = left{facts: out.Facts, calls: arb.calls}
 		if !out.OK {
 			for _, d := range arb.delivered {
-				if _, ok := d.why.(*BlockedError); ok {
-					return named(d.why, s.Name, d.class)
+				if _, ok := d.Why.(*BlockedError); ok {
+					return named(d.Why, s.Name, d.class)
 				}
 			}
 			return &FailedError{Step: s.Name, How: "even as administrator", Diagnostics: out.Diagnostics, Output: out.Output}

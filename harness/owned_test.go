@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/parsers"
@@ -27,42 +28,42 @@ func TestOwnership(t *testing.T) {
 	tagged := grant.Grant{Permission: "ec2:DeleteVpc", Resource: vpcs, Condition: `{"StringEquals":{"aws:ResourceTag/team":"blue"}}`}
 	plain := grant.Grant{Permission: "ec2:DeleteVpc", Resource: vpcs}
 
-	shown := func(l *loop, s lifecycle.Step) Rules {
+	shown := func(l *loop, s lifecycle.Step) decide.Rules {
 		return l.newArbiter(t.Context(), s, passGrow, hold, Identity{}, grant.Set{}).shown(x)
 	}
-	asked := func(held grant.Set, want action, grants ...grant.Grant) {
+	asked := func(held grant.Set, want decide.Action, grants ...grant.Grant) {
 		t.Helper()
-		dec := decide(held, d, nil, false, shown(l, step))
-		if dec.action != want || !slices.Equal(dec.grants, grants) {
-			t.Fatalf("%v and %v, want %v and %v", dec.action, dec.grants, want, grants)
+		dec := decide.Of(held, d, nil, false, shown(l, step))
+		if dec.Action != want || !slices.Equal(dec.Grants, grants) {
+			t.Fatalf("%v and %v, want %v and %v", dec.Action, dec.Grants, want, grants)
 		}
 	}
-	asked(grant.Set{}, add, tagged)
-	asked(grant.Of(tagged), wait, tagged)
+	asked(grant.Set{}, decide.Add, tagged)
+	asked(grant.Of(tagged), decide.Wait, tagged)
 	late := func(grant.Grant, time.Duration) bool { return false }
 	if l.ownership(step).Lack([]grant.Grant{tagged}, late) {
 		t.Fatal("what is not in force shows nothing")
 	}
-	asked(grant.Of(tagged), wait, tagged)
+	asked(grant.Of(tagged), decide.Wait, tagged)
 	inForce := func(_ grant.Grant, after time.Duration) bool { return after < time.Second }
 	if l.ownership(step).Lack([]grant.Grant{plain}, inForce) || !l.ownership(step).Lack([]grant.Grant{tagged}, inForce) {
 		t.Fatal("what is refused under its condition has not the tags")
 	}
-	asked(grant.Of(tagged), add, plain)
-	asked(grant.Of(tagged, plain), wait, plain)
+	asked(grant.Of(tagged), decide.Add, plain)
+	asked(grant.Of(tagged, plain), decide.Wait, plain)
 	// Another step's requests are others.
-	if dec := decide(grant.Set{}, d, nil, false, shown(l, lifecycle.Step{Name: "destroy"})); !slices.Equal(dec.grants, []grant.Grant{tagged}) {
-		t.Errorf("another step: %v", dec.grants)
+	if dec := decide.Of(grant.Set{}, d, nil, false, shown(l, lifecycle.Step{Name: "destroy"})); !slices.Equal(dec.Grants, []grant.Grant{tagged}) {
+		t.Errorf("another step: %v", dec.Grants)
 	}
 	// A resumed run knows it.
 	resumed := newLoop(Config{Lifecycle: lc, Known: map[string]Known{"apply": {Entries: []Entry{{Grant: plain}}}}})
-	if dec := decide(grant.Set{}, d, nil, false, shown(resumed, step)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
-		t.Errorf("resumed: %v", dec.grants)
+	if dec := decide.Of(grant.Set{}, d, nil, false, shown(resumed, step)); !slices.Equal(dec.Grants, []grant.Grant{plain}) {
+		t.Errorf("resumed: %v", dec.Grants)
 	}
 	// Without conditions nothing has one.
 	none := newLoop(Config{Lifecycle: lifecycle.Lifecycle{Cloud: "aws"}})
-	if dec := decide(grant.Set{}, d, nil, false, shown(none, step)); !slices.Equal(dec.grants, []grant.Grant{plain}) {
-		t.Errorf("no conditions: %v", dec.grants)
+	if dec := decide.Of(grant.Set{}, d, nil, false, shown(none, step)); !slices.Equal(dec.Grants, []grant.Grant{plain}) {
+		t.Errorf("no conditions: %v", dec.Grants)
 	}
 	// Having it without the condition means having it, and not the other way round.
 	if !covers(plain, tagged) || covers(tagged, plain) || !covers(tagged, tagged) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/whittle-iam/whittle/harness/catalog/attribute"
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
@@ -103,15 +104,15 @@ func TestPlaced(t *testing.T) {
 	} {
 		d := secret
 		d.Permission = tt.permission
-		rules := Rules{Rehearsal: true, Place: onGoogle(tt.scope).place.Of(refusal.Exchange{URL: u}, "apply")}
-		dec := decide(grant.Set{}, d, nil, false, rules)
+		rules := decide.Rules{Rehearsal: true, Place: onGoogle(tt.scope).place.Of(refusal.Exchange{URL: u}, "apply")}
+		dec := decide.Of(grant.Set{}, d, nil, false, rules)
 		want := []grant.Grant{{Permission: tt.permission, Resource: "*", Condition: tt.want}}
-		if diff := cmp.Diff(want, dec.grants); diff != "" || dec.action != add {
-			t.Errorf("%s: %v\n%s", tt.scope, dec.action, diff)
+		if diff := cmp.Diff(want, dec.Grants); diff != "" || dec.Action != decide.Add {
+			t.Errorf("%s: %v\n%s", tt.scope, dec.Action, diff)
 		}
 	}
-	if dec := decide(grant.Set{}, refusal.Denial{Cloud: refusal.GCP, Reason: refusal.MissingPermission, Permission: "secretmanager.secrets.get", Resource: "projects/1/secrets/s"}, nil, false, Rules{Place: (*place.Ground)(nil).Of(refusal.Exchange{URL: u}, "")}); dec.grants[0].Condition != "" || dec.grants[0].Resource != "*" {
-		t.Errorf("without a scope: %v", dec.grants)
+	if dec := decide.Of(grant.Set{}, refusal.Denial{Cloud: refusal.GCP, Reason: refusal.MissingPermission, Permission: "secretmanager.secrets.get", Resource: "projects/1/secrets/s"}, nil, false, decide.Rules{Place: (*place.Ground)(nil).Of(refusal.Exchange{URL: u}, "")}); dec.Grants[0].Condition != "" || dec.Grants[0].Resource != "*" {
+		t.Errorf("without a scope: %v", dec.Grants)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/place"
@@ -74,7 +75,7 @@ func (l *loop) bindMade(ctx context.Context, pass, step string, set grant.Set) e
 }
 
 // shown are the rules with the place and the condition that a refused request shows.
-func (a *arbiter) shown(x refusal.Exchange) Rules {
+func (a *arbiter) shown(x refusal.Exchange) decide.Rules {
 	r := a.rules
 	r.When, r.Lacks = a.owned.When(x), a.owned.Lacks
 	r.Place = a.place.Of(x, a.step.Name)
@@ -82,7 +83,7 @@ func (a *arbiter) shown(x refusal.Exchange) Rules {
 }
 
 // said are the rules for what a tool's output names.
-func (a *arbiter) said() Rules {
+func (a *arbiter) said() decide.Rules {
 	r := a.rules
 	r.Place = a.place.Said()
 	return r

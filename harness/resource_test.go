@@ -4,12 +4,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
@@ -73,17 +73,17 @@ func TestPutBackTrustsNoLateRefusal(t *testing.T) {
 	put := catalog.Candidate{Permission: "s3:PutObject", Resource: "arn:aws:s3:::artifacts/app.zip"}
 	acl := catalog.Candidate{Permission: "s3:PutObjectAcl", Resource: "arn:aws:s3:::artifacts/app.zip"}
 	opaque := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.OpaqueDenial}
-	rules := Rules{Rehearsal: true}
-	both := decide(setOf(nil), opaque, []catalog.Candidate{put, acl}, false, rules)
-	held := setOf([]Entry{{Grant: both.grants[0]}})
+	rules := decide.Rules{Rehearsal: true}
+	both := decide.Of(setOf(nil), opaque, []catalog.Candidate{put, acl}, false, rules)
+	held := setOf([]Entry{{Grant: both.Grants[0]}})
 
-	back, late, _ := putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules), false}}, nil)
+	back, late, _ := putBack(held, []refused{{"PUT", opaque, decide.Of(held, opaque, []catalog.Candidate{put, acl}, false, rules), false}}, nil)
 	if len(back) != 0 || late == nil {
 		t.Errorf("held in part: put back %v, late %v", back, late)
 	}
 	// Refused again it is not late: the other is missing.
-	back, late, _ = putBack(held, []refused{{"PUT", opaque, decide(held, opaque, []catalog.Candidate{put, acl}, false, rules), false}}, map[string]bool{"PUT": true})
-	if len(back) != 1 || back[0].Grant != both.grants[1] || back[0].Necessity != Assumed || late != nil {
+	back, late, _ = putBack(held, []refused{{"PUT", opaque, decide.Of(held, opaque, []catalog.Candidate{put, acl}, false, rules), false}}, map[string]bool{"PUT": true})
+	if len(back) != 1 || back[0].Grant != both.Grants[1] || back[0].Necessity != Assumed || late != nil {
 		t.Errorf("held in part, and refused again: put back %v, late %v", back, late)
 	}
 	back, _, _ = putBack(setOf(nil), []refused{{"PUT", opaque, both, false}}, nil)
@@ -117,11 +117,11 @@ func TestCurrentForgetsNamesOfAnInterruptedRun(t *testing.T) {
 // Of one failed run it is not known which of its refusals it failed of, or whether
 // of any: what is put back is not certified by it.
 func TestPutBackProvesNothing(t *testing.T) {
-	rules := Rules{Rehearsal: true}
+	rules := decide.Rules{Rehearsal: true}
 	var delivered []refused
 	for _, p := range []string{"ec2:DescribeVpcs", "ec2:DescribeHosts"} {
 		d := refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission, Permission: p, Resource: "*"}
-		delivered = append(delivered, refused{p, d, decide(setOf(nil), d, nil, false, rules), false})
+		delivered = append(delivered, refused{p, d, decide.Of(setOf(nil), d, nil, false, rules), false})
 	}
 	for n := range delivered {
 		back, late, stopped := putBack(setOf(nil), delivered[:n+1], nil)
@@ -160,32 +160,5 @@ func TestRenamed(t *testing.T) {
 	})
 	if len(got) != 1 || got[0].Necessity != Observed || got[0].Grant.Resource != iam+"role/app-*" {
 		t.Errorf("got %v", got)
-	}
-}
-
-// What the lifecycle's scope makes of a refusal; what could raise the identity's own
-// rights is never granted on more than was refused.
-func TestScope(t *testing.T) {
-	const topic, role = "arn:aws:sns:us-east-1:111122223333:jobs", "arn:aws:iam::111122223333:role/worker"
-	for _, tt := range []struct {
-		scope                      lifecycle.Scope
-		permission, resource, want string
-	}{
-		{"", "sns:Publish", topic, topic},
-		{lifecycle.ScopeResource, "sns:Publish", topic, topic},
-		{lifecycle.ScopeType, "sns:Publish", topic, "arn:aws:sns:us-east-1:111122223333:*"},
-		{lifecycle.ScopeAction, "sns:Publish", topic, "*"},
-		{lifecycle.ScopeType, "iam:GetRole", role, "arn:aws:iam::111122223333:role/*"},
-		{lifecycle.ScopeType, "iam:PassRole", role, role},
-		{lifecycle.ScopeAction, "iam:PassRole", role, role},
-	} {
-		rules := Rules{Rehearsal: true, Scope: tt.scope}
-		named := decide(grant.Set{}, refusal.Denial{Cloud: refusal.AWS, Reason: refusal.MissingPermission, Permission: tt.permission, Resource: tt.resource}, nil, false, rules)
-		guessed := decide(grant.Set{}, refusal.Denial{Cloud: refusal.AWS, Reason: refusal.OpaqueDenial},
-			[]catalog.Candidate{{Permission: tt.permission, Resource: tt.resource}}, false, rules)
-		want := []grant.Grant{{Permission: tt.permission, Resource: tt.want}}
-		if !slices.Equal(named.grants, want) || !slices.Equal(guessed.grants, want) {
-			t.Errorf("scope %q: %v and %v, want %v", tt.scope, named.grants, guessed.grants, want)
-		}
 	}
 }

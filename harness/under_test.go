@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/whittle-iam/whittle/harness/catalog/scope"
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
 	"github.com/whittle-iam/whittle/harness/place"
@@ -108,8 +109,8 @@ func TestGrantsOnAzure(t *testing.T) {
 			if ground == nil { // without scope: as it ever was
 				want = "*"
 			}
-			if len(dec.grants) != 1 || dec.grants[0].Resource != want {
-				t.Errorf("%s %v: %v, want on %s", tt.host, tt.denial, dec.grants, want)
+			if len(dec.Grants) != 1 || dec.Grants[0].Resource != want {
+				t.Errorf("%s %v: %v, want on %s", tt.host, tt.denial, dec.Grants, want)
 			}
 		}
 	}
@@ -168,7 +169,7 @@ func TestHintsOnAzure(t *testing.T) {
 		if ground == nil {
 			want = "*"
 		}
-		wanted := l.hinted(out, Rules{Rehearsal: true, Place: ground.Said()}, grant.Set{})
+		wanted := l.hinted(out, decide.Rules{Rehearsal: true, Place: ground.Said()}, grant.Set{})
 		if len(wanted) != 1 || wanted[0].Grant.Resource != want {
 			t.Errorf("%v, want on %s", wanted, want)
 		}

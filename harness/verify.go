@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/whittle-iam/whittle/harness/decide"
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 )
@@ -114,7 +115,7 @@ func (l *loop) needs(ctx context.Context, r *StepResult, e Entry) (removal, erro
 		if out.OK {
 			return passes, nil
 		}
-		if slices.ContainsFunc(arb.delivered, func(d refused) bool { return slices.Contains(d.grants, e.Grant) }) {
+		if slices.ContainsFunc(arb.delivered, func(d refused) bool { return slices.Contains(d.Grants, e.Grant) }) {
 			return fails, nil
 		}
 	}
@@ -157,7 +158,7 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 			return l.putBack(r, arb, back)
 		case late != nil: // the canary was ahead of it, or one of its other candidates is missing
 			l.stubborn[late.class] = true
-			return &StuckError{Step: r.Step.Name, Class: late.class, Denial: late.denial, Grants: late.grants, Waited: out.Duration}, nil
+			return &StuckError{Step: r.Step.Name, Class: late.class, Denial: late.denial, Grants: late.Grants, Waited: out.Duration}, nil
 		case stopped != nil:
 			return nil, named(stopped, r.Step.Name, "") // of the class that it has
 		}
@@ -179,20 +180,20 @@ func (l *loop) verifyOnce(ctx context.Context) (again, err error) {
 // class was so already, and is about the others.
 func putBack(held grant.Set, delivered []refused, stubborn map[string]bool) (back []Entry, late *refused, stopped error) {
 	for _, d := range delivered {
-		switch d.action {
-		case stop:
-			stopped = named(d.why, "", d.class)
-		case wait:
+		switch d.Action {
+		case decide.Stop:
+			stopped = named(d.Why, "", d.class)
+		case decide.Wait:
 			late = &d
-		case add:
-			others := d.without(held).grants
-			if len(others) < len(d.grants) && !stubborn[d.class] {
+		case decide.Add:
+			others := d.Without(held).Grants
+			if len(others) < len(d.Grants) && !stubborn[d.class] {
 				late = &d
 				continue
 			}
 			for _, g := range others {
 				e := Entry{Grant: g, Necessity: Observed, Class: d.class}
-				if len(d.grants) > 1 {
+				if len(d.Grants) > 1 {
 					e.Necessity, e.Guess = Assumed, true
 				}
 				back = append(back, e)

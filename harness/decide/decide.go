@@ -1,4 +1,8 @@
-package harness
+// Package decide says what to do about a refusal: grant what it names, wait for what is
+// granted already, or stop, within the rules of a lifecycle. Of a refusal that names
+// nothing it says what it may be about, and which tests tell what of that the request
+// needs. It changes no role; on what is granted is package place's.
+package decide
 
 import (
 	"fmt"
@@ -57,62 +61,62 @@ func (r Rules) grant(permission, named, resource string) grant.Grant {
 	return g
 }
 
-// action is what a decision asks for.
-type action int
+// Action is what a decision asks for.
+type Action int
 
 const (
-	ignore action = iota // not about authorization, or not ours
-	add                  // grant, then repeat the request
-	wait                 // granted already: not yet in force
-	stop                 // growth cannot help
+	Ignore Action = iota // not about authorization, or not ours
+	Add                  // grant, then repeat the request
+	Wait                 // granted already: not yet in force
+	Stop                 // growth cannot help
 )
 
-// decision is what to do about one denial.
-type decision struct {
-	action action
-	// grants is what the denial asks for: to be added, or waited for.
-	grants    []grant.Grant
-	necessity Necessity
-	// why is the reason to stop; with wait, what a wait in vain comes from.
-	why error
-	// known is what is known of grants that were made together.
-	known likelihood
+// Decision is what to do about one denial.
+type Decision struct {
+	Action Action
+	// Grants is what the denial asks for: to be added, or waited for. One alone is what
+	// the request lacks; of several, any may be.
+	Grants []grant.Grant
+	// Why is the reason to stop; with Wait, what a wait in vain comes from.
+	Why error
+	// Known is what is known of grants that were made together.
+	Known Likelihood
 }
 
-// decide says what to do about a denial of an identity whose role holds held.
+// Of says what to do about a denial of an identity whose role holds held.
 // Candidates are the grants that an opaque denial may have been about.
 //
 // Only what a denial names is granted; its resource is widened where its type
 // has ids that the cloud generates, and nowhere else. Of an opaque denial's candidates all that
-// the rules allow are granted: one alone is Observed, since the same request
-// is then let through with it and nothing else; of several each is Assumed.
+// the rules allow are granted: one alone is known to be needed, since the same request
+// is then let through with it and nothing else; of several none is.
 // Carries tells whether the request itself holds a wildcard; see [place.Resource].
-func decide(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) decision {
+func Of(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) Decision {
 	switch d.Reason {
 	case refusal.ExplicitDeny, refusal.APIDisabled:
-		return decision{action: stop, why: &BlockedError{Denial: d}}
+		return Decision{Action: Stop, Why: &BlockedError{Denial: d}}
 	case refusal.MissingPermission:
 		resource, ok := place.Resource(d, candidates, carries)
 		if !ok {
-			return decision{action: stop, why: &UnreadError{Denial: d}}
+			return Decision{Action: Stop, Why: &UnreadError{Denial: d}}
 		}
 		g := r.grant(d.Permission, d.Resource, resource)
-		if err := r.allow(g.Permission); err != nil {
-			return decision{action: stop, grants: []grant.Grant{g}, why: err}
+		if err := r.Allow(g.Permission); err != nil {
+			return Decision{Action: Stop, Grants: []grant.Grant{g}, Why: err}
 		}
-		return added(held, Observed, g)
+		return added(held, g)
 	case refusal.OpaqueDenial:
-		return decideOpaque(held, d, candidates, carries, r)
+		return opaque(held, d, candidates, carries, r)
 	default:
-		return decision{action: ignore}
+		return Decision{Action: Ignore}
 	}
 }
 
-func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) decision {
+func opaque(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, carries bool, r Rules) Decision {
 	var grants, seldom []grant.Grant
 	var forbidden error
 	for _, c := range candidates {
-		if err := r.allow(c.Permission); err != nil {
+		if err := r.Allow(c.Permission); err != nil {
 			forbidden = err
 			continue
 		}
@@ -127,36 +131,28 @@ func decideOpaque(held grant.Set, d refusal.Denial, candidates []catalog.Candida
 
 	switch {
 	case len(grants) > 0:
-		n := Observed
-		if len(grants) > 1 {
-			n = Assumed
-		}
-		d := added(held, n, grants...)
-		d.known.seldom = grant.Of(seldom...)
-		d.why = forbidden // if waiting for them is in vain, this was needed too
+		d := added(held, grants...)
+		d.Known.Seldom = grant.Of(seldom...)
+		d.Why = forbidden // if waiting for them is in vain, this was needed too
 		return d
 	case forbidden != nil:
-		return decision{action: stop, why: forbidden}
+		return Decision{Action: Stop, Why: forbidden}
 	default:
-		return decision{action: stop, why: &UnreadError{Denial: d}}
+		return Decision{Action: Stop, Why: &UnreadError{Denial: d}}
 	}
 }
 
-// without is the decision about what is not held. One grant alone is Observed:
-// the same request is then let through with it and nothing else.
-func (d decision) without(held grant.Set) decision {
-	d.grants = slices.DeleteFunc(slices.Clone(d.grants), held.Has)
-	if len(d.grants) == 1 {
-		d.necessity = Observed
-	}
+// Without is the decision about what is not held.
+func (d Decision) Without(held grant.Set) Decision {
+	d.Grants = slices.DeleteFunc(slices.Clone(d.Grants), held.Has)
 	return d
 }
 
-func added(held grant.Set, n Necessity, grants ...grant.Grant) decision {
+func added(held grant.Set, grants ...grant.Grant) Decision {
 	if grant.Of(grants...).SubsetOf(held) {
-		return decision{action: wait, grants: grants, necessity: n}
+		return Decision{Action: Wait, Grants: grants}
 	}
-	return decision{action: add, grants: grants, necessity: n}
+	return Decision{Action: Add, Grants: grants}
 }
 
 // scoped is on what a permission is granted that was refused on the resource. What
@@ -174,8 +170,8 @@ func (r Rules) scoped(permission, resource string) string {
 	return resource
 }
 
-// allow tells why the rules forbid granting the permission.
-func (r Rules) allow(permission string) error {
+// Allow tells why the rules forbid granting the permission.
+func (r Rules) Allow(permission string) error {
 	if r.ReadOnly && !reads(permission) {
 		return &ForbiddenError{Permission: permission, Rule: "access: read",
 			Hint: fmt.Sprintf("take access: read from the step if it is meant to change things; %s is of access level %s", permission, catalog.Level(permission))}

@@ -1,4 +1,4 @@
-package harness
+package decide
 
 import (
 	"fmt"
@@ -11,18 +11,16 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 )
 
-// sifted asks a sieve's questions of a request that needs all of needs, and
+// sifted makes the tests of a request that needs all of needs, and
 // gives what is granted in the end and what was shown to be needed.
-func sifted(grants []grant.Grant, known likelihood, needs grant.Set) (kept, shown grant.Set, asked int) {
-	s := newSieve([32]byte{}, grants, known)
-	for ; s.next < len(s.tests); s.next++ {
+func sifted(grants []grant.Grant, known Likelihood, needs grant.Set) (kept, shown grant.Set, asked int) {
+	for _, test := range Sift(grants, known) {
 		asked++
-		test := s.tests[s.next]
-		have := grant.Of(grants...).Without(test.out...)
+		have := grant.Of(grants...).Without(test.Out...)
 		if needs.SubsetOf(have) {
-			return have, shown.With(test.passed...), asked
+			return have, shown.With(test.Passed...), asked
 		}
-		shown = shown.With(test.refused...)
+		shown = shown.With(test.Refused...)
 	}
 	return grant.Of(grants...), shown, asked
 }
@@ -34,10 +32,10 @@ func testGrant(permission string, n int) grant.Grant {
 // Whatever a request needs: it is let through in the end, and nothing counts as
 // needed that is not. If it needs all that is likely, nothing is kept that is
 // not needed, but with others of its kind.
-func TestSieve(t *testing.T) {
+func TestSift(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var grants, likely, needs []grant.Grant
-		var known likelihood
+		var known Likelihood
 		add := func(permission string, n int) []grant.Grant {
 			var some []grant.Grant
 			for i := range n {
@@ -49,7 +47,7 @@ func TestSieve(t *testing.T) {
 		likely = add("x:Likely", rapid.IntRange(1, 5).Draw(t, "likely"))
 		either := add("x:Pass", rapid.SampledFrom([]int{0, 2, 4}).Draw(t, "either"))
 		tags, key := add("x:Tag", rapid.IntRange(0, 3).Draw(t, "tags")), add("x:Key", rapid.IntRange(0, 1).Draw(t, "key"))
-		known.either, known.seldom = grant.Of(either...), grant.Of(append(append([]grant.Grant{}, tags...), key...)...)
+		known.Either, known.Seldom = grant.Of(either...), grant.Of(append(append([]grant.Grant{}, tags...), key...)...)
 		usual := rapid.Bool().Draw(t, "usual")
 		for _, g := range likely {
 			if usual || rapid.Bool().Draw(t, "needs") {
@@ -103,7 +101,7 @@ func TestKnownRoles(t *testing.T) {
 		{grant.Of(role("a"), role("*")), []string{"*", role("a").Resource}, 0},
 		{grant.Of(role("a"), role("b")), []string{"*", role("a").Resource, role("b").Resource}, 2},
 	} {
-		all, either := knownRoles([]catalog.Candidate{run, any}, c.known)
+		all, either := KnownRoles([]catalog.Candidate{run, any}, c.known)
 		var got []string
 		for _, one := range all {
 			got = append(got, one.Resource)
