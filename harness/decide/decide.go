@@ -142,7 +142,8 @@ func opaque(held grant.Set, d refusal.Denial, candidates []catalog.Candidate, ca
 	}
 }
 
-// Without is the decision about what is not held.
+// Without is the decision about what is not held. One grant alone is known to be needed:
+// the same request is then let through with it and nothing else.
 func (d Decision) Without(held grant.Set) Decision {
 	d.Grants = slices.DeleteFunc(slices.Clone(d.Grants), held.Has)
 	return d
