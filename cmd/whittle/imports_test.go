@@ -179,7 +179,7 @@ var mayImport = map[string][]string{
 	"sandbox/role/aws":          {"harness", "harness/grant", "harness/policy", "sandbox/role/aws/...", "sandbox/role/guard", "sandbox/role/pool"},
 	"sandbox/role/aws/owned":    {"sandbox/role/pool"},
 	"sandbox/role/aws/content":  {"harness/grant", "harness/policy", "sandbox/role/aws/owned"},
-	"sandbox/role/aws/canary":   {"harness/grant", "harness/policy", "harness/policy/evaluate", "sandbox/role/aws/owned"},
+	"sandbox/role/aws/canary":   {"harness/grant", "harness/policy", "harness/policy/evaluate", "sandbox/role/aws/owned", "sandbox/role/settle"},
 	"sandbox/role/aws/decode":   {},
 	"sandbox/role/aws/endpoint": {},
 	"sandbox/role/settle":       {"harness/grant"},

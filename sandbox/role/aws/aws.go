@@ -130,7 +130,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	cfg.Poll = cfg.Poll.OrDefault()
+	cfg.Poll = cfg.Poll.Or(canary.Usual())
 	if cfg.SDK.Retryer == nil {
 		cfg.SDK = cfg.SDK.Copy()
 		cfg.SDK.Retryer = func() awssdk.Retryer {

@@ -1,7 +1,8 @@
-// Package settle finds out when a change of a role is in force everywhere, for
-// clouds in which the identity itself can be asked what it holds: Google Cloud and
-// Azure. A canary, a permission that is never used, is put beside a set and taken
-// away again, and asked for until the answers agree.
+// Package settle says how it is waited until a change has reached every place, and
+// finds out when a change of a role is in force everywhere, for clouds in which the
+// identity itself can be asked what it holds: Google Cloud and Azure. A canary, a
+// permission that is never used, is put beside a set and taken away again, and asked for
+// until the answers agree.
 //
 // It makes no requests of its own, and knows no cloud.
 package settle

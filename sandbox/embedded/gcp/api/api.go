@@ -160,6 +160,18 @@ func List(o store.Object, path string) []store.Object {
 	return list
 }
 
+// Texts gives the texts of a list, none of what is no list.
+func Texts(v any) []string {
+	items, _ := v.([]any)
+	var list []string
+	for _, i := range items {
+		if s, ok := i.(string); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // Object reads a field that is an object, nil when it is not.
 func Object(o store.Object, path string) store.Object {
 	m, _ := Field(o, path).(store.Object)

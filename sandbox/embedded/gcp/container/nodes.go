@@ -25,7 +25,7 @@ func addNodes(c *api.Call, path string, cluster, pool store.Object) error {
 	}
 	size, _ := pool["initialNodeCount"].(float64)
 	urls := []any{}
-	for _, zone := range texts(pool["locations"]) {
+	for _, zone := range api.Texts(pool["locations"]) {
 		name := fmt.Sprintf("gke-%s-%s-%08x", cut(api.String(cluster, "name")), cut(api.String(pool, "name")), uint32(c.Tx.ID()))
 		group, err := compute.AddNodes(c, compute.NodeGroup{Zone: zone, Name: name, Properties: properties(c, cluster, pool), Size: int(size)})
 		if err != nil {
@@ -78,17 +78,6 @@ func addresses(c *api.Call, cluster store.Object) {
 // cut shortens a name, so that those of nodes fit into 63 characters.
 func cut(name string) string { return strings.TrimRight(name[:min(len(name), 16)], "-") }
 
-func texts(v any) []string {
-	items, _ := v.([]any)
-	var list []string
-	for _, i := range items {
-		if s, ok := i.(string); ok {
-			list = append(list, s)
-		}
-	}
-	return list
-}
-
 // properties are those of a pool's instances: what the pool says, and what a
 // node must know of its cluster.
 func properties(c *api.Call, cluster, pool store.Object) store.Object {
@@ -122,7 +111,7 @@ func properties(c *api.Call, cluster, pool store.Object) store.Object {
 		nic["accessConfigs"] = []any{store.Object{"type": "ONE_TO_ONE_NAT", "name": "external-nat"}}
 	}
 	tags := []any{fmt.Sprintf("gke-%s-%s-node", cut(name), id[:8])}
-	for _, t := range texts(config["tags"]) {
+	for _, t := range api.Texts(config["tags"]) {
 		tags = append(tags, t)
 	}
 	o := store.Object{
@@ -150,7 +139,7 @@ func kubeLabels(pool store.Object) string {
 // groups are the paths of the managers of a pool's groups.
 func groups(c *api.Call, pool store.Object) []string {
 	var paths []string
-	for _, link := range texts(pool["instanceGroupUrls"]) {
+	for _, link := range api.Texts(pool["instanceGroupUrls"]) {
 		if path, ok := api.Relative(link, c.Project.ID); ok {
 			paths = append(paths, path)
 		}

@@ -113,7 +113,7 @@ func set(c *api.Call, key string) (*api.Reply, error) {
 		if err := check(c, b, version); err != nil {
 			return nil, err
 		}
-		if len(texts(b["members"])) > 0 {
+		if len(api.Texts(b["members"])) > 0 {
 			bindings = append(bindings, canonical(b))
 		}
 	}
@@ -151,7 +151,7 @@ func etag(c *api.Call) string { return "BwY" + api.Fingerprint(c.Tx.Serial())[:8
 
 // canonical leaves out a binding's repeated members and sorts them.
 func canonical(b store.Object) store.Object {
-	members := texts(b["members"])
+	members := api.Texts(b["members"])
 	slices.Sort(members)
 	var list []any
 	for _, m := range slices.Compact(members) {
@@ -204,7 +204,7 @@ func check(c *api.Call, b store.Object, version float64) error {
 	default:
 		return wire.New(400, "Role %s is not supported for this resource.", role)
 	}
-	for _, m := range texts(b["members"]) {
+	for _, m := range api.Texts(b["members"]) {
 		kind, id, hasID := strings.Cut(m, ":")
 		switch kind {
 		case "allUsers", "allAuthenticatedUsers":
@@ -234,7 +234,7 @@ func bound(c *api.Call, role string) bool {
 }
 
 func test(c *api.Call, key string) (*api.Reply, error) {
-	asked := texts(c.Body["permissions"])
+	asked := api.Texts(c.Body["permissions"])
 	if c.Service.Name == "storage" {
 		asked = c.Query["permissions"]
 	}

@@ -84,7 +84,7 @@ func Read(tx *store.Tx, project string) *View {
 	for key, policy := range tx.Scan("policy:") {
 		var list []binding
 		for _, b := range api.List(policy, "bindings") {
-			list = append(list, binding{api.String(b, "role"), texts(b["members"]), api.String(b, "condition.expression")})
+			list = append(list, binding{api.String(b, "role"), api.Texts(b["members"]), api.String(b, "condition.expression")})
 		}
 		v.policies[strings.TrimPrefix(key, "policy:")] = list
 	}
@@ -94,23 +94,12 @@ func Read(tx *store.Tx, project string) *View {
 			continue
 		}
 		has := map[string]bool{}
-		for _, p := range texts(role["includedPermissions"]) {
+		for _, p := range api.Texts(role["includedPermissions"]) {
 			has[p] = true
 		}
 		v.roles[strings.TrimPrefix(key, "iam/")] = has
 	}
 	return v
-}
-
-func texts(v any) []string {
-	items, _ := v.([]any)
-	var list []string
-	for _, i := range items {
-		if s, ok := i.(string); ok {
-			list = append(list, s)
-		}
-	}
-	return list
 }
 
 // Touches tells whether a change of what has this name in the store is one of

@@ -256,7 +256,7 @@ func (e *unusableError) Unwrap() error { return e.err }
 // look calls the canary as the identity until it was allowed, or refused,
 // several times in a row.
 func (r Settler) look(ctx context.Context, c Canary, allowed bool) error {
-	poll, want := r.Poll.OrDefault(), refused
+	poll, want := r.Poll.Or(Usual()), refused
 	if allowed {
 		want = let
 	}
