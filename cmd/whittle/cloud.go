@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,9 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 			if cloud != "aws" && cloud != "gcp" && cloud != "azure" {
 				return &usageError{err: fmt.Errorf("--cloud=%s: not known", cloud), hint: "use aws, gcp or azure"}
 			}
+			if !regionName.MatchString(region) {
+				return &usageError{err: fmt.Errorf("--region=%s: not the name of a region", region), hint: "use one such as eu-west-1, europe-west1 or westeurope"}
+			}
 			to, ok := strings.CutPrefix(trail, "s3://")
 			bucket, prefix, _ := strings.Cut(to, "/")
 			if trail != "" && (!ok || bucket == "" || cloud != "aws") {
@@ -89,6 +93,10 @@ ends with Ctrl-C, and what was made in it ends with it.`,
 	}
 	return c
 }
+
+// regionName is the name of a region of any of the three clouds, or empty. A shell reads
+// it out of what is printed.
+var regionName = regexp.MustCompile(`^[a-z0-9-]{0,40}$`)
 
 // checkLoopback keeps the sandbox, whose administrator anybody may be who reads
 // its environment, off the network.

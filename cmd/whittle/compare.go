@@ -76,7 +76,7 @@ func (e *lacksError) Hints() []string {
 }
 
 func runCompare(g *globals, file string, o compareOptions) error {
-	rec, err := record.Read(o.record)
+	rec, err := readRecord(o.record)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/whittle-iam/whittle/harness/policy"
 	"github.com/whittle-iam/whittle/harness/policy/azure"
 	"github.com/whittle-iam/whittle/harness/record"
+	"github.com/whittle-iam/whittle/harness/report"
 	"github.com/whittle-iam/whittle/harness/rolefile"
 )
 
@@ -126,7 +127,7 @@ func runEmit(g *globals, o emitOptions) error {
 	if !slices.Contains(ways, o.by) {
 		return &usageError{err: fmt.Errorf("--by=%s: not known", o.by), hint: "use " + strings.Join(ways, ", ")}
 	}
-	rec, err := record.Read(o.record)
+	rec, err := readRecord(o.record)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func runEmit(g *globals, o emitOptions) error {
 	if err := checkValues(rec, o.set); err != nil {
 		return err
 	}
-	groups, err := groupsOf(rec, o, func(format string, args ...any) { fmt.Fprintf(g.err, format+"\n", args...) })
+	groups, err := groupsOf(rec, o, func(format string, args ...any) { fmt.Fprintln(g.err, report.Visible(fmt.Sprintf(format, args...))) })
 	if err != nil {
 		return err
 	}

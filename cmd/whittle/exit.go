@@ -56,7 +56,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDone
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case isUsage(err), strings.HasPrefix(err.Error(), "unknown command"):
+	case isUsage(err):
 		return exitUsage
 	case errors.As(err, &stuck), errors.As(err, &blocked), errors.As(err, &forbidden):
 		return exitStuck

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -34,6 +35,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	err := root.ExecuteContext(ctx)
+	if err != nil && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
+		err = &usageError{err: err, hint: "see whittle --help"}
+	}
 	if err != nil {
 		printError(s.err, err)
 	}
@@ -50,6 +54,11 @@ refused request through, and then verifies that the role is enough.
 
 It starts from whittle.yaml, which names the steps of one stack, and writes
 whittle.lock.json, the converged set of permissions per step.`,
+		Example: `  whittle init            # draft whittle.yaml beside your Terraform, Packer and Makefiles
+  whittle doctor          # can a probe start here
+  whittle probe           # find, verify and record the roles
+  whittle show            # the record, as tables
+  whittle emit --out roles`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

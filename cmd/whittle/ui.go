@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -16,6 +20,7 @@ import (
 
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
+	"github.com/whittle-iam/whittle/harness/report"
 )
 
 // Everything that a person reads while a command runs is printed here, to
@@ -23,10 +28,44 @@ import (
 
 // printError prints an error and what its maker knows to try next.
 func printError(w io.Writer, err error) {
-	fmt.Fprintf(w, "whittle: %s\n", err)
-	for _, h := range hintsOf(err) {
-		fmt.Fprintf(w, "  hint: %s\n", strings.ReplaceAll(h, "\n", "\n  "))
+	fmt.Fprintf(w, "whittle: %s\n", lines(err.Error()))
+	hints := hintsOf(err)
+	if len(hints) == 0 {
+		hints = fileHints(err)
 	}
+	for _, h := range hints {
+		fmt.Fprintf(w, "  hint: %s\n", strings.ReplaceAll(lines(h), "\n", "\n  "))
+	}
+}
+
+// lines is a text of several lines with what a terminal would obey written out: names
+// and excerpts in it are what files, tools and clouds say.
+func lines(text string) string {
+	all := strings.Split(text, "\n")
+	for i, l := range all {
+		all[i] = report.Visible(l)
+	}
+	return strings.Join(all, "\n")
+}
+
+// fileHints says what to try of a file that the system refuses, where the error itself
+// says nothing.
+func fileHints(err error) []string {
+	var file *fs.PathError
+	switch {
+	case !errors.As(err, &file):
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		if at, werr := os.Getwd(); werr == nil && !filepath.IsAbs(file.Path) {
+			return []string{"correct the name: it is looked for in " + at}
+		}
+		return []string{"correct the name"}
+	case errors.Is(err, fs.ErrPermission):
+		return []string{"let this user read and write it, or name another"}
+	case errors.Is(err, syscall.EISDIR):
+		return []string{"it is a folder: name a file in it"}
+	}
+	return nil
 }
 
 // hintsOf gathers the hints of an error and of all that it wraps.

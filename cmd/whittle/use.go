@@ -36,6 +36,9 @@ func runUse(ctx context.Context, o auditOptions, files []string, g *globals) (er
 		u.Since.Ago = o.since
 	}
 	var log auditLog
+	if len(files) == 0 && lc.Sandbox.Embedded && os.Getenv(lastingVariable) == "" {
+		return fmt.Errorf("%s: an embedded sandbox begins with an empty log; name files that were exported from where %s works, or run whittle cloud and set %s", o.file, o.principal, lastingVariable)
+	}
 	if len(files) == 0 {
 		p, err := openPlace(ctx, lc.Cloud, lc.Sandbox, embedded.Config{})
 		if err != nil {

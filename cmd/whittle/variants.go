@@ -48,7 +48,7 @@ func probeVariants(ctx context.Context, o probeOptions, g *globals) error {
 		return err
 	}
 	if len(lc.Variants) == 0 {
-		return fmt.Errorf("%s: no variants: to probe; see docs/whittle-yaml.md", o.file)
+		return fmt.Errorf("%s: the lifecycle has no variants; write them under variants:, as docs/whittle-yaml.md has it, or leave --variants out", o.file)
 	}
 	quiet := *g
 	quiet.out = io.Discard
@@ -72,7 +72,7 @@ func showVariants(g *globals, file, recordFile, role string) error {
 		return err
 	}
 	if len(lc.Variants) == 0 {
-		return fmt.Errorf("%s: no variants: to show", file)
+		return fmt.Errorf("%s: the lifecycle has no variants; write them under variants:, as docs/whittle-yaml.md has it, and run whittle probe --variants", file)
 	}
 	var all []variants.Variant
 	for _, name := range variantNames(lc) {

@@ -22,6 +22,14 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg) }
 
+// Hints says what to try of a file that ends too early.
+func (e *Error) Hints() []string {
+	if strings.HasSuffix(e.Msg, "unexpected end of JSON input") {
+		return []string{"the file is cut off: take it from version control again, or write it anew with whittle probe"}
+	}
+	return nil
+}
+
 // Read reads the record at path. Everything that is not as it should be (an
 // unknown key, a wrong type, a grant that stands twice, another version) is an
 // [*Error].
