@@ -76,7 +76,7 @@ type arbiter struct {
 	// it is at, but its role grows no more.
 	done <-chan struct{}
 
-	putting sync.Mutex // one change of the role at a time
+	putting chan struct{} // holds one: one change of the role at a time
 
 	mu        sync.Mutex // guards all below
 	role      grant.Set  // what the role holds
@@ -117,7 +117,8 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 		owned:   l.ownership(s),
 		place:   l.place,
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
-		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[question.Key]*question.Wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
+		putting: make(chan struct{}, 1),
+		role:    role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[question.Key]*question.Wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
 	}
 }
 
@@ -181,6 +182,9 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 			}
 			verdict = refusal.Repeat
 		}
+	}
+	if verdict == refusal.Repeat {
+		a.beside(ctx, x)
 	}
 	return verdict
 }
@@ -416,8 +420,8 @@ func (a *arbiter) gather(b *batch) {
 // carryOut closes the batch, writes down what will be granted, grants it, and
 // writes down that it was.
 func (a *arbiter) carryOut(ctx context.Context, b *batch) {
-	a.putting.Lock()
-	defer a.putting.Unlock()
+	a.putting <- struct{}{}
+	defer func() { <-a.putting }()
 	defer close(b.done)
 	ctx, cancel := context.WithTimeout(ctx, putTimeout)
 	defer cancel()

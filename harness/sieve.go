@@ -84,6 +84,29 @@ func (a *arbiter) sift(ctx context.Context, x refusal.Exchange, class string, de
 	return nil
 }
 
+// besideTime is how long a refused request waits for the questions about another. The
+// clients that were tried bear twice that, and more.
+const besideTime = 20 * time.Second
+
+// beside has a refused request wait for the questions about another one: while they
+// are asked the role holds guesses, and what the request needs of these it would not be
+// refused. Where they take longer, a verification has to find that out.
+func (a *arbiter) beside(ctx context.Context, x refusal.Exchange) {
+	a.mu.Lock()
+	s := a.sieve
+	a.mu.Unlock()
+	if s == nil || s.owner == question.KeyOf(x) {
+		return
+	}
+	end := time.NewTimer(besideTime)
+	defer end.Stop()
+	select {
+	case <-s.done:
+	case <-end.C:
+	case <-ctx.Done():
+	}
+}
+
 // asked tells whether the questions under way are about the request, or about
 // what its refusal may be about: what they leave out is then not just missing.
 func (a *arbiter) asked(x refusal.Exchange, dec decide.Decision) bool {
@@ -114,8 +137,8 @@ func (a *arbiter) needed(grants []grant.Grant) {
 
 // leaveOut brings the role of the test under way into force.
 func (a *arbiter) leaveOut(ctx context.Context, s *sieve) error {
-	a.putting.Lock()
-	defer a.putting.Unlock()
+	a.putting <- struct{}{}
+	defer func() { <-a.putting }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
 	defer cancel()
 	a.mu.Lock()
