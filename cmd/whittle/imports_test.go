@@ -203,6 +203,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded": {"sandbox/embedded/..."},
 	// What the tests against an embedded cloud share.
 	"sandbox/embedded/embeddedtest": {"sandbox/embedded/ledger"},
+	"sandbox/embedded/host":         {}, // which host a request names
 	"sandbox/embedded/ledger":       {}, // what an operator is told at the end
 	"sandbox/embedded/propagation":  {}, // which view is in force
 	"sandbox/embedded/trace":        {}, // what a gate tells of each request
@@ -217,12 +218,12 @@ var mayImport = map[string][]string{
 	// The tables themselves.
 	"sandbox/embedded/aws/rules":        {"sandbox/embedded/aws/rules/..."},
 	"sandbox/embedded/aws/rules/rows":   {"sandbox/embedded/aws/rules/..."},
-	"sandbox/embedded/aws/rules/wire":   {"sandbox/embedded/aws/rules/params"},
+	"sandbox/embedded/aws/rules/wire":   {"sandbox/embedded/aws/rules/params", "sandbox/embedded/host"},
 	"sandbox/embedded/aws/rules/params": {},
 
 	// GCP: the gate, and behind it the state in Go. Each service knows the calls
 	// (api) and the store; none knows the gate.
-	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/...", "sandbox/embedded/auditlog", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
+	"sandbox/embedded/gcp":                 {"sandbox/embedded/gcp/...", "sandbox/embedded/auditlog", "sandbox/embedded/host", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/gcp/accounts":        {"sandbox/embedded/gcp/..."},
 	"sandbox/embedded/gcp/api":             {"sandbox/embedded/gcp/route", "sandbox/embedded/gcp/store"},
 	"sandbox/embedded/gcp/apis":            {"sandbox/embedded/gcp/..."},
@@ -260,7 +261,7 @@ var mayImport = map[string][]string{
 	"sandbox/embedded/gcp/tunnel":          {},
 	"sandbox/embedded/gcp/wire":            {},
 
-	"sandbox/embedded/azure":                   {"sandbox/embedded/azure/...", "sandbox/embedded/auditlog", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
+	"sandbox/embedded/azure":                   {"sandbox/embedded/azure/...", "sandbox/embedded/auditlog", "sandbox/embedded/host", "sandbox/embedded/ledger", "sandbox/embedded/propagation", "sandbox/embedded/trace"},
 	"sandbox/embedded/azure/arm":               {"sandbox/embedded/azure/entra", "sandbox/embedded/azure/resource", "sandbox/embedded/azure/rules", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
 	"sandbox/embedded/azure/arm/authorization": {"sandbox/embedded/azure/arm", "sandbox/embedded/azure/entra", "sandbox/embedded/azure/rbac", "sandbox/embedded/azure/store", "sandbox/embedded/azure/wire"},
 	"sandbox/embedded/azure/arm/kinds":         {"sandbox/embedded/azure/..."},

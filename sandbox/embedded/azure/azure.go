@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -37,6 +36,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/rules"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/azure/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/host"
 	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/propagation"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
@@ -228,7 +228,7 @@ func (e *unknownError) Error() string { return e.detail }
 func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
 	began := time.Now()
-	r := &request{Request: hr, body: body, host: hostOf(hr), now: g.c.Now(), id: entra.NewID()}
+	r := &request{Request: hr, body: body, host: host.Name(hr.Host), now: g.c.Now(), id: entra.NewID()}
 	r.plane = planeOf(r.host)
 	if r.plane == wire.Storage {
 		w.Header().Set("X-Ms-Version", cmp.Or(hr.Header.Get("X-Ms-Version"), "2024-11-04"))
@@ -251,14 +251,6 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		}
 	}
 	g.c.Log.Debug("request", "action", r.action, "principal", r.who.ObjectID, "method", hr.Method, "host", r.host, "path", hr.URL.Path, "status", status, "took", time.Since(began))
-}
-
-func hostOf(r *http.Request) string {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // serve answers a request, and gives the status of its reply.

@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -47,6 +46,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/token"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/tunnel"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/host"
 	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 	"github.com/whittle-iam/whittle/sandbox/embedded/propagation"
 	"github.com/whittle-iam/whittle/sandbox/embedded/trace"
@@ -213,7 +213,7 @@ func (g *Gate) Restore(_ context.Context, id string) error {
 
 // ServeHTTP answers one request.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
-	if tunnel.IsHost(hostOf(hr)) {
+	if tunnel.IsHost(host.Name(hr.Host)) {
 		g.serveTunnel(w, hr)
 		return
 	}
@@ -223,7 +223,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	if err == nil && hr.Header.Get("Content-Encoding") == "gzip" && hr.URL.Query().Get("contentEncoding") == "" {
 		body, err = unzip(body)
 	}
-	r := &request{Request: hr, body: body, host: hostOf(hr), now: g.c.Now()}
+	r := &request{Request: hr, body: body, host: host.Name(hr.Host), now: g.c.Now()}
 	if err != nil {
 		wire.Write(w, wire.RPC, wire.New(400, "The request's body cannot be read, or is larger than %d bytes: %v", maxBody, err))
 		return
@@ -256,14 +256,6 @@ func unzip(body []byte) ([]byte, error) {
 		err = errors.New("it is too large when unpacked")
 	}
 	return text, err
-}
-
-func hostOf(r *http.Request) string {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // request is one request on its way through the gate.

@@ -12,6 +12,7 @@ import (
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/store"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/tunnel"
 	"github.com/whittle-iam/whittle/sandbox/embedded/gcp/wire"
+	"github.com/whittle-iam/whittle/sandbox/embedded/host"
 	"github.com/whittle-iam/whittle/sandbox/embedded/ledger"
 )
 
@@ -21,7 +22,7 @@ import (
 func (g *Gate) serveTunnel(w http.ResponseWriter, hr *http.Request) {
 	g.tunnels.Add(1)
 	defer g.tunnels.Done()
-	r := &request{Request: hr, host: hostOf(hr), now: g.c.Now(), service: "iap"}
+	r := &request{Request: hr, host: host.Name(hr.Host), now: g.c.Now(), service: "iap"}
 	began := time.Now()
 	status, err := g.tunnel(w, r, began)
 	g.c.Log.Debug("tunnel", "principal", r.who.Email, "status", status, "took", time.Since(began), "error", err)

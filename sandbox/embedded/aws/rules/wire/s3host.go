@@ -4,6 +4,8 @@ import (
 	"net"
 	"regexp"
 	"strings"
+
+	"github.com/whittle-iam/whittle/sandbox/embedded/host"
 )
 
 // s3Host takes an S3 host name apart: the bucket is what stands before the
@@ -13,15 +15,12 @@ import (
 var s3Host = regexp.MustCompile(`^(?:(.+)\.)?(?:s3(?:-fips)?(?:\.dualstack)?(?:\.[a-z]{2}(?:-[a-z]+)+-\d)?|s3-[a-z]{2}(?:-[a-z]+)+-\d|s3-external-1|s3-accelerate(?:\.dualstack)?)\.amazonaws\.com(?:\.cn)?$`)
 
 // bucketOfHost gives the bucket that the host names, "" for path style.
-func bucketOfHost(host string) (string, error) {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil {
+func bucketOfHost(address string) (string, error) {
+	name := host.Name(address)
+	if name == "localhost" || net.ParseIP(strings.Trim(name, "[]")) != nil {
 		return "", nil
 	}
-	m := s3Host.FindStringSubmatch(host)
+	m := s3Host.FindStringSubmatch(name)
 	if m == nil || strings.HasSuffix(m[1], ".s3") || strings.HasPrefix(m[1], "s3.") {
 		return "", &UnknownError{Service: "s3", Detail: "the host is not an endpoint of general purpose buckets"}
 	}
