@@ -1,12 +1,10 @@
 package harness
 
 import (
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/whittle-iam/whittle/harness/catalog"
+	"github.com/whittle-iam/whittle/harness/difference"
 	"github.com/whittle-iam/whittle/harness/grant"
 )
 
@@ -25,10 +23,20 @@ func (l *loop) difference(r *StepResult, out Outcome, lost map[string]bool) stri
 	if !out.OK {
 		return ""
 	}
-	if differ := l.differs(r, out); differ != "" {
+	step := r.Step.Name
+	if differ := difference.Facts(out.Facts, l.grown[step].facts, l.referred[step].facts); differ != "" {
 		return differ
 	}
-	return l.undone(r.Step.Name, lost)
+	var writes []string
+	for _, w := range l.wanted[step] {
+		if !lost[w.Class] && change(w.Class, w.Grants.Slice()...) != "" {
+			writes = append(writes, w.Class)
+		}
+	}
+	if class, found := difference.Undone(writes, l.grown[step].calls, l.tried); found {
+		return undone(class)
+	}
+	return ""
 }
 
 // change says what a refused request of the class would have changed, if one of the
@@ -37,57 +45,7 @@ func change(class string, grants ...grant.Grant) string {
 	if !slices.ContainsFunc(grants, func(g grant.Grant) bool { return !catalog.Level(g.Permission).Reads() }) {
 		return ""
 	}
-	return "never done: " + class
+	return undone(class)
 }
 
-// differs compares what the step left.
-func (l *loop) differs(r *StepResult, out Outcome) string {
-	grown, reference := l.grown[r.Step.Name].facts, l.referred[r.Step.Name].facts
-	var differ []string
-	for _, key := range slices.Sorted(maps.Keys(grown)) {
-		value, there := out.Facts[key]
-		old, known := reference[key]
-		switch {
-		case !there && (known || reference == nil):
-			differ = append(differ, "lacks "+key)
-		case there && known && old == grown[key] && value != old:
-			differ = append(differ, key+" differs")
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(out.Facts)) {
-		_, grew := grown[key]
-		if _, known := reference[key]; !grew && !known {
-			differ = append(differ, "has "+key+" besides")
-		}
-	}
-	if len(differ) > 3 {
-		differ = append(differ[:3], fmt.Sprintf("and %d more", len(differ)-3))
-	}
-	return strings.Join(differ, ", ")
-}
-
-// undone tells of something that the step changed when it had grown and did not
-// change in the last trial: a tool that may not see a thing leaves it alone. Lost is
-// left out.
-func (l *loop) undone(step string, lost map[string]bool) string {
-	did := func(statuses map[int]int) bool {
-		for status := range statuses {
-			if status >= 200 && status < 300 {
-				return true
-			}
-		}
-		return false
-	}
-	writes := map[string]bool{}
-	for _, w := range l.wanted[step] {
-		for g := range w.Grants.All() {
-			writes[w.Class] = writes[w.Class] || !catalog.Level(g.Permission).Reads()
-		}
-	}
-	for _, class := range slices.Sorted(maps.Keys(writes)) {
-		if writes[class] && !lost[class] && did(l.grown[step].calls[class]) && !did(l.tried[class]) {
-			return "never done: " + class
-		}
-	}
-	return ""
-}
+func undone(class string) string { return "never done: " + class }

@@ -122,8 +122,10 @@ var mayImport = map[string][]string{
 	"harness/drift":    {"harness/grant", "harness/record"},
 	"harness": {
 		"parsers", "parsers/refusal",
-		"harness/grant", "harness/catalog", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify", "harness/place", "harness/question", "harness/address", "harness/decide",
+		"harness/grant", "harness/catalog", "harness/catalog/condition", "harness/lifecycle", "harness/journal", "harness/certify", "harness/place", "harness/question", "harness/address", "harness/decide", "harness/difference",
 	},
+	// What a run lacks beside earlier ones.
+	"harness/difference": {},
 	// What to do about a refusal.
 	"harness/decide": {"parsers/refusal", "harness/grant", "harness/catalog", "harness/lifecycle", "harness/place"},
 	// On what a refused permission is granted, and under which condition.
