@@ -66,17 +66,22 @@ type Blind struct {
 	Source string
 }
 
-const neither = `on neither page: ` + typesPage + `; ` + acceptPage
+const (
+	// The service itself is not there.
+	neither = `on neither page: ` + typesPage + `; ` + acceptPage
+	// Of the first page the part behind InstanceTemplate was not to be had.
+	notCompute = `not among Compute Engine's: ` + acceptPage + `; ` + typesPage + `, as far as it could be read`
+)
 
 // blind are those that were looked up. A type that is neither here nor among [Kinds]
 // was not.
 var blind = []Blind{
-	{"compute", "networks", neither},
-	{"compute", "subnetworks", neither + `. A subnetwork has an allow policy of its own, which Whittle does not write`},
-	{"compute", "instanceGroupManagers", neither},
-	{"compute", "instanceGroups", neither},
-	{"compute", "addresses", neither},
-	{"compute", "routers", neither},
+	{"compute", "networks", notCompute},
+	{"compute", "subnetworks", notCompute + `. A subnetwork has an allow policy of its own, which Whittle does not write`},
+	{"compute", "instanceGroupManagers", notCompute},
+	{"compute", "instanceGroups", notCompute},
+	{"compute", "addresses", notCompute},
+	{"compute", "routers", notCompute},
 	{"compute", "forwardingRules", typesPage + `: has the type compute.googleapis.com/ForwardingRule; the format of its name was not found`},
 	{"compute", "globalForwardingRules", typesPage + `: has the type compute.googleapis.com/GlobalForwardingRule; the format of its name was not found`},
 	{"compute", "regionBackendServices", acceptPage + `: has regional backend services; their type was not found`},
@@ -337,7 +342,7 @@ func Why(permission string) string {
 		}
 	}
 	for _, b := range blind {
-		if b.Service == service && b.Collection == collection && !strings.HasPrefix(b.Source, neither) {
+		if b.Service == service && b.Collection == collection && !strings.HasPrefix(b.Source, neither) && !strings.HasPrefix(b.Source, notCompute) {
 			return "no condition on what it is about is used (" + b.Source + ")"
 		}
 	}
