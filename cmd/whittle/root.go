@@ -58,7 +58,7 @@ whittle.lock.json, the converged set of permissions per step.`,
   whittle doctor          # can a probe start here
   whittle probe           # find, verify and record the roles
   whittle show            # the record, as tables
-  whittle emit --out roles`,
+  whittle emit --out ../roles`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
