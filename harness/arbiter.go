@@ -78,8 +78,9 @@ type arbiter struct {
 
 	putting chan struct{} // holds one: one change of the role at a time
 
-	mu        sync.Mutex // guards all below
-	role      grant.Set  // what the role holds
+	mu        sync.Mutex           // guards all below
+	again     map[question.Key]int // requests that were refused and are under way again
+	role      grant.Set            // what the role holds
 	since     map[grant.Grant]time.Time
 	next      *batch // collects until its window ends
 	entries   map[grant.Grant]Entry
@@ -117,8 +118,8 @@ func (l *loop) newArbiter(ctx context.Context, s lifecycle.Step, pass string, m 
 		owned:   l.ownership(s),
 		place:   l.place,
 		account: l.Account, patience: l.Patience, journal: l.Journal, decoder: decoder, paths: &l.paths, passed: l.passed, done: ctx.Done(),
-		putting: make(chan struct{}, 1),
-		role:    role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[question.Key]*question.Wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
+		putting: make(chan struct{}, 1), again: map[question.Key]int{},
+		role: role, since: map[grant.Grant]time.Time{}, entries: map[grant.Grant]Entry{}, through: map[string]bool{}, calls: calls{}, wanting: map[question.Key]*question.Wanting{}, strange: map[string]refusal.Exchange{}, sightings: map[grant.Grant]sighting{},
 	}
 }
 
@@ -138,6 +139,7 @@ func (a *arbiter) Refused(ctx context.Context, x refusal.Exchange) refusal.Verdi
 	if a.mode != hold || !a.identity.Credentials.Issued(x.Credential) || a.ended() {
 		return refusal.Deliver
 	}
+	a.returned(x)
 	verdict := refusal.Deliver
 	denials, _ := a.denials(ctx, x)
 	for _, d := range denials {
@@ -199,6 +201,7 @@ func (a *arbiter) Observed(x refusal.Exchange, repeats int) {
 	if !a.identity.Credentials.Issued(x.Credential) {
 		return
 	}
+	a.returned(x)
 	// No request is left to hang on: its reply is with the client.
 	ctx, cancel := context.WithTimeout(context.Background(), putTimeout)
 	defer cancel()

@@ -34,6 +34,7 @@ type call struct {
 	then     *call         // made when this one is let through
 	masked   bool          // answered with 404 when it is refused
 	header   http.Header
+	later    time.Duration // it is sent again so much later than others
 }
 
 // cloud simulates identities, their roles, the delay until a role is in force,
@@ -275,7 +276,7 @@ func (c *cloud) do(ctx context.Context, a harness.Attempt, one call) error {
 			return c.refused(ctx, a, one, x)
 		}
 		select {
-		case <-time.After(c.storm.pause()):
+		case <-time.After(c.storm.pause() + one.later):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -3,6 +3,8 @@ package harness_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +17,6 @@ import (
 	"github.com/whittle-iam/whittle/harness/grant"
 	"github.com/whittle-iam/whittle/harness/journal"
 	"github.com/whittle-iam/whittle/harness/lifecycle"
-	"net/http"
 )
 
 const (
@@ -385,36 +386,51 @@ func TestManyOpaqueCandidatesAreSifted(t *testing.T) {
 }
 
 // What the role holds only while an opaque refusal is asked about lets no other request
-// through that needs it, too.
+// through that needs it too, whichever of them was refused first.
 func TestGuessesAreNoGrants(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		on := func(kind string) string { return "arn:aws:ec2:us-east-1:123456789012:" + kind + "/*" }
-		create := call{action: "autoscaling:CreateAutoScalingGroup", resource: "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/herd", opaque: true,
-			also: []grant.Grant{{Permission: "ec2:RunInstances", Resource: "arn:aws:ec2:us-east-1::image/*"}, {Permission: "iam:PassRole", Resource: "arn:aws:iam::123456789012:role/*"}},
-			form: "&AutoScalingGroupName=herd&LaunchTemplate.LaunchTemplateId=lt-0123456789abcdef0"}
-		for _, kind := range []string{"instance", "subnet", "network-interface", "security-group", "volume", "key-pair", "launch-template"} {
-			create.also = append(create.also, grant.Grant{Permission: "ec2:RunInstances", Resource: on(kind)})
+	on := func(kind string) string { return "arn:aws:ec2:us-east-1:123456789012:" + kind + "/*" }
+	create := call{action: "autoscaling:CreateAutoScalingGroup", resource: "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/herd", opaque: true,
+		also: []grant.Grant{{Permission: "ec2:RunInstances", Resource: "arn:aws:ec2:us-east-1::image/*"}, {Permission: "iam:PassRole", Resource: "arn:aws:iam::123456789012:role/*"}},
+		form: "&AutoScalingGroupName=herd&LaunchTemplate.LaunchTemplateId=lt-0123456789abcdef0"}
+	for _, kind := range []string{"instance", "subnet", "network-interface", "security-group", "volume", "key-pair", "launch-template"} {
+		create.also = append(create.also, grant.Grant{Permission: "ec2:RunInstances", Resource: on(kind)})
+	}
+	// A guess about the group, which does without it; another request does not.
+	tags := grant.Grant{Permission: "ec2:CreateTags", Resource: on("volume")}
+	volume := ec2("CreateVolume", "*")
+	volume.also = []grant.Grant{tags}
+	volume.later = 3 * time.Second
+	after := func(n int, last call) call {
+		for i := range n {
+			one := ec2(fmt.Sprintf("DescribeThing%d", i), "*")
+			next := last
+			one.then = &next
+			last = one
 		}
-		// A guess about the group, which does without it; another request does not.
-		tags := grant.Grant{Permission: "ec2:CreateTags", Resource: on("volume")}
-		volume := ec2("CreateVolume", "*")
-		volume.also = []grant.Grant{tags}
-		first := ec2("DescribeVolumes", "*") // until the group has been refused
-		first.then = &volume
-		cfg := config(&cloud{steps: map[string][][]call{"apply": {{create, first}}}, propagation: time.Second}, &memory{})
-		cfg.Lifecycle.Steps, cfg.SkipVerify = steps()[:1], true
-		got, err := harness.Run(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := grant.Of(append(create.also, tags)...)
-		for _, one := range []call{create, first, volume} {
-			want = want.With(grant.Grant{Permission: one.action, Resource: one.resource})
-		}
-		if diff := cmp.Diff(want.Slice(), got.Steps[0].Set().Slice()); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
+		return last
+	}
+	for n := range 8 {
+		t.Run(fmt.Sprintf("group %d, volume %d", n, 7-n), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := config(&cloud{steps: map[string][][]call{"apply": {{after(n, create), after(7-n, volume)}}}, propagation: time.Second}, &memory{})
+				cfg.Lifecycle.Steps, cfg.SkipVerify = steps()[:1], true
+				got, err := harness.Run(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := grant.Of(append(create.also, tags)...)
+				for _, one := range []call{create, volume} {
+					want = want.With(grant.Grant{Permission: one.action, Resource: one.resource})
+				}
+				for i := range max(n, 7-n) {
+					want = want.With(grant.Grant{Permission: fmt.Sprintf("ec2:DescribeThing%d", i), Resource: "*"})
+				}
+				if diff := cmp.Diff(want.Slice(), got.Steps[0].Set().Slice()); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
 }
 
 // A grant whose request was never let through is not observed to be needed: it

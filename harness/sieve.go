@@ -57,6 +57,9 @@ func (a *arbiter) sift(ctx context.Context, x refusal.Exchange, class string, de
 		for g, e := range entries {
 			a.entries[g] = least(a.entries, e)
 		}
+		a.mu.Unlock()
+		a.alone(ctx, key)
+		a.mu.Lock()
 	case s.owner != key:
 		a.mu.Unlock()
 		select {
@@ -84,26 +87,64 @@ func (a *arbiter) sift(ctx context.Context, x refusal.Exchange, class string, de
 	return nil
 }
 
-// besideTime is how long a refused request waits for the questions about another. The
-// clients that were tried bear twice that, and more.
+// besideTime is how long the questions about one request and the others wait for each
+// other. The clients that were tried bear twice that, and more.
 const besideTime = 20 * time.Second
 
-// beside has a refused request wait for the questions about another one: while they
-// are asked the role holds guesses, and what the request needs of these it would not be
-// refused. Where they take longer, a verification has to find that out.
-func (a *arbiter) beside(ctx context.Context, x refusal.Exchange) {
+// While questions are asked the role holds guesses, and what another request needs of
+// these it would not be refused. So the others wait: one that is refused is sent again
+// when the questions are over, and they begin when none is under way that was refused
+// before. Where that takes longer, a verification has to find out what is missing.
+
+// returned notes that a request has come back that was to be sent again.
+func (a *arbiter) returned(x refusal.Exchange) {
+	key := question.KeyOf(x)
 	a.mu.Lock()
-	s := a.sieve
-	a.mu.Unlock()
-	if s == nil || s.owner == question.KeyOf(x) {
-		return
+	defer a.mu.Unlock()
+	if a.again[key]--; a.again[key] <= 0 {
+		delete(a.again, key)
 	}
+}
+
+// beside has a refused request wait, before it is sent again, for the questions about
+// another one.
+func (a *arbiter) beside(ctx context.Context, x refusal.Exchange) {
+	key := question.KeyOf(x)
 	end := time.NewTimer(besideTime)
 	defer end.Stop()
-	select {
-	case <-s.done:
-	case <-end.C:
-	case <-ctx.Done():
+	for over := false; ; {
+		a.mu.Lock()
+		s := a.sieve
+		if over || s == nil || s.owner == key {
+			a.again[key]++
+			a.mu.Unlock()
+			return
+		}
+		a.mu.Unlock()
+		select {
+		case <-s.done:
+		case <-end.C:
+			over = true
+		case <-ctx.Done():
+			over = true
+		}
+	}
+}
+
+// alone waits until no other request is under way that was refused before.
+func (a *arbiter) alone(ctx context.Context, owner question.Key) {
+	others := func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for key := range a.again {
+			if key != owner {
+				return true
+			}
+		}
+		return false
+	}
+	for end := time.Now().Add(besideTime); others() && time.Now().Before(end) && ctx.Err() == nil; {
+		time.Sleep(batchQuiet)
 	}
 }
 
