@@ -179,6 +179,12 @@ func (p *Pool) make(ctx context.Context, name string, hold func(member)) error {
 	if err != nil {
 		return err
 	}
+	if err := p.ownedAlone(ctx, "application", "applications", app.ID, p.name(name)); err != nil {
+		return err
+	}
+	if err := p.ownedAlone(ctx, "service principal", "servicePrincipals", principal, p.name(name)); err != nil {
+		return err
+	}
 	r := &role{pool: p, identity: name, principal: principal}
 	if err := r.find(ctx); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -86,11 +87,19 @@ func (p *Pool) applications(ctx context.Context, filter string) (ours []applicat
 				ours = append(ours, a)
 			}
 		}
-		if address = page.Next; address != "" && !strings.HasPrefix(address, graphHost+"/") {
-			return nil, fmt.Errorf("list applications: the next page is on another host, which gets no token")
+		if address, err = next(page); err != nil {
+			return nil, fmt.Errorf("list applications: %w", err)
 		}
 	}
 	return ours, nil
+}
+
+// next is the address of the page after it, empty after the last.
+func next[T any](page listed[T]) (string, error) {
+	if page.Next != "" && !strings.HasPrefix(page.Next, graphHost+"/") {
+		return "", errors.New("the next page is on another host, which gets no token")
+	}
+	return page.Next, nil
 }
 
 // ensureApplication gives the identity's application, making it if it is not

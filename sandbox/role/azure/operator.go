@@ -106,19 +106,9 @@ func (p *Pool) graphRoles(ctx context.Context) ([]string, error) {
 
 // Operator is who the operator is, by the token that he shows.
 func (p *Pool) Operator(ctx context.Context) (string, error) {
-	t, err := p.cfg.Credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{managerScope}})
+	claims, err := p.claims(ctx)
 	if err != nil {
-		return "", p.explain("get the operator's token", "nothing", err)
-	}
-	var claims struct {
-		Name     string `json:"upn"`
-		AppID    string `json:"appid"`
-		ObjectID string `json:"oid"`
-	}
-	if parts := strings.Split(t.Token, "."); len(parts) == 3 {
-		if text, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
-			_ = json.Unmarshal(text, &claims) // what cannot be read stays empty
-		}
+		return "", err
 	}
 	if claims.Name != "" {
 		return claims.Name, nil

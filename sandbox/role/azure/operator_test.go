@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -136,5 +137,59 @@ func TestOperator(t *testing.T) {
 	lacks, err := try(t, Needs())
 	if err == nil || !strings.Contains(err.Error(), GraphNeeds) || !slices.Equal(lacks, []string{GraphNeeds}) {
 		t.Errorf("without Graph's permission: lacks %q, %v", lacks, err)
+	}
+}
+
+// Who owns an application can act as it: one that somebody else registered in Whittle's
+// name, mark and all, is granted nothing, and neither is one whose service principal is
+// his.
+func TestForeignOwner(t *testing.T) {
+	g, cfg := start(t, sandbox.Config{})
+	other := plain(t, g, cfg, grant.Of(grant.Grant{Permission: "Microsoft.Resources/subscriptions/read", Resource: "*"}), "Application.ReadWrite.OwnedBy")
+	theirs, err := Open(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted, err := theirs.ensureApplication(t.Context(), "planted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, err := theirs.claims(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := ours.ensureApplication(t.Context(), "shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	principal, err := ours.ensurePrincipal(t.Context(), shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Seed(func(s *store.Store, _ *entra.Directory) {
+		key := "entra/serviceprincipals/" + principal
+		o, _ := s.Get(key)
+		o["owner"] = me.ObjectID
+		s.Put(key, o)
+	})
+	for name, kind := range map[string]string{"planted": "application", "shared": "service principal"} {
+		_, err := ours.Acquire(t.Context(), name)
+		var foreign *OwnerError
+		if !errors.As(err, &foreign) || foreign.Kind != kind || len(foreign.Owners) != 1 || foreign.Owners[0] != me.ObjectID || me.ObjectID == "" {
+			t.Errorf("%s: %v, want that %s owns the %s", name, err, me.ObjectID, kind)
+		}
+	}
+	if principal, err = ours.ensurePrincipal(t.Context(), planted); err != nil {
+		t.Fatal(err)
+	}
+	if have := assigned(t, ours, principal); len(have) > 0 {
+		t.Errorf("it holds %v", have)
+	}
+	if _, err := ours.Acquire(t.Context(), "own"); err != nil {
+		t.Error(err)
 	}
 }

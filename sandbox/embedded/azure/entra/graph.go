@@ -218,6 +218,16 @@ func (d *Directory) Graph(s *store.Store, c Call) (*Reply, error) {
 			}
 		}
 		return &Reply{Status: 204}, nil
+	case len(path) == 3 && c.Method == http.MethodGet && path[2] == "owners":
+		owners := []any{}
+		if id := store.Text(o, "owner"); id != "" {
+			owner := store.Object{"id": id, "@odata.type": "#microsoft.graph.user"}
+			if s.Has(principalKey(id)) {
+				owner["@odata.type"] = "#microsoft.graph.servicePrincipal"
+			}
+			owners = append(owners, owner)
+		}
+		return &Reply{200, store.Object{"value": owners}}, nil
 	case len(path) == 3 && c.Method == http.MethodPost && path[2] == "addPassword":
 		return addPassword(s, key, o, c)
 	case len(path) == 3 && c.Method == http.MethodPost && path[2] == "removePassword":
