@@ -54,18 +54,12 @@ func every(d *Decoys, wide bool) grant.Set {
 	return grant.Of(grants...)
 }
 
-// Each kind of decoy can be made, and each attempt is refused to a role that is as
-// narrow as it looks, and let through to one that is not: an attempt that is always
-// refused would show nothing.
-func TestDecoys(t *testing.T) {
-	gate, err := sandbox.New(sandbox.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+// probing gives the decoys of a gate's project, and an identity of a stack's pool there.
+func probing(t *testing.T, gate *sandbox.Gate, stack string) (*Decoys, *rolegcp.Pool, harness.Identity) {
+	t.Helper()
 	project, number := gate.Project()
 	operator, plain := &http.Client{Transport: way{gate, gate.Operator()}}, &http.Client{Transport: way{gate, ""}}
-	decoys := &Decoys{HTTP: operator, Plain: plain, Project: project, Number: number}
-	pool, err := rolegcp.Open(t.Context(), rolegcp.Config{HTTP: operator, Plain: plain, Project: project, Stack: "decoys", RunID: "1",
+	pool, err := rolegcp.Open(t.Context(), rolegcp.Config{HTTP: operator, Plain: plain, Project: project, Stack: stack, RunID: "1",
 		Poll: rolegcp.Poll{Initial: time.Millisecond, Max: 20 * time.Millisecond, Limit: 20 * time.Second}})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +68,19 @@ func TestDecoys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := operator.Post("https://iam.googleapis.com/v1/projects/"+project+"/serviceAccounts", "application/json", strings.NewReader(`{"accountId":"my-account"}`))
+	return &Decoys{HTTP: operator, Plain: plain, Project: project, Number: number}, pool, probe
+}
+
+// Each kind of decoy can be made, and each attempt is refused to a role that is as
+// narrow as it looks, and let through to one that is not: an attempt that is always
+// refused would show nothing.
+func TestDecoys(t *testing.T) {
+	gate, err := sandbox.New(sandbox.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoys, pool, probe := probing(t, gate, "decoys")
+	made, err := decoys.HTTP.Post("https://iam.googleapis.com/v1/projects/"+decoys.Project+"/serviceAccounts", "application/json", strings.NewReader(`{"accountId":"my-account"}`))
 	if err != nil || made.StatusCode != http.StatusOK {
 		t.Fatal(made, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/api/cloudkms/v1"
 	"google.golang.org/api/option"
@@ -18,7 +17,6 @@ import (
 	"github.com/whittle-iam/whittle/parsers"
 	"github.com/whittle-iam/whittle/parsers/refusal"
 	sandbox "github.com/whittle-iam/whittle/sandbox/embedded/gcp"
-	rolegcp "github.com/whittle-iam/whittle/sandbox/role/gcp"
 )
 
 // growing grants what a client is refused, as narrow as the refusal and the request
@@ -67,17 +65,7 @@ func TestKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	project, number := gate.Project()
-	operator, plain := &http.Client{Transport: way{gate, gate.Operator()}}, &http.Client{Transport: way{gate, ""}}
-	pool, err := rolegcp.Open(t.Context(), rolegcp.Config{HTTP: operator, Plain: plain, Project: project, Stack: "keys", RunID: "1",
-		Poll: rolegcp.Poll{Initial: time.Millisecond, Max: 20 * time.Millisecond, Limit: 20 * time.Second}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	probe, err := pool.Acquire(t.Context(), "probe")
-	if err != nil {
-		t.Fatal(err)
-	}
+	decoys, pool, probe := probing(t, gate, "keys")
 	if err := probe.Role.Put(t.Context(), grant.Set{}); err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +73,14 @@ func TestKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	grown := &growing{t: t, to: way{gate, token}, ground: attribute.Ground{Project: project, Number: number},
+	grown := &growing{t: t, to: way{gate, token}, ground: attribute.Ground{Project: decoys.Project, Number: decoys.Number},
 		put: func(s grant.Set) error { return probe.Role.Put(t.Context(), s) }}
 	client, err := cloudkms.NewService(t.Context(), option.WithHTTPClient(&http.Client{Transport: grown}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := client.Projects.Locations.KeyRings
-	place := "projects/" + project + "/locations/global"
+	place := "projects/" + decoys.Project + "/locations/global"
 	lifecycle := func() string {
 		t.Helper()
 		ring, err := c.Create(place, &cloudkms.KeyRing{}).KeyRingId("mine").Do()
@@ -145,7 +133,6 @@ func TestKey(t *testing.T) {
 		t.Errorf("not granted: %v", want)
 	}
 
-	decoys := &Decoys{HTTP: operator, Plain: plain, Project: project, Number: number}
 	if err := decoys.Plant(t.Context(), []grant.Set{grown.set}); err != nil {
 		t.Fatal(err)
 	}
