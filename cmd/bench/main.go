@@ -51,7 +51,7 @@ func mainerr(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	file := fs.String("file", "docs/examples/aws-small/whittle.yaml", "the lifecycle to measure it on")
 	out := fs.String("out", "out/bench.json", "where the figures go")
 	requests := fs.Int("requests", 2000, "requests for the latency figures")
-	proofs := fs.String("certify", "docs/examples/e2b/whittle.yaml,docs/examples/aws-stack/whittle.yaml", "the lifecycles to certify, with commas between them")
+	proofs := fs.String("certify", "docs/examples/e2b/whittle.yaml,docs/examples/aws-stack/whittle.yaml", "the lifecycles to certify, with commas between them; or what 'whittle probe --json' printed about one, NAME.json")
 	module := fs.String("azure", "docs/examples/azure-aks", "the Terraform module to compare with Azure/mpf's way on")
 	only := fs.String("only", "", "measure one part alone: parse, certify or azure, which is measured alone only")
 	if err := fs.Parse(args); err != nil {
@@ -161,15 +161,29 @@ func probe(ctx context.Context, whittle, file, work string, stderr io.Writer, st
 	if err != nil {
 		return m, fmt.Errorf("whittle probe --strategy %s: %w", strategy, err)
 	}
-	var summary struct {
-		Steps []stepTimes `json:"steps"`
+	all, err := readSummary([]byte(stdout.String()))
+	if err != nil {
+		return m, err
 	}
-	if err := json.Unmarshal([]byte(stdout.String()), &summary); err != nil {
-		return m, fmt.Errorf("whittle probe --json: %w", err)
-	}
-	m.steps = summary.Steps
+	m.steps = all.Steps
 	m.rec, err = record.Read(path)
 	return m, err
+}
+
+// summary is what probe --json prints at its end.
+type summary struct {
+	Verified bool        `json:"verified"`
+	Steps    []stepTimes `json:"steps"`
+}
+
+func readSummary(text []byte) (s summary, err error) {
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("whittle probe --json: %w", err)
+	}
+	if len(s.Steps) == 0 {
+		return s, errors.New("whittle probe --json: no steps in what it printed")
+	}
+	return s, nil
 }
 
 // peakMemory polls the peak resident size of one process, its children not

@@ -81,3 +81,39 @@ func TestDDMin(t *testing.T) {
 		}
 	}
 }
+
+// What an earlier probe said of a lifecycle counts as a run of it would; what was not
+// verified, or is no such thing, does not.
+func TestCertifiedOfEarlierProbe(t *testing.T) {
+	dir := t.TempDir()
+	of := func(name, text string) string {
+		path := filepath.Join(dir, name+".json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const steps = `"steps": [
+		{"name": "apply", "grants": 4, "certified": 3, "optional": 1, "questions": 4, "chain": 2, "runs_withholding": 3, "runs_without_grants": 1, "role_changes": 3, "certify_seconds": 60},
+		{"name": "destroy", "grants": 5, "certified": 5, "questions": 5, "chain": 2, "runs_withholding": 5, "put_back": 1, "role_changes": 2, "certify_seconds": 30}]`
+	var printed bytes.Buffer
+	figures, err := certified(t.Context(), "no-whittle", []string{of("stack", `{"verified": true, `+steps+`}`)}, dir, &printed, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{"stack: runs to certify": 9, "stack: runs, beside one at a time": 0.9, "stack: steps over their chain and two": 1, "stack: time to certify": 90}
+	for _, f := range figures {
+		if v, ok := want[f.Name]; ok && v != f.Value {
+			t.Errorf("%s is %v, want %v", f.Name, f.Value, v)
+		}
+		delete(want, f.Name)
+	}
+	if len(want) > 0 || !bytes.Contains(printed.Bytes(), []byte("destroy")) {
+		t.Errorf("without %v:\n%s", want, printed.String())
+	}
+	for name, text := range map[string]string{"unverified": `{"verified": false, ` + steps + `}`, "record": `{"version": 1, "verified": true, "steps": []}`, "cut": `{"verified": tr`} {
+		if _, err := certified(t.Context(), "no-whittle", []string{of(name, text)}, dir, &printed, t.Output()); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
