@@ -38,7 +38,7 @@ func certifiedOne(ctx context.Context, whittle, file, work string, stderr io.Wri
 	if name, ok := strings.CutSuffix(filepath.Base(file), ".json"); ok {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return name, said, err
+			return name, said, fmt.Errorf("%w; -certify takes a whittle.yaml, or what `whittle probe --json` printed", err)
 		}
 		if said, err = readSummary(text); err != nil {
 			return name, said, fmt.Errorf("%s: %w", file, err)

@@ -111,6 +111,16 @@ func TestCertifiedOfEarlierProbe(t *testing.T) {
 	if len(want) > 0 || !bytes.Contains(printed.Bytes(), []byte("destroy")) {
 		t.Errorf("without %v:\n%s", want, printed.String())
 	}
+	out := filepath.Join(dir, "bench.out")
+	if err := os.WriteFile(out, []byte("earlier"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := mainerr(t.Context(), []string{"-only=certify", "-certify=" + filepath.Join(dir, "none.json"), "-out", out}, &printed, t.Output()); err == nil {
+		t.Error("a file that is not there: no error")
+	}
+	if text, err := os.ReadFile(out); err != nil || string(text) != "earlier" {
+		t.Errorf("what an earlier run measured is now %q, %v", text, err)
+	}
 	for name, text := range map[string]string{"unverified": `{"verified": false, ` + steps + `}`, "record": `{"version": 1, "verified": true, "steps": []}`, "cut": `{"verified": tr`} {
 		if _, err := certified(t.Context(), "no-whittle", []string{of(name, text)}, dir, &printed, t.Output()); err == nil {
 			t.Errorf("%s: no error", name)
